@@ -1,0 +1,111 @@
+# Engram. `make help` lists what can be asked for.
+
+B := build
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+CC := gcc
+NASM := nasm
+
+WARN := -std=c11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla
+# The guest's vector and x87 registers stay in the CPU while the hypervisor runs, so it must never touch them.
+HV_CFLAGS := $(WARN) -O2 -g -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
+	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -fno-strict-aliasing \
+	-iquote hv -isystem hv/lib/include
+HOST_CFLAGS := $(WARN) -O2 -g -D_GNU_SOURCE -iquote hv -iquote tools
+
+ZYDIS_FLAGS := -DZYAN_NO_LIBC -DZYDIS_STATIC_BUILD -DZYCORE_STATIC_BUILD -DZYDIS_DISABLE_FORMATTER -DZYDIS_DISABLE_ENCODER
+ZYDIS_FILES := Decoder DecoderData SharedData Segment Utils Register MetaInfo Mnemonic Zydis
+
+# Targets that build need the packages and sources first; asking make itself keeps one list of them.
+.PHONY: all help run test bench iso clean setup check format
+all: $(B)/engram.elf $(B)/engram iso
+
+help:
+	@sed -n 's/^#: //p' $(firstword $(MAKEFILE_LIST))
+
+# ---- what Debian must provide ----------------------------------------------
+
+-include $(B)/deps.mk
+$(B)/deps.mk: scripts/setup.sh scripts/fetch.sh scripts/lib.sh
+	@mkdir -p $(B)
+	@scripts/setup.sh build > $@
+
+# ---- the hypervisor --------------------------------------------------------
+
+HV_SRC := $(sort $(wildcard hv/*.c hv/*/*.c))
+HV_ASM := $(sort $(wildcard boot/*.asm hv/*.asm hv/*/*.asm))
+HV_OBJ := $(HV_SRC:%.c=$(B)/%.o) $(HV_ASM:%.asm=$(B)/%.asm.o) \
+	$(ZYDIS_FILES:%=$(B)/zydis/%.o) $(B)/lz4.o $(B)/builtin.o
+
+# GRUB takes 64-bit ELF, `qemu -kernel` only 32-bit: one image in the 32-bit form serves both.
+$(B)/engram.elf: $(B)/engram64.elf
+	objcopy -O elf32-i386 $< $@
+
+$(B)/engram64.elf: $(HV_OBJ) linker.ld
+	ld -nostdlib -z max-page-size=0x1000 -z noexecstack --no-warn-rwx-segments -T linker.ld -o $@ $(HV_OBJ)
+
+$(B)/hv/%.o: hv/%.c $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(CC) $(HV_CFLAGS) $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -isystem $(LZ4_SRC)/lib -MMD -c -o $@ $<
+
+$(B)/%.asm.o: %.asm
+	@mkdir -p $(@D)
+	$(NASM) -f elf64 -g -F dwarf -MD $(@:.o=.d) -o $@ $<
+
+$(B)/zydis/%.o: $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(CC) -O2 -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie -fno-stack-protector \
+		-fno-asynchronous-unwind-tables -fcf-protection=none $(ZYDIS_FLAGS) \
+		-I $(ZYDIS_SRC)/include -I $(ZYDIS_SRC)/src -c -o $@ $(ZYDIS_SRC)/src/$*.c
+
+$(B)/lz4.o: $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(CC) -O2 -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie -fno-stack-protector \
+		-fno-asynchronous-unwind-tables -fcf-protection=none -DLZ4_FREESTANDING=1 -DLZ4_HEAPMODE=0 \
+		-DLZ4_memcpy=memcpy -DLZ4_memset=memset -DLZ4_memmove=memmove -include hv/lib/include/string.h \
+		-c -o $@ $(LZ4_SRC)/lib/lz4.c
+
+# ---- guests ----------------------------------------------------------------
+# guest/NAME.asm is one multiboot kernel; guest/include/ holds what they share.
+
+GUESTS := $(patsubst guest/%.asm,$(B)/guest/%.elf,$(sort $(wildcard guest/*.asm)))
+guests: $(GUESTS)
+
+$(B)/guest/%.o: guest/%.asm
+	@mkdir -p $(@D)
+	$(NASM) -f elf32 -g -F dwarf -I guest/include/ -MD $(@:.o=.d) -o $@ $<
+
+$(B)/guest/%.elf: $(B)/guest/%.o guest/guest.ld
+	ld -m elf_i386 -nostdlib -z noexecstack --no-warn-rwx-segments -T guest/guest.ld -o $@ $<
+
+# The benchmark is the guest when no module is given: it lies in the image.
+$(B)/builtin.o: $(B)/guest/benchmark.elf hv/builtin.S
+	$(CC) -c -DBUILTIN_GUEST='"$(B)/guest/benchmark.elf"' -o $@ hv/builtin.S
+
+# ---- the host command ------------------------------------------------------
+
+TRACE_SRC := $(sort $(wildcard hv/trace/*.c))
+TOOL_SRC := $(sort $(wildcard tools/*.c))
+TOOL_OBJ := $(TOOL_SRC:%.c=$(B)/host/%.o)
+TRACE_OBJ := $(TRACE_SRC:%.c=$(B)/host/%.o)
+
+$(B)/engram: $(TOOL_OBJ) $(TRACE_OBJ)
+	$(CC) -o $@ $^ -llz4
+
+$(B)/host/%.o: %.c $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -MMD -c -o $@ $<
+
+# ---- ISO and runs ----------------------------------------------------------
+
+#: make iso      a hybrid ISO of Engram with its built-in guest (CD or USB stick): build/engram.iso
+iso: $(B)/engram.iso
+$(B)/engram.iso: $(B)/engram.elf boot/grub.cfg
+	scripts/mkiso.sh $@ $(B)/engram.elf boot/grub.cfg
+
+clean:
+	rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

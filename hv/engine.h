@@ -1,0 +1,86 @@
+/*
+ * What an engine is to the core: it runs the guest until something happens
+ * that both engines leave to the same code (hv/exit.c). Neither engine knows
+ * the other; the core knows neither from within.
+ */
+#ifndef ENGRAM_ENGINE_H
+#define ENGRAM_ENGINE_H
+
+#include "types.h"
+#include "vcpu.h"
+
+enum exit_kind {
+    EXIT_IO,       /* IN, OUT, INS, OUTS on a port the core intercepts */
+    EXIT_CPUID,
+    EXIT_RDMSR,
+    EXIT_WRMSR,
+    EXIT_XSETBV,
+    EXIT_HLT,      /* HLT that nothing can end: interrupts are off */
+    EXIT_HYPERCALL,
+    EXIT_POLL,     /* the poll period is over: look at the serial line and the clock */
+    EXIT_TRIGGER,  /* a start= or stop= address was reached; `trigger` says which */
+    EXIT_TRIPLE_FAULT,
+    EXIT_RESET,    /* INIT, SIPI */
+    EXIT_FATAL,    /* the engine cannot go on; `text` says why, registers are in the vcpu */
+};
+
+enum trigger { TRIGGER_START, TRIGGER_STOP, TRIGGER_COUNT };
+
+struct vm_exit {
+    enum exit_kind kind;
+    union {
+        struct {
+            uint16_t port;
+            uint8_t size; /* bytes: 1, 2, 4 */
+            bool in;
+            bool string; /* INS, OUTS: one element, at `linear` */
+            bool rep;
+            gva_t linear;
+        } io;
+        enum trigger trigger;
+        const char *text;
+    };
+    uint8_t instruction_bytes; /* length of the exiting instruction, where there is one */
+};
+
+/* The machine as the core found it; what an engine needs to build the guest's memory. */
+struct machine;
+
+/* A port the core wants exits for. */
+void engine_intercept_ports(uint8_t *bitmap);
+
+struct engine {
+    const char *name; /* "vmx", "dbt" */
+
+    /* True if this engine can run here. `why` gets one line either way. */
+    bool (*probe)(char *why, size_t size);
+
+    /* Builds what the engine needs. `v` is the state the guest starts in. Errors end in panic(). */
+    void (*init)(const struct machine *m, const struct vcpu *v);
+
+    /* Runs the guest until the next exit. General registers, RIP and RFLAGS in `v` are current afterwards
+     * and are taken from it at the next call. */
+    void (*run)(struct vcpu *v, struct vm_exit *e);
+
+    /* Fills in all of `v`, for code that needs more than the general registers. */
+    void (*save_state)(struct vcpu *v);
+
+    /* RIP over the exiting instruction, with what that implies (interrupt shadow, single step). */
+    void (*advance)(struct vcpu *v, const struct vm_exit *e);
+
+    /* An exception as the exiting instruction's result, instead of advance(). */
+    void (*inject_exception)(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error);
+
+    /* Records accesses from now on, or no longer. Without recording the guest runs at full speed. */
+    void (*set_recording)(bool on);
+
+    /* Calls back with EXIT_TRIGGER when the guest is about to execute linear address `at`. */
+    void (*set_trigger)(enum trigger t, bool armed, gva_t at);
+
+    /* Adds lines `counter.NAME=value` for META. */
+    size_t (*counters)(char *text, size_t size);
+};
+
+extern const struct engine vmx_engine;
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * The hook: where every engine hands over what the guest did. Behind it lie
+ * the packet stream (stream.h) and the ring (ring.h). Not reentrant; one CPU.
+ */
+#ifndef ENGRAM_TRACE_HOOK_H
+#define ENGRAM_TRACE_HOOK_H
+
+#include "trace/access.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ring;
+
+/* What the machine can tell beyond the accesses; called when a segment opens or time is stamped. */
+struct hook_clock {
+    uint64_t (*tsc)(void);
+    bool has_icount; /* accesses carry a true instruction count */
+};
+
+void hook_init(struct ring *ring, const struct hook_clock *clock);
+
+/* Records one access. Accesses come in program order. False when the ring is full and the access was counted as lost. */
+bool hook_access(const struct access *a);
+
+/* Records that an event (interrupt, exception) is about to be delivered at `rip` (linear). */
+struct hook_event {
+    uint64_t rip;
+    uint32_t error_code;
+    uint8_t vector;
+    uint8_t type; /* interruption type, Intel SDM Vol. 3C table 25-17 */
+    bool has_error_code;
+};
+void hook_event(const struct hook_event *e);
+
+/* A text in the stream; `source` is MARK_ENGRAM, MARK_CONSOLE or MARK_HYPERCALL. */
+void hook_mark(uint8_t source, const char *text, uint64_t length);
+
+/* Counts an access that a filter kept out. */
+void hook_filtered(uint64_t count);
+
+/* Ends recording: says why in the stream and closes the open segment. */
+void hook_stop(const char *why);
+
+/* Counters of the whole run. */
+uint64_t hook_events(void);
+uint64_t hook_lost(void);
+uint64_t hook_filtered_total(void);
+
+#endif

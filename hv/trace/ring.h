@@ -1,0 +1,52 @@
+/*
+ * The ring: reserved memory, cut into slots of one segment each. A slot begins
+ * with its chunk header (format.h); the ring's own header lies in the first
+ * slot, so that the ring is found again after a warm reset.
+ *
+ * wrap: the newest segments are kept, the oldest overwritten (a flight recorder).
+ * stop: the oldest are kept; what comes later is counted as lost.
+ */
+#ifndef ENGRAM_TRACE_RING_H
+#define ENGRAM_TRACE_RING_H
+
+#include "trace/format.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum ring_mode { RING_WRAP, RING_STOP };
+
+#define RING_SEGMENT_BYTES 65536u /* a slot: header and body */
+#define RING_BYTES_MIN (4u * RING_SEGMENT_BYTES)
+
+struct ring_header; /* in the first slot of the memory; ring.c knows it */
+
+struct ring {
+    uint8_t *memory;
+    uint64_t slots;    /* for segments: the first slot of the memory holds the ring's header */
+    enum ring_mode mode;
+    uint64_t next_sequence; /* of the segment that opens next */
+    struct chunk_header *open; /* the segment being written, or NULL */
+};
+
+/* `memory` is `bytes` long (a multiple of RING_SEGMENT_BYTES, at least RING_BYTES_MIN), 64-byte aligned, and needs no clearing. */
+void ring_init(struct ring *ring, void *memory, uint64_t bytes, enum ring_mode mode, uint64_t run_id);
+
+/* Opens the next segment; NULL when the ring is full (RING_STOP). The body of the open segment starts behind its header. */
+struct chunk_header *ring_open(struct ring *ring);
+
+/* Closes the open segment: fills in lengths and CRCs. `body_bytes` may be 0: then the segment is given back. */
+void ring_close(struct ring *ring, uint32_t body_bytes);
+
+static inline uint32_t ring_body_capacity(void)
+{
+    return RING_SEGMENT_BYTES - (uint32_t)sizeof(struct chunk_header);
+}
+
+/* The closed segments still in the ring, oldest first. */
+uint64_t ring_count(const struct ring *ring);
+uint64_t ring_first_sequence(const struct ring *ring);
+struct chunk_header *ring_segment(const struct ring *ring, uint64_t index);
+
+#endif
