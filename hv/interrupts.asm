@@ -71,7 +71,7 @@ align 16
     push 0
 %endif
     push %1
-    jmp near common
+    jmp near exception_common
 %endmacro
 
 align 16
@@ -82,7 +82,7 @@ exception_entries:
 %assign vector vector + 1
 %endrep
 
-common:
+exception_common:
     push rax
     push rcx
     push rdx
