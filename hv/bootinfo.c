@@ -4,6 +4,7 @@
  */
 #include "bootinfo.h"
 
+#include "bytes.h"
 #include "error_text.h"
 
 #include <string.h>
@@ -17,22 +18,6 @@ struct parser {
 };
 
 #define FAIL(p, ...) error_text((p)->error, (p)->error_size, __VA_ARGS__)
-
-static uint32_t load32(const uint8_t *p)
-{
-    uint32_t v;
-
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
-
-static uint64_t load64(const uint8_t *p)
-{
-    uint64_t v;
-
-    memcpy(&v, p, sizeof(v));
-    return v;
-}
 
 /* Copies a string of unknown length from physical memory. Longer than `max`: false; `to` then has its
  * beginning. */

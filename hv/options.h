@@ -40,7 +40,7 @@ struct options {
     struct point start, stop;
     uint32_t timeout; /* seconds, 0 for none */
     enum after_run after;
-    uint32_t dump_wait; /* seconds to wait for a receiver before the dump is sent unasked */
+    uint32_t dump_wait; /* seconds to go on without an answer once all was sent */
 };
 
 #define OPTIONS_LINE_MAX 2047
