@@ -4,9 +4,7 @@
 #include "memory.h"
 #include "multiboot_guest.h"
 
-#include <string.h>
-
-#define BUILTIN_COMMAND_LINE "benchmark"
+#define BUILTIN_NAME "benchmark"
 
 /* builtin.S */
 extern uint8_t builtin_guest[], builtin_guest_end[];
@@ -24,19 +22,19 @@ static void *at_physical(hpa_t start, size_t size)
 
 static const void *read_at_physical(hpa_t start, size_t size) { return at_physical(start, size); }
 
-static struct boot_module builtin_module(void)
+static struct boot_module builtin_module(const char *args)
 {
     struct boot_module module = {.start = virt_to_phys(builtin_guest)};
     module.end = module.start + (hpa_t)(builtin_guest_end - builtin_guest);
-    memcpy(module.string, BUILTIN_COMMAND_LINE, sizeof BUILTIN_COMMAND_LINE);
+    format_text(module.string, sizeof module.string, "%s%s%s", BUILTIN_NAME, *args ? " " : "", args);
     return module;
 }
 
-void guest_load(const struct bootinfo *boot, const struct machine *m, struct vcpu *v)
+void guest_load(const struct bootinfo *boot, const char *builtin_args, const struct machine *m, struct vcpu *v)
 {
     static char error[512];
     static struct boot_module builtin;
-    builtin = builtin_module();
+    builtin = builtin_module(builtin_args);
     bool given = boot->module_count > 0;
     struct guest_source source = {.kernel = given ? &boot->module[0] : &builtin};
     if (given) {

@@ -162,7 +162,7 @@ _Noreturn void main(uint32_t magic, uint32_t info)
     set_up_ring();
     place_modules(&machine, &boot);
     const struct engine *engine = select_engine(options.engine, engine_reason, sizeof engine_reason);
-    guest_load(&boot, &machine, &vcpu);  /* from a module, or the built-in benchmark */
+    guest_load(&boot, options.guest_args, &machine, &vcpu);  /* from a module, or the built-in benchmark */
     engine->init(&machine, &vcpu);
     ports_init(engine, &acpi);
     control_init(engine, &options);

@@ -15,6 +15,7 @@ static struct {
     struct ring *ring;
     struct hook_clock clock;
     uint64_t events, lost, filtered;
+    uint64_t limit; /* events: none is recorded beyond */
     uint64_t reported_filtered; /* what FILTER packets have said so far */
     uint64_t reported_lost;     /* what LOSS packets and the open segment's lost_before have said */
     bool stopped;
@@ -27,6 +28,7 @@ void hook_init(struct ring *ring, const struct hook_clock *clock)
     hook.ring = ring;
     hook.clock = *clock;
     hook.events = hook.lost = hook.filtered = 0;
+    hook.limit = UINT64_MAX;
     hook.reported_filtered = hook.reported_lost = 0;
     hook.stopped = false;
     stream_close(&stream);
@@ -99,8 +101,12 @@ static __attribute__((noinline)) bool access_in_next_segment(const struct access
     return true;
 }
 
+void hook_limit(uint64_t events) { hook.limit = events ? events : UINT64_MAX; }
+
 bool hook_access(const struct access *a)
 {
+    if (__builtin_expect(hook.events >= hook.limit, 0))
+        return true;
     if (__builtin_expect(!stream_access(&stream, a), 0))
         return access_in_next_segment(a);
     if (__builtin_expect(++hook.events % STAMP_EVERY == 0, 0))
