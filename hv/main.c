@@ -15,6 +15,7 @@
 #include "meta.h"
 #include "place.h"
 #include "ports.h"
+#include "registers.h"
 #include "select.h"
 #include "trace/dump.h"
 #include "trace/hook.h"
@@ -168,8 +169,10 @@ _Noreturn void main(uint32_t magic, uint32_t info)
     control_init(engine, &options);
     printk("engram: starting guest %s\n", guest_title());
     run_guest(engine);
-    printk("\nengram: %s; RIP 0x%lx, %lu events recorded, %lu lost\n", control_ended(), (unsigned long)vcpu.rip,
-           (unsigned long)hook_events(), (unsigned long)hook_lost());
+    engine->save_state(&vcpu);
+    printk("\nengram: %s\n", control_ended());
+    print_registers(&vcpu);
+    printk("engram: %lu events recorded, %lu lost\n", (unsigned long)hook_events(), (unsigned long)hook_lost());
     dump(engine);
     finish_run();
 }
