@@ -289,6 +289,16 @@ static bool set_after(struct options *o, const char *value, struct reason *r)
     return true;
 }
 
+static bool set_args(struct options *o, const char *value, struct reason *r)
+{
+    size_t length = strlen(value);
+
+    if (length > GUEST_ARGS_MAX)
+        return WRONG(r, "the built-in guest takes at most %d bytes", GUEST_ARGS_MAX);
+    memcpy(o->guest_args, value, length + 1);
+    return true;
+}
+
 /* ---- the table ---- */
 
 static const struct option {
@@ -304,6 +314,7 @@ static const struct option {
     {"stop", "end|rip:ADDR|text:STRING|events:N", "end", "when the run stops", set_stop},
     {"timeout", "SECONDS", "0", "ends a run that takes longer, 0 for never", set_timeout},
     {"after", "halt|poweroff|reset", "halt", "what the machine does after the dump", set_after},
+    {"args", "STRING", "", "arguments of the built-in guest", set_args},
     {"dump-wait", "SECONDS", "10", "how long the dump waits for an answer", set_dump_wait},
 };
 
