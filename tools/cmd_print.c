@@ -163,7 +163,7 @@ static bool take_option(struct print_options *o, int option, const char *value)
 int cmd_print(int argc, char **argv)
 {
     struct print_options o = {.gva = {0, UINT64_MAX}, .rip = {0, UINT64_MAX}, .kind = -1, .cause = -1, .count = UINT64_MAX};
-    int option, index;
+    int option, index = 0;
     while ((option = getopt_long(argc, argv, "h", long_options, &index)) != -1) {
         if (option == 'h') {
             fputs(help, stdout);

@@ -6,6 +6,8 @@
 #ifndef ENGRAM_CURSOR_H
 #define ENGRAM_CURSOR_H
 
+#include "trace/leb128.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,29 +54,23 @@ static inline uint64_t cursor_le(struct cursor *c, unsigned bytes)
 
 static inline uint8_t cursor_u8(struct cursor *c) { return (uint8_t)cursor_le(c, 1); }
 
-/* Unsigned LEB128 of at most 10 bytes; the tenth holds one bit only. */
+/* Unsigned LEB128. */
 static inline uint64_t cursor_leb(struct cursor *c)
 {
     uint64_t v = 0;
-    for (unsigned shift = 0; shift < 70; shift += 7) {
-        if (c->bad || c->at == c->end)
-            break;
-        uint8_t byte = *c->at++;
-        if (shift == 63 && byte > 1)
-            break;
-        v |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80))
-            return v;
+    const uint8_t *behind = c->bad ? NULL : leb_read(c->at, c->end, &v);
+    if (!behind) {
+        c->bad = true;
+        return 0;
     }
-    c->bad = true;
-    return 0;
+    c->at = behind;
+    return v;
 }
 
 /* The zigzag form, as a two's complement number of 64 bits. */
 static inline uint64_t cursor_zig(struct cursor *c)
 {
-    uint64_t v = cursor_leb(c);
-    return (v >> 1) ^ (0 - (v & 1));
+    return (uint64_t)zig_decode(cursor_leb(c));
 }
 
 #endif

@@ -105,7 +105,7 @@ static bool parse_header(const uint8_t *p, struct chunk_header *h)
     h->tsc = cursor_le(&c, 8);
     h->reserved1 = (uint32_t)cursor_le(&c, 4);
     h->header_crc = (uint32_t)cursor_le(&c, 4);
-    return h->header_bytes >= HEADER_BYTES && h->header_crc == crc32c(0, p, HEADER_BYTES - 4);
+    return h->header_bytes >= HEADER_BYTES && h->header_crc == crc32c(p, HEADER_BYTES - 4);
 }
 
 /* 1: there is a sound header at `offset`; 0: there is none; -1: the file cannot be read. */
@@ -186,7 +186,7 @@ static bool read_body(struct trace_file *f, struct chunk *c)
                  h->stored_bytes);
         return true;
     }
-    uint32_t crc = crc32c(0, f->stored, h->stored_bytes);
+    uint32_t crc = crc32c(f->stored, h->stored_bytes);
     if (crc != h->body_crc) {
         snprintf(c->error, sizeof(c->error), "CRC is %08" PRIx32 ", should be %08" PRIx32, crc, h->body_crc);
         return true;
