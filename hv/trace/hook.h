@@ -6,6 +6,7 @@
 #define ENGRAM_TRACE_HOOK_H
 
 #include "trace/access.h"
+#include "trace/format.h"
 
 #include <stdbool.h>
 #include <stdint.h>
