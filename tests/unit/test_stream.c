@@ -153,8 +153,8 @@ static void an_impossible_size_is_refused(void **state)
 static void events_marks_and_ends(void **state)
 {
     (void)state;
-    struct hook_event page_fault = {.rip = 0xffffffff81234567ull, .error_code = 6, .vector = 14, .type = 3,
-                                    .has_error_code = true};
+    struct hook_event page_fault = {
+        .rip = 0xffffffff81234567ull, .error_code = 6, .vector = 14, .type = 3, .has_error_code = true};
     stream_open(&stream, body, CAPACITY, true, 99, NULL);
     assert_true(stream_event(&stream, &page_fault, 1234));
     assert_true(stream_mark(&stream, MARK_CONSOLE, "hello", 5));
@@ -189,8 +189,10 @@ static void the_worst_stays_inside(void **state)
         uint64_t n = 0;
         struct access a = {.kind = 1, .has_data = 1};
         stream_open(&stream, guarded, CAPACITY, true, UINT64_MAX, NULL);
-        stream_mark(&stream, 0, "................................................................"
-                                "................................................................", lead % 128);
+        stream_mark(&stream, 0,
+                    "................................................................"
+                    "................................................................",
+                    lead % 128);
         do {
             n++;
             a.rip = n % 2 ? 0xaaaaaaaaaaaaaaaaull * n : n;
