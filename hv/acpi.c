@@ -4,8 +4,8 @@
  */
 #include "acpi.h"
 
-#include "bytes.h"
 #include "error_text.h"
+#include "trace/bytes.h"
 
 #include <string.h>
 

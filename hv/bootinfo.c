@@ -4,8 +4,8 @@
  */
 #include "bootinfo.h"
 
-#include "bytes.h"
 #include "error_text.h"
+#include "trace/bytes.h"
 
 #include <string.h>
 
