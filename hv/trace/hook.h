@@ -20,7 +20,7 @@ struct hook_clock {
 
 void hook_init(struct ring *ring, const struct hook_clock *clock);
 
-/* Records one access. Accesses come in program order. False when the ring is full and the access was counted as lost. */
+/* Records one access; they come in program order. False when it was counted as lost because the ring is full. */
 bool hook_access(const struct access *a);
 
 /* Records that an event (interrupt, exception) is about to be delivered at `rip` (linear). */
@@ -38,6 +38,9 @@ void hook_mark(uint8_t source, const char *text, uint64_t length);
 
 /* Counts an access that a filter kept out. */
 void hook_filtered(uint64_t count);
+
+/* Records no more than `events` accesses; what comes later is neither recorded nor counted. 0: no limit. */
+void hook_limit(uint64_t events);
 
 /* Ends recording: says why in the stream and closes the open segment. */
 void hook_stop(const char *why);
