@@ -79,17 +79,27 @@ $(B)/lz4.o: $(B)/deps.mk
 # ---- guests ----------------------------------------------------------------
 # guest/NAME.asm is one multiboot kernel; guest/include/ holds what they share.
 
-GUESTS := $(patsubst guest/%.asm,$(B)/guest/%.elf,$(sort $(wildcard guest/*.asm)))
+# Two are no ELF32 files: elf64 is what it says, aout a flat image with its addresses in the header.
+
+GUEST_NAMES := $(filter-out aout,$(patsubst guest/%.asm,%,$(sort $(wildcard guest/*.asm))))
+GUESTS := $(GUEST_NAMES:%=$(B)/guest/%.elf) $(B)/guest/aout.bin
+.PHONY: guests
 guests: $(GUESTS)
+
+GUEST_FORMAT_elf64 := elf64
+GUEST_LINK_elf64 := elf_x86_64
 
 $(B)/guest/%.o: guest/%.asm
 	@mkdir -p $(@D)
-	$(SAY) NASM $<
-	$(Q)$(NASM) -f elf32 -g -F dwarf -I guest/include/ -MD $(@:.o=.d) -o $@ $<
+	$(NASM) -w+error -f $(or $(GUEST_FORMAT_$*),elf32) -g -F dwarf -I guest/include/ -MD $(@:.o=.d) -o $@ $<
 
 $(B)/guest/%.elf: $(B)/guest/%.o guest/guest.ld
-	$(SAY) LD $@
-	$(Q)ld -m elf_i386 -nostdlib -z noexecstack --no-warn-rwx-segments -T guest/guest.ld -o $@ $<
+	ld -m $(or $(GUEST_LINK_$*),elf_i386) -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments \
+		-T guest/guest.ld -o $@ $<
+
+$(B)/guest/%.bin: guest/%.asm
+	@mkdir -p $(@D)
+	$(NASM) -w+error -f bin -I guest/include/ -MD $(@:.bin=.d) -o $@ $<
 
 # The benchmark is the guest when no module is given: it lies in the image.
 $(B)/builtin.o: $(B)/guest/benchmark.elf hv/builtin.S
