@@ -113,7 +113,7 @@ void receiver_ask_at_end(struct receiver *r, bool first)
         return;
     }
     /* An END that was under way when the request went out says nothing about it. */
-    if (!r->ask.open || r->ask.answered || r->now - r->ask.sent_at > 2 * r->ask.answer_time)
+    if (!r->ask.open || r->ask.answered || r->now - r->ask.sent_at > 2 * r->ask.answer_time + 20)
         ask_again(r);
 }
 
