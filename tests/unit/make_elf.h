@@ -124,8 +124,8 @@ static inline void make_elf64(uint8_t *file, uint64_t entry, const struct make_s
 }
 
 /* Headers in front, the rest of the file a pattern that differs from byte to byte. */
-static inline void make_elf(uint8_t *file, size_t bytes, bool wide, uint64_t entry, const struct make_segment *s,
-                            unsigned count)
+static inline void make_elf(uint8_t *file, size_t bytes, bool wide, uint64_t entry,
+                            const struct make_segment *s, unsigned count)
 {
     for (size_t i = 0; i < bytes; i++)
         file[i] = (uint8_t)(i * 31 + i / 251);

@@ -49,7 +49,10 @@ static const struct make_segment two[] = {
 };
 #define TWO_BYTES 0x1810
 
-static void make_two(bool wide, uint64_t entry) { make_elf(file, sizeof(file), wide, entry, two, 2); }
+static void make_two(bool wide, uint64_t entry)
+{
+    make_elf(file, sizeof(file), wide, entry, two, 2);
+}
 
 static void both_classes(void **state)
 {
@@ -121,7 +124,8 @@ static void segments_that_cannot_be(void **state)
         refuse(TWO_BYTES, "segment 1 has more bytes in the file (0x10) than in memory (0xf)");
 
         make_two(wide, 0x100000);
-        refuse(TWO_BYTES - 1, "segment 1 lies at 0x1800 to 0x1810 of the file, which ends at 0x180f: is it cut off?");
+        refuse(TWO_BYTES - 1,
+               "segment 1 lies at 0x1800 to 0x1810 of the file, which ends at 0x180f: is it cut off?");
 
         make_two(wide, 0x100000);
         set_phdr(file, 0, PHDR_OFFSET, wide ? UINT64_MAX : UINT32_MAX);
@@ -151,7 +155,8 @@ static void too_many_segments(void **state)
 
     (void)state;
     for (uint64_t i = 0; i <= ELF_SEGMENTS_MAX; i++)
-        many[i] = (struct make_segment){.paddr = 0x100000 + i * 16, .vaddr = i, .offset = 0, .filesz = 1, .memsz = 1};
+        many[i] = (struct make_segment){
+            .paddr = 0x100000 + i * 16, .vaddr = i, .offset = 0, .filesz = 1, .memsz = 1};
     make_elf(file, sizeof(file), true, 0x100000, many, ELF_SEGMENTS_MAX);
     accept(0x1000);
     assert_int_equal(plan.count, ELF_SEGMENTS_MAX);
