@@ -118,16 +118,12 @@ static void set_up_ring(void)
 static void run_guest(const struct engine *engine)
 {
     struct vm_exit e;
+    vga_release();
     while (!control_ended()) {
         engine->run(&vcpu, &e);
         handle_exit(engine, &vcpu, &e);
     }
-}
-
-static void dump_progress(uint64_t sent, uint64_t total)
-{
-    (void)sent;
-    (void)total; /* the receiver shows it; text here would stand between the frames */
+    vga_reclaim();
 }
 
 static void dump(const struct engine *engine)
@@ -146,10 +142,8 @@ static void dump(const struct engine *engine)
     if (uart_port() == 0)
         return;
     const struct dump_line line = {.put = uart_put, .get = uart_get, .seconds = clock_seconds};
-    const struct dump_options how = {.compress = true,
-                                     .wait_seconds = options.dump_wait,
-                                     .frame_payload = FRAME_PAYLOAD_MAX,
-                                     .progress = dump_progress};
+    const struct dump_options how = {
+        .compress = true, .wait_seconds = options.dump_wait, .frame_payload = FRAME_PAYLOAD_MAX};
     enum dump_end end = dump_send(&ring, meta, meta_bytes, run_id, &line, &how);
     printk("engram: dump %s\n", end == DUMP_DONE ? "received completely" : "sent; no receiver answered");
 }
