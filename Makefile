@@ -91,15 +91,18 @@ GUEST_LINK_elf64 := elf_x86_64
 
 $(B)/guest/%.o: guest/%.asm
 	@mkdir -p $(@D)
-	$(NASM) -w+error -f $(or $(GUEST_FORMAT_$*),elf32) -g -F dwarf -I guest/include/ -MD $(@:.o=.d) -o $@ $<
+	$(SAY) NASM $<
+	$(Q)$(NASM) -w+error -f $(or $(GUEST_FORMAT_$*),elf32) -g -F dwarf -I guest/include/ -MD $(@:.o=.d) -o $@ $<
 
 $(B)/guest/%.elf: $(B)/guest/%.o guest/guest.ld
-	ld -m $(or $(GUEST_LINK_$*),elf_i386) -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments \
+	$(SAY) LD $@
+	$(Q)ld -m $(or $(GUEST_LINK_$*),elf_i386) -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments \
 		-T guest/guest.ld -o $@ $<
 
 $(B)/guest/%.bin: guest/%.asm
 	@mkdir -p $(@D)
-	$(NASM) -w+error -f bin -I guest/include/ -MD $(@:.bin=.d) -o $@ $<
+	$(SAY) NASM $<
+	$(Q)$(NASM) -w+error -f bin -I guest/include/ -MD $(@:.bin=.d) -o $@ $<
 
 # The benchmark is the guest when no module is given: it lies in the image.
 $(B)/builtin.o: $(B)/guest/benchmark.elf hv/builtin.S
@@ -121,6 +124,24 @@ $(B)/host/%.o: %.c $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (host)"
 	$(Q)$(CC) $(HOST_CFLAGS) $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -isystem $(LZ4_SRC)/lib -MMD -c -o $@ $<
+
+# ---- tests in the machine --------------------------------------------------
+# tests/{oracle,boot,fault}/test_NAME.sh boot guests in Bochs; these are the programs that help them.
+
+TEST_PROGRAMS := $(B)/bin/bochs2list $(B)/bin/listcmp $(B)/bin/noisyline
+$(B)/bin/%: tests/oracle/%.c
+	@mkdir -p $(@D)
+	$(SAY) CC $@
+	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $<
+$(B)/bin/%: tests/fault/%.c
+	@mkdir -p $(@D)
+	$(SAY) CC $@
+	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $<
+
+#: make machine-tests       the tests that boot guests in Bochs (TESTS="tests/boot/test_X.sh ..." for some of them)
+.PHONY: machine-tests
+machine-tests: $(B)/engram.elf $(B)/engram guests $(TEST_PROGRAMS)
+	tests/run.sh $(TESTS)
 
 # ---- unit tests ------------------------------------------------------------
 # tests/unit/test_NAME.c is one program, linked with everything that also builds on a host, all under sanitizers.
