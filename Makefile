@@ -7,6 +7,9 @@ MAKEFLAGS += --no-builtin-rules
 
 CC := gcc
 NASM := nasm
+# `make V=1` shows the commands.
+Q := $(if $(V),,@)
+SAY = @$(if $(V),:,printf '  %-8s %s\n')
 
 WARN := -std=c11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla
 # The guest's vector and x87 registers stay in the CPU while the hypervisor runs, so it must never touch them.
@@ -41,28 +44,34 @@ HV_OBJ := $(HV_SRC:%.c=$(B)/%.o) $(HV_ASM:%.asm=$(B)/%.asm.o) \
 
 # GRUB takes 64-bit ELF, `qemu -kernel` only 32-bit: one image in the 32-bit form serves both.
 $(B)/engram.elf: $(B)/engram64.elf
-	objcopy -O elf32-i386 $< $@
+	$(SAY) OBJCOPY $@
+	$(Q)objcopy -O elf32-i386 $< $@
 
 $(B)/engram64.elf: $(HV_OBJ) linker.ld
-	ld -nostdlib -z max-page-size=0x1000 -z noexecstack --no-warn-rwx-segments -T linker.ld -o $@ $(HV_OBJ)
+	$(SAY) LD $@
+	$(Q)ld -nostdlib -z max-page-size=0x1000 -z noexecstack --no-warn-rwx-segments -T linker.ld -o $@ $(HV_OBJ)
 
 $(B)/hv/%.o: hv/%.c $(B)/deps.mk
 	@mkdir -p $(@D)
-	$(CC) $(HV_CFLAGS) $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -isystem $(LZ4_SRC)/lib -MMD -c -o $@ $<
+	$(SAY) CC $<
+	$(Q)$(CC) $(HV_CFLAGS) $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -isystem $(LZ4_SRC)/lib -MMD -c -o $@ $<
 
 $(B)/%.asm.o: %.asm
 	@mkdir -p $(@D)
-	$(NASM) -f elf64 -g -F dwarf -MD $(@:.o=.d) -o $@ $<
+	$(SAY) NASM $<
+	$(Q)$(NASM) -f elf64 -g -F dwarf -MD $(@:.o=.d) -o $@ $<
 
 $(B)/zydis/%.o: $(B)/deps.mk
 	@mkdir -p $(@D)
-	$(CC) -O2 -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie -fno-stack-protector \
+	$(SAY) CC $(@F)
+	$(Q)$(CC) -O2 -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie -fno-stack-protector \
 		-fno-asynchronous-unwind-tables -fcf-protection=none $(ZYDIS_FLAGS) \
 		-I $(ZYDIS_SRC)/include -I $(ZYDIS_SRC)/src -c -o $@ $(ZYDIS_SRC)/src/$*.c
 
 $(B)/lz4.o: $(B)/deps.mk
 	@mkdir -p $(@D)
-	$(CC) -O2 -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie -fno-stack-protector \
+	$(SAY) CC $(@F)
+	$(Q)$(CC) -O2 -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie -fno-stack-protector \
 		-fno-asynchronous-unwind-tables -fcf-protection=none -DLZ4_FREESTANDING=1 -DLZ4_HEAPMODE=0 \
 		-DLZ4_memcpy=memcpy -DLZ4_memset=memset -DLZ4_memmove=memmove -include hv/lib/include/string.h \
 		-c -o $@ $(LZ4_SRC)/lib/lz4.c
@@ -75,14 +84,17 @@ guests: $(GUESTS)
 
 $(B)/guest/%.o: guest/%.asm
 	@mkdir -p $(@D)
-	$(NASM) -f elf32 -g -F dwarf -I guest/include/ -MD $(@:.o=.d) -o $@ $<
+	$(SAY) NASM $<
+	$(Q)$(NASM) -f elf32 -g -F dwarf -I guest/include/ -MD $(@:.o=.d) -o $@ $<
 
 $(B)/guest/%.elf: $(B)/guest/%.o guest/guest.ld
-	ld -m elf_i386 -nostdlib -z noexecstack --no-warn-rwx-segments -T guest/guest.ld -o $@ $<
+	$(SAY) LD $@
+	$(Q)ld -m elf_i386 -nostdlib -z noexecstack --no-warn-rwx-segments -T guest/guest.ld -o $@ $<
 
 # The benchmark is the guest when no module is given: it lies in the image.
 $(B)/builtin.o: $(B)/guest/benchmark.elf hv/builtin.S
-	$(CC) -c -DBUILTIN_GUEST='"$(B)/guest/benchmark.elf"' -o $@ hv/builtin.S
+	$(SAY) AS hv/builtin.S
+	$(Q)$(CC) -c -DBUILTIN_GUEST='"$(B)/guest/benchmark.elf"' -o $@ hv/builtin.S
 
 # ---- the host command ------------------------------------------------------
 
@@ -92,11 +104,13 @@ TOOL_OBJ := $(TOOL_SRC:%.c=$(B)/host/%.o)
 TRACE_OBJ := $(TRACE_SRC:%.c=$(B)/host/%.o)
 
 $(B)/engram: $(TOOL_OBJ) $(TRACE_OBJ)
-	$(CC) -o $@ $^ -llz4
+	$(SAY) LD $@
+	$(Q)$(CC) -o $@ $^ -llz4
 
 $(B)/host/%.o: %.c $(B)/deps.mk
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -MMD -c -o $@ $<
+	$(SAY) CC "$< (host)"
+	$(Q)$(CC) $(HOST_CFLAGS) $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -MMD -c -o $@ $<
 
 # ---- ISO and runs ----------------------------------------------------------
 

@@ -33,8 +33,9 @@ struct vm_exit {
             uint16_t port;
             uint8_t size; /* bytes: 1, 2, 4 */
             bool in;
-            bool string; /* INS, OUTS: one element, at `linear` */
+            bool string; /* INS, OUTS: one element at `linear`; with `rep` only where the count is not 0 */
             bool rep;
+            uint8_t address_bytes; /* 2, 4, 8 */
             gva_t linear;
         } io;
         enum trigger trigger;
@@ -45,9 +46,6 @@ struct vm_exit {
 
 /* The machine as the core found it; what an engine needs to build the guest's memory. */
 struct machine;
-
-/* A port the core wants exits for. */
-void engine_intercept_ports(uint8_t *bitmap);
 
 struct engine {
     const char *name; /* "vmx", "dbt" */
@@ -70,6 +68,13 @@ struct engine {
 
     /* An exception as the exiting instruction's result, instead of advance(). */
     void (*inject_exception)(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error);
+
+    /* The core wants EXIT_IO for this port, or no longer; all others pass through. */
+    void (*intercept_port)(uint16_t port, bool on);
+
+    /* Copies from the guest's linear address space, as the current instruction would read it. False where
+     * a page is absent. */
+    bool (*read_guest)(struct vcpu *v, gva_t from, void *to, size_t bytes);
 
     /* Records accesses from now on, or no longer. Without recording the guest runs at full speed. */
     void (*set_recording)(bool on);

@@ -30,6 +30,8 @@ struct point {
     char text[POINT_TEXT_MAX + 1];
 };
 
+#define GUEST_ARGS_MAX 95
+
 struct options {
     enum engine_choice engine;
     bool trace_reads, trace_writes;
@@ -40,7 +42,8 @@ struct options {
     struct point start, stop;
     uint32_t timeout; /* seconds, 0 for none */
     enum after_run after;
-    uint32_t dump_wait; /* seconds to wait for a receiver before the dump is sent unasked */
+    char guest_args[GUEST_ARGS_MAX + 1]; /* of the built-in guest */
+    uint32_t dump_wait; /* seconds to go on without an answer once all was sent */
 };
 
 #define OPTIONS_LINE_MAX 2047

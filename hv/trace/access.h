@@ -30,7 +30,7 @@ struct access {
     uint64_t rip; /* linear address of the instruction (CS base + IP); of the interrupted one for event delivery */
     uint64_t gva; /* linear address of the first byte */
     uint64_t gpa; /* guest-physical address of the first byte */
-    uint64_t gpa2; /* guest-physical page of the rest, with ACCESS_CROSSES */
+    uint64_t gpa2; /* guest-physical address of the page that holds the rest, with ACCESS_CROSSES */
     uint64_t cr3;
     uint64_t icount;  /* instructions completed before; meaningful where the trace has counts */
     uint8_t kind;     /* enum access_kind */

@@ -68,6 +68,8 @@ enum context_mode { MODE_REAL = 0, MODE_PROT16 = 1, MODE_PROT32 = 2, MODE_LONG64
 #define SITE_CAUSE_SHIFT 1
 #define SITE_ID_MAX 65535u
 
+#define EVENT_ERROR_CODE 0x01u /* flag of EVENT */
+
 #define RUN_DESCENDING 0x01u
 #define RUN_DATA_DIFFER 0x02u
 

@@ -39,6 +39,9 @@ void hook_mark(uint8_t source, const char *text, uint64_t length);
 /* Counts an access that a filter kept out. */
 void hook_filtered(uint64_t count);
 
+/* Records no more than `events` accesses; what comes later is neither recorded nor counted. 0: no limit. */
+void hook_limit(uint64_t events);
+
 /* Ends recording: says why in the stream and closes the open segment. */
 void hook_stop(const char *why);
 

@@ -27,6 +27,7 @@ struct ring {
     uint64_t slots;    /* for segments: the first slot of the memory holds the ring's header */
     enum ring_mode mode;
     uint64_t next_sequence; /* of the segment that opens next */
+    uint64_t opened;        /* highest number of segments ever opened: how far old ones are overwritten */
     struct chunk_header *open; /* the segment being written, or NULL */
 };
 
@@ -39,6 +40,12 @@ struct chunk_header *ring_open(struct ring *ring);
 /* Closes the open segment: fills in lengths and CRCs. `body_bytes` may be 0: then the segment is given back. */
 void ring_close(struct ring *ring, uint32_t body_bytes);
 
+/* Opens the segment closed last once more, to append to it; NULL when there is none. */
+struct chunk_header *ring_reopen(struct ring *ring);
+
+/* Computes a closed segment's header CRC anew, for who changed its header. */
+void ring_seal(struct chunk_header *segment);
+
 static inline uint32_t ring_body_capacity(void)
 {
     return RING_SEGMENT_BYTES - (uint32_t)sizeof(struct chunk_header);
@@ -48,5 +55,16 @@ static inline uint32_t ring_body_capacity(void)
 uint64_t ring_count(const struct ring *ring);
 uint64_t ring_first_sequence(const struct ring *ring);
 struct chunk_header *ring_segment(const struct ring *ring, uint64_t index);
+
+/* False when the segment's header is damaged: possible in a ring that was found, not in one's own. */
+bool ring_segment_intact(const struct ring *ring, uint64_t index);
+
+/*
+ * Finds the ring of a run before in `memory`, for instance after a warm reset. False when there is none of
+ * exactly this size. Believes nothing that is not proved by a CRC; damaged segments stay out of a dump.
+ */
+bool ring_find(struct ring *ring, void *memory, uint64_t bytes);
+
+uint64_t ring_run_id(const struct ring *ring);
 
 #endif

@@ -1,0 +1,123 @@
+#include "control.h"
+
+#include "clock.h"
+#include "console.h"
+#include "trace/hook.h"
+#include "trace/format.h"
+#include "x86/cpu.h"
+
+#include <string.h>
+
+#define WHY_BYTES 160
+#define LINE_BYTES 256
+
+static const struct engine *engine;
+static const struct options *options;
+static char why[WHY_BYTES];
+static bool recording;
+static uint64_t tsc_start, tsc_end;
+
+/* The last bytes the guest wrote, to compare with text: points. */
+static char seen[POINT_TEXT_MAX];
+static size_t seen_bytes;
+
+/* The line the guest is writing, for the trace's marks. */
+static char line[LINE_BYTES];
+static size_t line_bytes;
+
+static void start_recording(void)
+{
+    if (recording || control_ended())
+        return;
+    recording = true;
+    tsc_start = rdtsc();
+    engine->set_recording(true);
+}
+
+void control_init(const struct engine *e, const struct options *o)
+{
+    engine = e;
+    options = o;
+    if (o->start.kind == POINT_BOOT)
+        start_recording();
+    else if (o->start.kind == POINT_RIP)
+        engine->set_trigger(TRIGGER_START, true, o->start.rip);
+    if (o->stop.kind == POINT_RIP)
+        engine->set_trigger(TRIGGER_STOP, true, o->stop.rip);
+    if (o->stop.kind == POINT_EVENTS)
+        hook_limit(o->stop.events);
+}
+
+void control_trigger(enum trigger t)
+{
+    if (t == TRIGGER_START) {
+        engine->set_trigger(TRIGGER_START, false, 0);
+        start_recording();
+    } else if (recording || options->start.kind == POINT_BOOT) {
+        control_end("stop=rip:0x%lx was reached", (unsigned long)options->stop.rip);
+    }
+}
+
+static bool seen_ends_with(const char *text)
+{
+    size_t n = strlen(text);
+    return n <= seen_bytes && memcmp(seen + seen_bytes - n, text, n) == 0;
+}
+
+static void remember(uint8_t byte)
+{
+    if (seen_bytes == sizeof seen) {
+        memmove(seen, seen + 1, sizeof seen - 1);
+        seen_bytes--;
+    }
+    seen[seen_bytes++] = (char)byte;
+}
+
+static void mark_line(uint8_t byte)
+{
+    if (byte == '\n' || line_bytes == sizeof line) {
+        if (recording && line_bytes > 0)
+            hook_mark(MARK_CONSOLE, line, line_bytes);
+        line_bytes = 0;
+    }
+    if (byte != '\n' && byte != '\r')
+        line[line_bytes++] = (char)byte;
+}
+
+void control_console_byte(uint8_t byte)
+{
+    remember(byte);
+    mark_line(byte);
+    if (options->start.kind == POINT_TEXT && !recording && seen_ends_with(options->start.text)) {
+        start_recording();
+        seen_bytes = 0; /* the same bytes must not stop what they started */
+        return;
+    }
+    if (options->stop.kind == POINT_TEXT && recording && seen_ends_with(options->stop.text))
+        control_end("stop=text:%s was reached", options->stop.text);
+}
+
+void control_poll(void)
+{
+    if (options->timeout != 0 && clock_seconds() >= options->timeout)
+        control_end("timeout=%u: the time limit was reached", options->timeout);
+    if (options->stop.kind == POINT_EVENTS && hook_events() >= options->stop.events)
+        control_end("stop=events:%lu was reached", (unsigned long)options->stop.events);
+}
+
+void control_end(const char *format, ...)
+{
+    if (control_ended())
+        return;
+    va_list args;
+    va_start(args, format);
+    format_text_v(why, sizeof why, format, args);
+    va_end(args);
+    tsc_end = rdtsc();
+    engine->set_recording(false);
+    hook_stop(why);
+}
+
+const char *control_ended(void) { return tsc_end != 0 ? why : NULL; }
+uint64_t control_started_at(void) { return tsc_start; }
+uint64_t control_ended_at(void) { return tsc_end; }

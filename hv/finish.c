@@ -1,0 +1,73 @@
+#include "finish.h"
+
+#include "console.h"
+#include "uart.h"
+#include "x86/cpu.h"
+#include "x86/io.h"
+
+#define KEYBOARD_COMMAND 0x64
+#define KEYBOARD_PULSE_RESET 0xfe
+#define RESET_CONTROL 0xcf9
+#define RESET_CONTROL_FULL 0x0e
+
+static enum after_run chosen = AFTER_HALT;
+static struct acpi_info acpi;
+
+void finish_init(enum after_run after, const struct acpi_info *info)
+{
+    chosen = after;
+    acpi = *info;
+}
+
+static _Noreturn void halt(void)
+{
+    uart_drain();
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}
+
+static void sleep_s5(uint16_t port, uint8_t type)
+{
+    if (port == 0)
+        return;
+    uint16_t value = in16(port) & ~(uint16_t)(7u << ACPI_PM1_SLP_TYP_SHIFT);
+    out16(port, (uint16_t)(value | (unsigned)type << ACPI_PM1_SLP_TYP_SHIFT | ACPI_PM1_SLP_EN));
+}
+
+static void power_off(void)
+{
+    uart_drain();
+    if (acpi.has_s5) {
+        sleep_s5(acpi.pm1a_control, acpi.s5_type_a);
+        sleep_s5(acpi.pm1b_control, acpi.s5_type_b);
+    }
+}
+
+static void reset(void)
+{
+    uart_drain();
+    if (acpi.has_reset && acpi.reset_space == ACPI_SPACE_IO)
+        out8((uint16_t)acpi.reset_address, acpi.reset_value);
+    out8(RESET_CONTROL, RESET_CONTROL_FULL);
+    out8(KEYBOARD_COMMAND, KEYBOARD_PULSE_RESET);
+}
+
+static _Noreturn void carry_out(void)
+{
+    if (chosen == AFTER_POWEROFF) {
+        power_off();
+        printk("engram: this machine cannot be switched off by ACPI; switch it off by hand\n");
+    } else if (chosen == AFTER_RESET) {
+        reset();
+    }
+    halt();
+}
+
+_Noreturn void finish_run(void)
+{
+    if (chosen == AFTER_HALT)
+        printk("engram: halted; the machine can be switched off\n");
+    carry_out();
+}
+
+_Noreturn void finish_after_error(void) { carry_out(); }

@@ -1,0 +1,53 @@
+#include "guest.h"
+
+#include "console.h"
+#include "memory.h"
+#include "multiboot_guest.h"
+
+#define BUILTIN_NAME "benchmark"
+
+/* builtin.S */
+extern uint8_t builtin_guest[], builtin_guest_end[];
+
+static struct guest_plan plan;
+static char title[BOOT_MODULE_STRING_MAX + 1];
+static hpa_t reachable_end;
+
+const char *guest_title(void) { return title; }
+
+static void *at_physical(hpa_t start, size_t size)
+{
+    return start < reachable_end && size <= reachable_end - start ? phys_to_virt(start) : NULL;
+}
+
+static const void *read_at_physical(hpa_t start, size_t size) { return at_physical(start, size); }
+
+static struct boot_module builtin_module(const char *args)
+{
+    struct boot_module module = {.start = virt_to_phys(builtin_guest)};
+    module.end = module.start + (hpa_t)(builtin_guest_end - builtin_guest);
+    format_text(module.string, sizeof module.string, "%s%s%s", BUILTIN_NAME, *args ? " " : "", args);
+    return module;
+}
+
+void guest_load(const struct bootinfo *boot, const char *builtin_args, const struct machine *m, struct vcpu *v)
+{
+    static char error[512];
+    static struct boot_module builtin;
+    builtin = builtin_module(builtin_args);
+    bool given = boot->module_count > 0;
+    struct guest_source source = {.kernel = given ? &boot->module[0] : &builtin};
+    if (given) {
+        source.modules = boot->module + 1;
+        source.module_count = boot->module_count - 1;
+    }
+    source.kernel_bytes = phys_to_virt(source.kernel->start);
+    reachable_end = m->ram_end > GIB(4) ? m->ram_end : GIB(4);
+    format_text(title, sizeof title, "%s", source.kernel->string);
+    if (!multiboot_guest_plan(&plan, &source, m, error, sizeof error) ||
+        !multiboot_guest_apply(&plan, read_at_physical, at_physical, error, sizeof error))
+        panic("%s", error);
+    multiboot_guest_vcpu(v, plan.entry, plan.info);
+    printk("engram: guest %s at 0x%lx-0x%lx, entry 0x%lx\n", plan.name, (unsigned long)plan.kernel_start,
+           (unsigned long)plan.kernel_end - 1, (unsigned long)plan.entry);
+}

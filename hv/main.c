@@ -1,0 +1,175 @@
+/*
+ * The story of a run, from the boot loader's jump to the dump.
+ */
+#include "acpi.h"
+#include "bootinfo.h"
+#include "clock.h"
+#include "console.h"
+#include "control.h"
+#include "engine.h"
+#include "exit.h"
+#include "finish.h"
+#include "guest.h"
+#include "interrupts.h"
+#include "memory.h"
+#include "meta.h"
+#include "place.h"
+#include "ports.h"
+#include "select.h"
+#include "trace/dump.h"
+#include "trace/hook.h"
+#include "uart.h"
+#include "vga.h"
+#include "x86/cpu.h"
+
+#include <string.h>
+
+#define ENGRAM_VERSION "0.1"
+#define COM1 0x3f8
+#define DEFAULT_BAUD 115200
+#define STACK_BYTES 65536
+#define META_BYTES 16384
+
+_Noreturn void main(uint32_t magic, uint32_t info);
+
+/* The stack lies in the image: it moves with it. */
+uint8_t boot_stack[STACK_BYTES] __attribute__((aligned(16)));
+__asm__(".global boot_stack_top\n.set boot_stack_top, boot_stack + 65536\n");
+
+static struct bootinfo boot;
+static struct options options;
+static struct machine machine;
+static struct ring ring;
+static struct vcpu vcpu;
+static struct acpi_info acpi;
+static char engine_reason[256];
+static uint64_t run_id;
+
+static const void *read_physical(hpa_t start, size_t size)
+{
+    hpa_t limit = machine.ram_end > GIB(4) ? machine.ram_end : GIB(4);
+    return start < limit && size <= limit - start ? phys_to_virt(start) : NULL;
+}
+
+/* Serial first, so that every later error is seen: COM1 until the options say otherwise. */
+static void read_boot_information(uint32_t magic, uint32_t info)
+{
+    static char error[OPTIONS_ERROR_BYTES], options_error[OPTIONS_ERROR_BYTES];
+    uart_init(COM1, DEFAULT_BAUD);
+    bool boot_ok = bootinfo_parse(&boot, magic, info, read_physical, error, sizeof error);
+    bool options_ok = options_parse(&options, boot.command_line, options_error, sizeof options_error);
+    if (options.serial_port != COM1 || options.serial_baud != DEFAULT_BAUD)
+        if (!uart_init(options.serial_port, options.serial_baud) && options.serial_port != 0 &&
+            uart_init(COM1, DEFAULT_BAUD))
+            panic("serial=: no UART answers at port 0x%x; use serial=com1 to com4, serial=0xPORT or serial=none",
+                  options.serial_port);
+    vga_init(boot.screen != SCREEN_GRAPHICS);
+    printk("Engram %s: a hypervisor that records every memory access\n", ENGRAM_VERSION);
+    if (!boot_ok)
+        panic("%s", error);
+
+    char acpi_error[128];
+    acpi_find(&acpi, boot.rsdp_bytes ? boot.rsdp : NULL, boot.rsdp_bytes, read_physical, acpi_error, sizeof acpi_error);
+    finish_init(options.after, &acpi);
+    if (!options_ok)
+        panic("%s", options_error);
+}
+
+static void describe_machine(void)
+{
+    memcpy(machine.map, boot.map.range, sizeof machine.map);
+    machine.map_count = boot.map.count;
+    for (size_t i = 0; i < machine.map_count; i++)
+        if (machine.map[i].type == MEMORY_RAM && machine.map[i].end > machine.ram_end)
+            machine.ram_end = machine.map[i].end;
+    machine.physical_bits = cpuid(0x80000000, 0).eax >= 0x80000008 ? cpuid(0x80000008, 0).eax & 0xff : 36;
+}
+
+static void hide(hpa_t start, hpa_t end, const char *what)
+{
+    machine.hidden[machine.hidden_count++] = (struct memory_range){start, end, MEMORY_RESERVED};
+    printk("engram: %s at 0x%lx-0x%lx (%lu MiB), absent from the guest's map\n", what, (unsigned long)start,
+           (unsigned long)end - 1, (unsigned long)((end - start) >> 20));
+}
+
+static void move_to_top(void)
+{
+    static struct place place;
+    place_hypervisor(&place, &machine, &boot);
+    place_move(&place, align_up(machine.ram_end > GIB(4) ? machine.ram_end : GIB(4), HUGE_PAGE_SIZE));
+    memory_init(&place);
+    interrupts_init();
+    hide(place.image, place.end, "hypervisor");
+}
+
+static uint64_t read_tsc(void) { return rdtsc(); }
+
+static void set_up_ring(void)
+{
+    static const struct hook_clock clock = {.tsc = read_tsc};
+    hpa_t at = place_ring(&machine, &boot, options.ring_bytes);
+    hide(at, at + options.ring_bytes, options.ring_mode == RING_WRAP ? "ring (wrap)" : "ring (stop)");
+    run_id = rdtsc() * 0x9e3779b97f4a7c15ull; /* spreads the counter's few changing bits */
+    ring_init(&ring, phys_to_virt(at), options.ring_bytes, options.ring_mode, run_id);
+    hook_init(&ring, &clock);
+}
+
+static void run_guest(const struct engine *engine)
+{
+    struct vm_exit e;
+    while (!control_ended()) {
+        engine->run(&vcpu, &e);
+        handle_exit(engine, &vcpu, &e);
+    }
+}
+
+static void dump_progress(uint64_t sent, uint64_t total)
+{
+    (void)sent;
+    (void)total; /* the receiver shows it; text here would stand between the frames */
+}
+
+static void dump(const struct engine *engine)
+{
+    static char meta[META_BYTES];
+    const struct meta_source source = {.engine = engine,
+                                       .engine_reason = engine_reason,
+                                       .guest = guest_title(),
+                                       .command_line = boot.command_line,
+                                       .ring = &ring,
+                                       .ring_bytes = options.ring_bytes,
+                                       .run_id = run_id,
+                                       .trace_reads = options.trace_reads,
+                                       .trace_writes = options.trace_writes};
+    uint32_t meta_bytes = meta_build(&source, meta, sizeof meta);
+    if (uart_port() == 0)
+        return;
+    const struct dump_line line = {.put = uart_put, .get = uart_get, .seconds = clock_seconds};
+    const struct dump_options how = {.compress = true,
+                                     .wait_seconds = options.dump_wait,
+                                     .frame_payload = FRAME_PAYLOAD_MAX,
+                                     .progress = dump_progress};
+    enum dump_end end = dump_send(&ring, meta, meta_bytes, run_id, &line, &how);
+    printk("engram: dump %s\n", end == DUMP_DONE ? "received completely" : "sent; no receiver answered");
+}
+
+_Noreturn void main(uint32_t magic, uint32_t info)
+{
+    read_boot_information(magic, info);  /* command line, memory map, modules */
+    describe_machine();
+    move_to_top();                       /* low memory is the guest's */
+    clock_init();
+    set_up_ring();
+    place_modules(&machine, &boot);
+    const struct engine *engine = select_engine(options.engine, engine_reason, sizeof engine_reason);
+    guest_load(&boot, options.guest_args, &machine, &vcpu);  /* from a module, or the built-in benchmark */
+    engine->init(&machine, &vcpu);
+    ports_init(engine, &acpi);
+    control_init(engine, &options);
+    printk("engram: starting guest %s\n", guest_title());
+    run_guest(engine);
+    printk("\nengram: %s; RIP 0x%lx, %lu events recorded, %lu lost\n", control_ended(), (unsigned long)vcpu.rip,
+           (unsigned long)hook_events(), (unsigned long)hook_lost());
+    dump(engine);
+    finish_run();
+}

@@ -1,0 +1,75 @@
+#include "meta.h"
+
+#include "clock.h"
+#include "console.h"
+#include "control.h"
+#include "trace/hook.h"
+#include "x86/cpu.h"
+
+#include <string.h>
+
+#define BRAND_BYTES 49
+
+struct out {
+    char *text;
+    uint32_t length, size;
+};
+
+static void line(struct out *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* One line; characters that would end it early, and what is too long, are taken out. */
+static void line(struct out *o, const char *format, ...)
+{
+    static char buffer[META_LINE_MAX + 1];
+    va_list args;
+    va_start(args, format);
+    size_t n = format_text_v(buffer, sizeof buffer, format, args);
+    va_end(args);
+    if (n + 1 > o->size - o->length)
+        return;
+    for (size_t i = 0; i < n; i++)
+        o->text[o->length++] = buffer[i] >= ' ' ? buffer[i] : ' ';
+    o->text[o->length++] = '\n';
+}
+
+/* Brand string: SDM Vol. 2A, CPUID, leaves 80000002H to 80000004H. */
+static void cpu_brand(char brand[BRAND_BYTES])
+{
+    memset(brand, 0, BRAND_BYTES);
+    if (cpuid(0x80000000, 0).eax < 0x80000004)
+        return;
+    for (uint32_t i = 0; i < 3; i++) {
+        struct cpuid r = cpuid(0x80000002 + i, 0);
+        memcpy(brand + 16 * i, &r, sizeof r);
+    }
+}
+
+uint32_t meta_build(const struct meta_source *s, char *text, uint32_t size)
+{
+    struct out o = {.text = text, .size = size};
+    char brand[BRAND_BYTES];
+    cpu_brand(brand);
+    line(&o, "format=%d", TRACE_VERSION);
+    line(&o, "run=%016lx", (unsigned long)s->run_id);
+    line(&o, "engine=%s", s->engine->name);
+    line(&o, "engine.reason=%s", s->engine_reason);
+    line(&o, "cpu=%s", brand);
+    line(&o, "guest=%s", s->guest);
+    line(&o, "options=%s", s->command_line);
+    line(&o, "trace=%s%s", s->trace_reads ? "r" : "", s->trace_writes ? "w" : "");
+    line(&o, "icount=0");
+    line(&o, "events=%lu", (unsigned long)hook_events());
+    line(&o, "lost=%lu", (unsigned long)hook_lost());
+    line(&o, "filtered=%lu", (unsigned long)hook_filtered_total());
+    line(&o, "segments=%lu", (unsigned long)ring_count(s->ring));
+    line(&o, "first_sequence=%lu", (unsigned long)ring_first_sequence(s->ring));
+    line(&o, "ring.mode=%s", s->ring->mode == RING_WRAP ? "wrap" : "stop");
+    line(&o, "ring.bytes=%lu", (unsigned long)s->ring_bytes);
+    line(&o, "segment.bytes=%u", RING_SEGMENT_BYTES);
+    line(&o, "tsc.hz=%lu", (unsigned long)clock_hz());
+    line(&o, "tsc.start=%lu", (unsigned long)control_started_at());
+    line(&o, "tsc.end=%lu", (unsigned long)control_ended_at());
+    line(&o, "end=%s", control_ended());
+    o.length += (uint32_t)s->engine->counters(o.text + o.length, o.size - o.length);
+    return o.length;
+}

@@ -1,0 +1,22 @@
+/* The text of META and END (docs/format.md): what there is to know about a run besides its events. */
+#ifndef ENGRAM_META_H
+#define ENGRAM_META_H
+
+#include "engine.h"
+#include "trace/ring.h"
+
+struct meta_source {
+    const struct engine *engine;
+    const char *engine_reason;
+    const char *guest;
+    const char *command_line;
+    const struct ring *ring;
+    uint64_t ring_bytes;
+    uint64_t run_id;
+    bool trace_reads, trace_writes;
+};
+
+/* Writes at most `size` bytes; the length. */
+uint32_t meta_build(const struct meta_source *s, char *text, uint32_t size);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * The hypervisor's own page tables: the image at IMAGE_BASE, all of physical
+ * memory at DIRECT_MAP. Entry bits: SDM Vol. 3A, 4.5.4.
+ */
+#include "paging.h"
+
+#include "memory.h"
+#include "x86/cpu.h"
+
+#define ENTRIES 512
+#define PRESENT (1ull << 0)
+#define WRITABLE (1ull << 1)
+#define LARGE (1ull << 7)
+#define NO_EXECUTE (1ull << 63)
+
+static bool has_huge_pages(void) { return cpuid(0x80000001, 0).edx & 1u << 26; }
+
+static unsigned slot(uint64_t virtual_address, unsigned level)
+{
+    return virtual_address >> (PAGE_SHIFT + 9 * (level - 1)) & (ENTRIES - 1);
+}
+
+/* The table below `entry`, made if there is none. Tables are reached through the direct map. */
+static uint64_t *table_below(uint64_t *entry, struct boot_pages *pages)
+{
+    if (!(*entry & PRESENT)) {
+        hpa_t p = pages->next;
+        pages->next += PAGE_SIZE;
+        uint64_t *fresh = phys_to_virt(p);
+        for (unsigned i = 0; i < ENTRIES; i++)
+            fresh[i] = 0;
+        *entry = p | PRESENT | WRITABLE;
+    }
+    return phys_to_virt(*entry & PAGE_MASK & ~NO_EXECUTE);
+}
+
+/* Maps one page of level 1 (4 KiB), 2 (2 MiB) or 3 (1 GiB). */
+static void map_page(uint64_t *pml4, uint64_t va, hpa_t pa, unsigned level, uint64_t flags, struct boot_pages *pages)
+{
+    uint64_t *table = pml4;
+    for (unsigned l = 4; l > level; l--)
+        table = table_below(&table[slot(va, l)], pages);
+    table[slot(va, level)] = pa | flags | PRESENT | (level > 1 ? LARGE : 0);
+}
+
+hpa_t build_page_tables(hpa_t image, size_t image_bytes, hpa_t direct_map_end, struct boot_pages *pages)
+{
+    hpa_t root = pages->next;
+    pages->next += PAGE_SIZE;
+    uint64_t *pml4 = phys_to_virt(root);
+    for (unsigned i = 0; i < ENTRIES; i++)
+        pml4[i] = 0;
+
+    unsigned level = has_huge_pages() ? 3 : 2;
+    uint64_t step = level == 3 ? HUGE_PAGE_SIZE : LARGE_PAGE_SIZE;
+    for (hpa_t p = 0; p < direct_map_end; p += step)
+        map_page(pml4, DIRECT_MAP + p, p, level, WRITABLE | NO_EXECUTE, pages);
+
+    extern uint8_t image_start[];
+    for (size_t offset = 0; offset < image_bytes; offset += PAGE_SIZE)
+        map_page(pml4, (uint64_t)image_start + offset, image + offset, 1, WRITABLE, pages);
+    return root;
+}
+
+size_t page_table_bytes(size_t image_bytes, hpa_t direct_map_end)
+{
+    uint64_t step = has_huge_pages() ? GIB(512) : GIB(1);
+    size_t direct = align_up(direct_map_end, step) / step + align_up(direct_map_end, GIB(512)) / GIB(512);
+    size_t image = 2 + align_up(image_bytes, LARGE_PAGE_SIZE) / LARGE_PAGE_SIZE + 1;
+    return (1 + direct + image) * PAGE_SIZE;
+}

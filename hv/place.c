@@ -1,0 +1,101 @@
+#include "place.h"
+
+#include "console.h"
+#include "memory.h"
+#include "memory_map.h"
+#include "paging.h"
+#include "trace/ring.h"
+#include "x86/cpu.h"
+
+#include <string.h>
+
+#define LOW_MEMORY_END MIB(1)
+
+static hpa_t current_image = (hpa_t)image_load_address;
+
+hpa_t place_image(void) { return current_image; }
+
+static size_t image_bytes(void) { return (size_t)(image_end - image_start); }
+
+/* In place.asm: copies, loads CR3 and returns into the copy, without touching the stack in between. */
+void move_image(void *to, const void *from, size_t bytes, hpa_t cr3);
+
+static void take(struct memory_map *taken, hpa_t start, hpa_t end)
+{
+    if (!memory_map_add(taken, align_down(start, PAGE_SIZE), align_up(end, PAGE_SIZE), MEMORY_RESERVED))
+        panic("the memory map has too many ranges (more than %d)", MEMORY_RANGES_MAX);
+}
+
+/* What must not be overwritten yet: modules, what is hidden already, and the image where the loader put it. */
+static void all_taken(struct memory_map *taken, const struct machine *m, const struct bootinfo *boot)
+{
+    taken->count = 0;
+    take(taken, 0, LOW_MEMORY_END);
+    take(taken, align_down((hpa_t)image_load_address, LARGE_PAGE_SIZE), (hpa_t)image_load_address + image_bytes());
+    for (size_t i = 0; i < boot->module_count; i++)
+        take(taken, boot->module[i].start, boot->module[i].end);
+    for (size_t i = 0; i < m->hidden_count; i++)
+        take(taken, m->hidden[i].start, m->hidden[i].end);
+}
+
+static hpa_t direct_map_end(const struct machine *m)
+{
+    return align_up(m->ram_end > GIB(4) ? m->ram_end : GIB(4), HUGE_PAGE_SIZE);
+}
+
+void place_hypervisor(struct place *place, const struct machine *m, const struct bootinfo *boot)
+{
+    static struct memory_map taken;
+    all_taken(&taken, m, boot);
+    uint64_t tables = page_table_bytes(image_bytes(), direct_map_end(m));
+    uint64_t bytes = align_up(image_bytes() + tables + HYPERVISOR_HEAP_BYTES, LARGE_PAGE_SIZE);
+    if (!memory_map_find_highest(&boot->map, &taken, 0, GIB(4), bytes, LARGE_PAGE_SIZE, &place->image))
+        panic("no %lu MiB of free RAM below 4 GiB for the hypervisor; it needs a machine with more memory",
+              (unsigned long)(bytes >> 20));
+    place->heap = place->image + image_bytes() + tables;
+    place->end = place->image + bytes;
+}
+
+void place_move(const struct place *place, hpa_t map_end)
+{
+    struct boot_pages pages = {place->image + image_bytes()};
+    hpa_t cr3 = build_page_tables(place->image, image_bytes(), map_end, &pages);
+    if (pages.next > place->heap)
+        panic("page tables for %lu GiB took more than was reckoned; please report this", (unsigned long)(map_end >> 30));
+    current_image = place->image;
+    move_image(phys_to_virt(place->image), image_start, image_bytes(), cr3);
+}
+
+hpa_t place_ring(const struct machine *m, const struct bootinfo *boot, uint64_t bytes)
+{
+    static struct memory_map taken;
+    all_taken(&taken, m, boot);
+    hpa_t at;
+    if (memory_map_find_highest(&boot->map, &taken, 0, m->ram_end, bytes, LARGE_PAGE_SIZE, &at))
+        return at;
+    uint64_t largest = 0;
+    for (uint64_t step = GIB(1024); step >= RING_SEGMENT_BYTES; step /= 2)
+        if (largest + step < bytes &&
+            memory_map_find_highest(&boot->map, &taken, 0, m->ram_end, largest + step, LARGE_PAGE_SIZE, &at))
+            largest += step;
+    panic("ring=%luK: this machine has no room for a ring of that size; the largest possible is ring=%luK",
+          (unsigned long)(bytes >> 10), (unsigned long)(largest >> 10));
+}
+
+void place_modules(const struct machine *m, struct bootinfo *boot)
+{
+    static struct memory_map taken;
+    for (size_t i = 0; i < boot->module_count; i++) {
+        struct boot_module *module = &boot->module[i];
+        uint64_t bytes = module->end - module->start;
+        hpa_t to;
+        if (bytes == 0)
+            continue;
+        all_taken(&taken, m, boot);
+        if (!memory_map_find_highest(&boot->map, &taken, 0, GIB(4), bytes, PAGE_SIZE, &to) || to < module->start)
+            continue;
+        memcpy(phys_to_virt(to), phys_to_virt(module->start), bytes);
+        module->start = to;
+        module->end = to + bytes;
+    }
+}

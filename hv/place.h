@@ -1,0 +1,40 @@
+/*
+ * Where the hypervisor lives: it moves itself to the top of RAM below 4 GiB and
+ * takes the ring from the top of whatever RAM has room, so that guests find
+ * their usual load addresses free.
+ */
+#ifndef ENGRAM_PLACE_H
+#define ENGRAM_PLACE_H
+
+#include "bootinfo.h"
+#include "machine.h"
+
+#define HYPERVISOR_HEAP_BYTES MIB(16)
+
+/* The image as linked (linker.ld). */
+extern uint8_t image_start[], image_end[], image_load_address[];
+
+/* [image, end): the image, then page tables, then the heap. */
+struct place {
+    hpa_t image, heap, end;
+};
+
+/* Finds room for the hypervisor, off everything the boot loader left; panics where there is none. */
+void place_hypervisor(struct place *place, const struct machine *m, const struct bootinfo *boot);
+
+/* Moves the image there and goes on in the copy. Nothing may have been allocated yet. */
+void place_move(const struct place *place, hpa_t direct_map_end);
+
+/* Where the image lies now. */
+hpa_t place_image(void);
+
+/* Takes `bytes` for the ring from the top of RAM: its address. Panics with the largest possible size where there is no room. */
+hpa_t place_ring(const struct machine *m, const struct bootinfo *boot, uint64_t bytes);
+
+/* Copies the modules to the highest free RAM, out of the guest's way, and changes `boot` accordingly. */
+void place_modules(const struct machine *m, struct bootinfo *boot);
+
+/* From memory.c: the heap is what the place has left. */
+void memory_init(const struct place *place);
+
+#endif

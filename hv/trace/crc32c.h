@@ -1,0 +1,17 @@
+/* CRC-32C (Castagnoli), as the trace format uses it everywhere. */
+#ifndef ENGRAM_TRACE_CRC32C_H
+#define ENGRAM_TRACE_CRC32C_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Of `bytes` bytes. */
+uint32_t crc32c(const void *data, size_t bytes);
+
+/* Of data in pieces: start with crc 0, hand in the result of the piece before. */
+uint32_t crc32c_more(uint32_t crc, const void *data, size_t bytes);
+
+/* The same by table, whatever the CPU offers: what the instruction is tested against. */
+uint32_t crc32c_more_by_table(uint32_t crc, const void *data, size_t bytes);
+
+#endif

@@ -1,0 +1,190 @@
+/*
+ * The ring. Segment s lies in slot 1 + s % slots; slot 0 holds the ring's own
+ * header, which changes with every segment that is closed. A reset may come in
+ * the middle of that change, so what changes is kept twice, written in turn.
+ */
+#include "trace/ring.h"
+
+#include "trace/crc32c.h"
+
+#include <string.h>
+
+#define RING_MAGIC 0x474e49524d524745ull /* "EGRMRING" */
+#define RING_VERSION 1
+#define CLOSED_MAX (1ull << 48) /* 2^64 bytes of trace: more is no ring of ours */
+
+/* How far the run has come. */
+struct ring_state {
+    uint64_t closed; /* segments closed in this run; the next one's sequence */
+    uint64_t run_id; /* so that a state left from a run before is told apart */
+    uint32_t reserved;
+    uint32_t crc; /* of the bytes before it */
+};
+
+struct ring_header {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t segment_bytes;
+    uint64_t bytes; /* of the whole memory */
+    uint64_t run_id;
+    uint32_t mode;
+    uint32_t crc;               /* of the bytes before it */
+    struct ring_state state[2]; /* valid with the higher count is the present one */
+};
+_Static_assert(sizeof(struct ring_header) <= RING_SEGMENT_BYTES, "the ring's header fits into its slot");
+
+static struct ring_header *header_of(const struct ring *ring) { return (struct ring_header *)ring->memory; }
+
+static uint32_t header_crc(const struct ring_header *h) { return crc32c(h, offsetof(struct ring_header, crc)); }
+static uint32_t state_crc(const struct ring_state *s) { return crc32c(s, offsetof(struct ring_state, crc)); }
+
+static uint32_t chunk_crc(const struct chunk_header *h)
+{
+    return crc32c(h, offsetof(struct chunk_header, header_crc));
+}
+
+static struct chunk_header *slot_of(const struct ring *ring, uint64_t sequence)
+{
+    return (struct chunk_header *)(ring->memory + (1 + sequence % ring->slots) * RING_SEGMENT_BYTES);
+}
+
+static uint64_t closed_count(const struct ring *ring) { return ring->next_sequence - (ring->open != NULL); }
+
+static void save_state(struct ring *ring)
+{
+    uint64_t closed = closed_count(ring);
+    struct ring_state *state = &header_of(ring)->state[closed & 1];
+
+    *state = (struct ring_state){.closed = closed, .run_id = header_of(ring)->run_id};
+    state->crc = state_crc(state);
+}
+
+void ring_init(struct ring *ring, void *memory, uint64_t bytes, enum ring_mode mode, uint64_t run_id)
+{
+    struct ring_header *h = memory;
+
+    *ring = (struct ring){.memory = memory, .slots = bytes / RING_SEGMENT_BYTES - 1, .mode = mode};
+    memset(h, 0, sizeof(*h));
+    h->magic = RING_MAGIC;
+    h->version = RING_VERSION;
+    h->segment_bytes = RING_SEGMENT_BYTES;
+    h->bytes = bytes;
+    h->run_id = run_id;
+    h->mode = mode;
+    h->crc = header_crc(h);
+    save_state(ring);
+}
+
+struct chunk_header *ring_open(struct ring *ring)
+{
+    if (ring->open || (ring->mode == RING_STOP && ring->next_sequence >= ring->slots))
+        return NULL;
+
+    struct chunk_header *h = slot_of(ring, ring->next_sequence);
+    memset(h, 0, sizeof(*h));
+    h->magic = TRACE_MAGIC;
+    h->version = TRACE_VERSION;
+    h->header_bytes = sizeof(*h);
+    h->type = CHUNK_SEGMENT;
+    h->encoding = ENCODING_PACKED;
+    h->sequence = ring->next_sequence++;
+    if (ring->opened < ring->next_sequence)
+        ring->opened = ring->next_sequence;
+    ring->open = h;
+    return h;
+}
+
+void ring_close(struct ring *ring, uint32_t body_bytes)
+{
+    struct chunk_header *h = ring->open;
+
+    if (!h)
+        return;
+    ring->open = NULL;
+    if (!body_bytes) {
+        ring->next_sequence--;
+        return;
+    }
+    h->compression = COMPRESSION_NONE;
+    h->stored_bytes = body_bytes;
+    h->body_bytes = body_bytes;
+    h->body_crc = crc32c(h + 1, body_bytes);
+    ring_seal(h);
+    save_state(ring);
+}
+
+void ring_seal(struct chunk_header *h) { h->header_crc = chunk_crc(h); }
+
+struct chunk_header *ring_reopen(struct ring *ring)
+{
+    if (ring->open || !ring_count(ring))
+        return NULL;
+    ring->open = slot_of(ring, ring->next_sequence - 1);
+    return ring->open;
+}
+
+uint64_t ring_first_sequence(const struct ring *ring)
+{
+    return ring->opened > ring->slots ? ring->opened - ring->slots : 0;
+}
+
+uint64_t ring_count(const struct ring *ring) { return closed_count(ring) - ring_first_sequence(ring); }
+
+uint64_t ring_run_id(const struct ring *ring) { return header_of(ring)->run_id; }
+
+struct chunk_header *ring_segment(const struct ring *ring, uint64_t index)
+{
+    return slot_of(ring, ring_first_sequence(ring) + index);
+}
+
+static bool intact(const struct chunk_header *h, uint64_t sequence)
+{
+    return h->magic == TRACE_MAGIC && h->version == TRACE_VERSION && h->header_bytes == sizeof(*h) &&
+           h->type == CHUNK_SEGMENT && h->sequence == sequence && h->stored_bytes <= ring_body_capacity() &&
+           h->body_bytes <= ring_body_capacity() && h->stored_bytes <= h->body_bytes &&
+           h->header_crc == chunk_crc(h);
+}
+
+bool ring_segment_intact(const struct ring *ring, uint64_t index)
+{
+    return intact(ring_segment(ring, index), ring_first_sequence(ring) + index);
+}
+
+/* The newer of the two states that hold; NULL when neither does. */
+static const struct ring_state *present_state(const struct ring_header *h)
+{
+    const struct ring_state *present = NULL;
+
+    for (int i = 0; i < 2; i++) {
+        const struct ring_state *s = &h->state[i];
+        if (s->crc == state_crc(s) && s->run_id == h->run_id && (s->closed & 1) == (uint64_t)i &&
+            (!present || s->closed > present->closed))
+            present = s;
+    }
+    return present;
+}
+
+bool ring_find(struct ring *ring, void *memory, uint64_t bytes)
+{
+    const struct ring_header *h = memory;
+
+    if (bytes < RING_BYTES_MIN || bytes % RING_SEGMENT_BYTES || h->magic != RING_MAGIC ||
+        h->version != RING_VERSION || h->segment_bytes != RING_SEGMENT_BYTES || h->bytes != bytes ||
+        (h->mode != RING_WRAP && h->mode != RING_STOP) || h->crc != header_crc(h))
+        return false;
+
+    const struct ring_state *state = present_state(h);
+    uint64_t slots = bytes / RING_SEGMENT_BYTES - 1;
+    if (!state || state->closed > CLOSED_MAX || (h->mode == RING_STOP && state->closed > slots))
+        return false;
+
+    *ring = (struct ring){.memory = memory,
+                          .slots = slots,
+                          .mode = (enum ring_mode)h->mode,
+                          .next_sequence = state->closed,
+                          .opened = state->closed};
+    /* The reset may have come while a segment was being written over the oldest one. */
+    if (ring->mode == RING_WRAP && ring->opened >= slots && !ring_segment_intact(ring, 0))
+        ring->opened++;
+    return true;
+}
