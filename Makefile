@@ -110,7 +110,43 @@ $(B)/engram: $(TOOL_OBJ) $(TRACE_OBJ)
 $(B)/host/%.o: %.c $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (host)"
-	$(Q)$(CC) $(HOST_CFLAGS) $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -MMD -c -o $@ $<
+	$(Q)$(CC) $(HOST_CFLAGS) $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -isystem $(LZ4_SRC)/lib -MMD -c -o $@ $<
+
+# ---- unit tests ------------------------------------------------------------
+# tests/unit/test_NAME.c is one program, linked with everything that also builds on a host, all under sanitizers.
+
+UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
+UNIT_SRC := $(TRACE_SRC) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))
+UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/asan/%.o) $(if $(wildcard hv/decode/*.c),$(ZYDIS_FILES:%=$(B)/host/zydis/%.o))
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+.PHONY: unit
+#: make unit     the unit tests
+unit: $(UNIT:%=%.passed)
+
+$(B)/tests/%.passed: $(B)/tests/%
+	$(SAY) TEST $(<F)
+	$(Q)$<
+	@touch $@
+
+.PRECIOUS: $(B)/tests/% $(B)/asan/%.o
+$(B)/tests/%: $(B)/asan/tests/unit/%.o $(UNIT_OBJ)
+	@mkdir -p $(@D)
+	$(SAY) LD $@
+	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcmocka -llz4
+
+$(B)/asan/%.o: %.c $(B)/test-deps
+	@mkdir -p $(@D)
+	$(SAY) CC "$< (sanitizers)"
+	$(Q)$(CC) $(HOST_CFLAGS) $(SANITIZE) $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -isystem $(LZ4_SRC)/lib -MMD -c -o $@ $<
+
+$(B)/host/zydis/%.o: $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) CC $(@F)
+	$(Q)$(CC) -O2 $(ZYDIS_FLAGS) -I $(ZYDIS_SRC)/include -I $(ZYDIS_SRC)/src -c -o $@ $(ZYDIS_SRC)/src/$*.c
+
+$(B)/test-deps: $(B)/deps.mk
+	@scripts/setup.sh test > $@
 
 # ---- ISO and runs ----------------------------------------------------------
 

@@ -15,6 +15,7 @@
 #include "meta.h"
 #include "place.h"
 #include "ports.h"
+#include "registers.h"
 #include "select.h"
 #include "trace/dump.h"
 #include "trace/hook.h"
@@ -117,16 +118,12 @@ static void set_up_ring(void)
 static void run_guest(const struct engine *engine)
 {
     struct vm_exit e;
+    vga_release();
     while (!control_ended()) {
         engine->run(&vcpu, &e);
         handle_exit(engine, &vcpu, &e);
     }
-}
-
-static void dump_progress(uint64_t sent, uint64_t total)
-{
-    (void)sent;
-    (void)total; /* the receiver shows it; text here would stand between the frames */
+    vga_reclaim();
 }
 
 static void dump(const struct engine *engine)
@@ -145,10 +142,8 @@ static void dump(const struct engine *engine)
     if (uart_port() == 0)
         return;
     const struct dump_line line = {.put = uart_put, .get = uart_get, .seconds = clock_seconds};
-    const struct dump_options how = {.compress = true,
-                                     .wait_seconds = options.dump_wait,
-                                     .frame_payload = FRAME_PAYLOAD_MAX,
-                                     .progress = dump_progress};
+    const struct dump_options how = {
+        .compress = true, .wait_seconds = options.dump_wait, .frame_payload = FRAME_PAYLOAD_MAX};
     enum dump_end end = dump_send(&ring, meta, meta_bytes, run_id, &line, &how);
     printk("engram: dump %s\n", end == DUMP_DONE ? "received completely" : "sent; no receiver answered");
 }
@@ -168,8 +163,10 @@ _Noreturn void main(uint32_t magic, uint32_t info)
     control_init(engine, &options);
     printk("engram: starting guest %s\n", guest_title());
     run_guest(engine);
-    printk("\nengram: %s; RIP 0x%lx, %lu events recorded, %lu lost\n", control_ended(), (unsigned long)vcpu.rip,
-           (unsigned long)hook_events(), (unsigned long)hook_lost());
+    engine->save_state(&vcpu);
+    printk("\nengram: %s\n", control_ended());
+    print_registers(&vcpu);
+    printk("engram: %lu events recorded, %lu lost\n", (unsigned long)hook_events(), (unsigned long)hook_lost());
     dump(engine);
     finish_run();
 }

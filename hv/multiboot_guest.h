@@ -41,6 +41,8 @@ struct guest_plan {
     gpa_t kernel_start, kernel_end;                                     /* all of its segments */
     gpa_t module_start[BOOT_MODULES_MAX], module_end[BOOT_MODULES_MAX]; /* where the guest finds them */
 
+    bool wants_graphics; /* asks for a graphics mode; it gets the screen as it is, which is worth a line */
+
     gpa_t entry;
     gpa_t info; /* where info_data goes, after the copies */
     uint8_t info_data[GUEST_INFO_BYTES_MAX];

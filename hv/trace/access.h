@@ -27,9 +27,9 @@ enum access_cause {
 #define ACCESS_SIZE_MAX 64u
 
 struct access {
-    uint64_t rip; /* linear address of the instruction (CS base + IP); of the interrupted one for event delivery */
-    uint64_t gva; /* linear address of the first byte */
-    uint64_t gpa; /* guest-physical address of the first byte */
+    uint64_t rip;  /* linear, of the instruction (CS base + IP); for event delivery of the interrupted one */
+    uint64_t gva;  /* linear address of the first byte */
+    uint64_t gpa;  /* guest-physical address of the first byte */
     uint64_t gpa2; /* guest-physical address of the page that holds the rest, with ACCESS_CROSSES */
     uint64_t cr3;
     uint64_t icount;  /* instructions completed before; meaningful where the trace has counts */

@@ -28,9 +28,18 @@ static inline uint64_t load64(const void *p)
     return v;
 }
 
-static inline void store16(void *p, uint16_t v) { __builtin_memcpy(p, &v, sizeof(v)); }
-static inline void store32(void *p, uint32_t v) { __builtin_memcpy(p, &v, sizeof(v)); }
-static inline void store64(void *p, uint64_t v) { __builtin_memcpy(p, &v, sizeof(v)); }
+static inline void store16(void *p, uint16_t v)
+{
+    __builtin_memcpy(p, &v, sizeof(v));
+}
+static inline void store32(void *p, uint32_t v)
+{
+    __builtin_memcpy(p, &v, sizeof(v));
+}
+static inline void store64(void *p, uint64_t v)
+{
+    __builtin_memcpy(p, &v, sizeof(v));
+}
 
 /* How much of a UTF-8 text fits into `most` bytes without cutting a character in two. */
 static inline uint64_t text_cut(const char *text, uint64_t length, uint64_t most)

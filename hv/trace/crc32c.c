@@ -80,4 +80,7 @@ uint32_t crc32c_more(uint32_t crc, const void *data, size_t bytes)
     return has_instruction() ? by_instruction(crc, data, bytes) : crc32c_more_by_table(crc, data, bytes);
 }
 
-uint32_t crc32c(const void *data, size_t bytes) { return crc32c_more(0, data, bytes); }
+uint32_t crc32c(const void *data, size_t bytes)
+{
+    return crc32c_more(0, data, bytes);
+}

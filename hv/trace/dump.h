@@ -15,9 +15,9 @@ struct dump_line {
 };
 
 struct dump_options {
-    bool compress;            /* LZ4 each segment, in place, before sending */
-    uint32_t wait_seconds;    /* how long to go on without any answer once all was sent */
-    uint32_t frame_payload;   /* of the first pass: FRAME_PAYLOAD_MIN to FRAME_PAYLOAD_MAX */
+    bool compress;          /* LZ4 each segment, in place, before sending */
+    uint32_t wait_seconds;  /* how long to go on without any answer once all was sent */
+    uint32_t frame_payload; /* of the first pass: FRAME_PAYLOAD_MIN to FRAME_PAYLOAD_MAX */
     void (*progress)(uint64_t sent, uint64_t total); /* may be NULL */
 };
 
@@ -30,5 +30,11 @@ enum dump_end { DUMP_DONE, DUMP_UNANSWERED };
  */
 enum dump_end dump_send(struct ring *ring, const char *meta, uint32_t meta_bytes, uint64_t run_id,
                         const struct dump_line *line, const struct dump_options *options);
+
+/*
+ * Sends text while a dump is under way: for output from `progress`, which is called between two frames.
+ * False when there is no dump: then the line is free for plain text.
+ */
+bool dump_text(const char *text, uint64_t bytes);
 
 #endif

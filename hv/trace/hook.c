@@ -57,12 +57,14 @@ static void close_segment(void)
     if (!segment)
         return;
     report_filtered();
+    report_lost();
     segment->event_count = hook.events - segment->first_event;
     ring_close(hook.ring, stream_bytes(&stream));
     stream_close(&stream);
 }
 
-/* Closes the open segment and opens the next, whose first access is `first` if that is not NULL. False: ring full. */
+/* Closes the open segment and opens the next, whose first access is `first` if that is not NULL. False: ring
+ * full. */
 static bool next_segment(const struct access *first)
 {
     close_segment();
@@ -134,7 +136,10 @@ void hook_mark(uint8_t source, const char *text, uint64_t length)
     } while (length);
 }
 
-void hook_filtered(uint64_t count) { hook.filtered += count; }
+void hook_filtered(uint64_t count)
+{
+    hook.filtered += count;
+}
 
 void hook_stop(const char *why)
 {
@@ -155,6 +160,15 @@ void hook_stop(const char *why)
     hook.stopped = true;
 }
 
-uint64_t hook_events(void) { return hook.events; }
-uint64_t hook_lost(void) { return hook.lost; }
-uint64_t hook_filtered_total(void) { return hook.filtered; }
+uint64_t hook_events(void)
+{
+    return hook.events;
+}
+uint64_t hook_lost(void)
+{
+    return hook.lost;
+}
+uint64_t hook_filtered_total(void)
+{
+    return hook.filtered;
+}

@@ -20,7 +20,7 @@ struct hook_clock {
 
 void hook_init(struct ring *ring, const struct hook_clock *clock);
 
-/* Records one access. Accesses come in program order. False when the ring is full and the access was counted as lost. */
+/* Records one access; they come in program order. False when it was counted as lost because the ring is full. */
 bool hook_access(const struct access *a);
 
 /* Records that an event (interrupt, exception) is about to be delivered at `rip` (linear). */

@@ -7,8 +7,14 @@
 
 #define LEB_MAX 10 /* bytes that 64 bits take */
 
-static inline uint64_t zig_encode(int64_t n) { return (uint64_t)n << 1 ^ (uint64_t)(n >> 63); }
-static inline int64_t zig_decode(uint64_t z) { return (int64_t)(z >> 1 ^ (0 - (z & 1))); }
+static inline uint64_t zig_encode(int64_t n)
+{
+    return (uint64_t)n << 1 ^ (uint64_t)(n >> 63);
+}
+static inline int64_t zig_decode(uint64_t z)
+{
+    return (int64_t)(z >> 1 ^ (0 - (z & 1)));
+}
 
 static inline unsigned leb_bytes(uint64_t v)
 {
@@ -35,7 +41,8 @@ static inline uint8_t *leb_write(uint8_t *p, const uint8_t *end, uint64_t v)
     return leb_put(p, v);
 }
 
-/* Reads from [p, end) into *v; returns what follows, or NULL when the bytes end first or the number exceeds 64 bits. */
+/* Reads from [p, end) into *v; returns what follows, or NULL when the bytes end first or the number exceeds
+ * 64 bits. */
 static inline const uint8_t *leb_read(const uint8_t *p, const uint8_t *end, uint64_t *v)
 {
     uint64_t value = 0;

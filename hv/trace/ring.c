@@ -33,10 +33,19 @@ struct ring_header {
 };
 _Static_assert(sizeof(struct ring_header) <= RING_SEGMENT_BYTES, "the ring's header fits into its slot");
 
-static struct ring_header *header_of(const struct ring *ring) { return (struct ring_header *)ring->memory; }
+static struct ring_header *header_of(const struct ring *ring)
+{
+    return (struct ring_header *)ring->memory;
+}
 
-static uint32_t header_crc(const struct ring_header *h) { return crc32c(h, offsetof(struct ring_header, crc)); }
-static uint32_t state_crc(const struct ring_state *s) { return crc32c(s, offsetof(struct ring_state, crc)); }
+static uint32_t header_crc(const struct ring_header *h)
+{
+    return crc32c(h, offsetof(struct ring_header, crc));
+}
+static uint32_t state_crc(const struct ring_state *s)
+{
+    return crc32c(s, offsetof(struct ring_state, crc));
+}
 
 static uint32_t chunk_crc(const struct chunk_header *h)
 {
@@ -48,7 +57,10 @@ static struct chunk_header *slot_of(const struct ring *ring, uint64_t sequence)
     return (struct chunk_header *)(ring->memory + (1 + sequence % ring->slots) * RING_SEGMENT_BYTES);
 }
 
-static uint64_t closed_count(const struct ring *ring) { return ring->next_sequence - (ring->open != NULL); }
+static uint64_t closed_count(const struct ring *ring)
+{
+    return ring->next_sequence - (ring->open != NULL);
+}
 
 static void save_state(struct ring *ring)
 {
@@ -113,7 +125,10 @@ void ring_close(struct ring *ring, uint32_t body_bytes)
     save_state(ring);
 }
 
-void ring_seal(struct chunk_header *h) { h->header_crc = chunk_crc(h); }
+void ring_seal(struct chunk_header *h)
+{
+    h->header_crc = chunk_crc(h);
+}
 
 struct chunk_header *ring_reopen(struct ring *ring)
 {
@@ -128,9 +143,15 @@ uint64_t ring_first_sequence(const struct ring *ring)
     return ring->opened > ring->slots ? ring->opened - ring->slots : 0;
 }
 
-uint64_t ring_count(const struct ring *ring) { return closed_count(ring) - ring_first_sequence(ring); }
+uint64_t ring_count(const struct ring *ring)
+{
+    return closed_count(ring) - ring_first_sequence(ring);
+}
 
-uint64_t ring_run_id(const struct ring *ring) { return header_of(ring)->run_id; }
+uint64_t ring_run_id(const struct ring *ring)
+{
+    return header_of(ring)->run_id;
+}
 
 struct chunk_header *ring_segment(const struct ring *ring, uint64_t index)
 {

@@ -24,20 +24,23 @@ struct ring_header; /* in the first slot of the memory; ring.c knows it */
 
 struct ring {
     uint8_t *memory;
-    uint64_t slots;    /* for segments: the first slot of the memory holds the ring's header */
+    uint64_t slots; /* for segments: the first slot of the memory holds the ring's header */
     enum ring_mode mode;
-    uint64_t next_sequence; /* of the segment that opens next */
-    uint64_t opened;        /* highest number of segments ever opened: how far old ones are overwritten */
+    uint64_t next_sequence;    /* of the segment that opens next */
+    uint64_t opened;           /* highest number of segments ever opened: how far old ones are overwritten */
     struct chunk_header *open; /* the segment being written, or NULL */
 };
 
-/* `memory` is `bytes` long (a multiple of RING_SEGMENT_BYTES, at least RING_BYTES_MIN), 64-byte aligned, and needs no clearing. */
+/*
+ * `memory` is `bytes` long (a multiple of RING_SEGMENT_BYTES, at least RING_BYTES_MIN), 64-byte aligned, and
+ * needs no clearing.
+ */
 void ring_init(struct ring *ring, void *memory, uint64_t bytes, enum ring_mode mode, uint64_t run_id);
 
-/* Opens the next segment; NULL when the ring is full (RING_STOP). The body of the open segment starts behind its header. */
+/* Opens the next segment, whose body starts behind its header; NULL when the ring is full (RING_STOP). */
 struct chunk_header *ring_open(struct ring *ring);
 
-/* Closes the open segment: fills in lengths and CRCs. `body_bytes` may be 0: then the segment is given back. */
+/* Closes the open segment: fills in lengths and CRCs. With `body_bytes` 0 the segment is given back. */
 void ring_close(struct ring *ring, uint32_t body_bytes);
 
 /* Opens the segment closed last once more, to append to it; NULL when there is none. */

@@ -28,8 +28,9 @@
 #define ACCESS_MAX (1 + 3 + LEB_MAX + ACCESS_SIZE_MAX + LEB_MAX)
 #define RESERVE_ACCESS (CONTEXT_MAX + SITE_MAX + 2 * FILL_MAX + ACCESS_MAX)
 
-/* Kept for the packets that end a segment and a recording: FILTER twice (a segment that is reopened), LOSS, STOP. */
-#define RESERVE_END (3 * COUNT_PACKET_MAX + PACKET_HEAD + 1 + STREAM_STOP_TEXT_MAX)
+/* Kept for the packets that end a segment (FILTER, LOSS) and, in one that is reopened, a recording (these and
+ * STOP). */
+#define RESERVE_END (4 * COUNT_PACKET_MAX + PACKET_HEAD + 1 + STREAM_STOP_TEXT_MAX)
 
 #define PAGE_NUMBER_BITS 52
 #define PAGE_NUMBER_MASK ((1ull << PAGE_NUMBER_BITS) - 1)
@@ -189,7 +190,8 @@ static uint8_t *put_site(struct stream *s, uint8_t *packet, const struct stream_
     return p;
 }
 
-/* The access's site where it is not the predicted one, introduced at *p when it is new. NULL: no room, or no access. */
+/* The access's site where it is not the predicted one, introduced at *p when it is new. NULL: no room, or no
+ * access. */
 static __attribute__((noinline)) struct stream_site *other_site(struct stream *s, uint8_t **p,
                                                                 const struct access *a, uint64_t key)
 {
@@ -206,7 +208,8 @@ static __attribute__((noinline)) struct stream_site *other_site(struct stream *s
 
 /* ---- context and pages ------------------------------------------------------ */
 
-static __attribute__((noinline)) uint8_t *put_context(struct stream *s, uint8_t *packet, const struct access *a)
+static __attribute__((noinline)) uint8_t *put_context(struct stream *s, uint8_t *packet,
+                                                      const struct access *a)
 {
     uint8_t *p = packet + PACKET_HEAD;
 
@@ -221,7 +224,8 @@ static __attribute__((noinline)) uint8_t *put_context(struct stream *s, uint8_t 
     return p;
 }
 
-static __attribute__((noinline)) uint8_t *put_fill(struct stream *s, uint8_t *packet, uint64_t page, uint64_t frame)
+static __attribute__((noinline)) uint8_t *put_fill(struct stream *s, uint8_t *packet, uint64_t page,
+                                                   uint64_t frame)
 {
     struct stream_page *known = &s->page[page % STREAM_PAGES];
     uint8_t *p = packet + PACKET_HEAD;
@@ -375,8 +379,14 @@ static bool put_count_if_room(struct stream *s, enum packet_type type, uint64_t 
     return true;
 }
 
-bool stream_time(struct stream *s, uint64_t tsc) { return put_count_if_room(s, PACKET_TIME, tsc); }
-bool stream_filter(struct stream *s, uint64_t count) { return put_count_if_room(s, PACKET_FILTER, count); }
+bool stream_time(struct stream *s, uint64_t tsc)
+{
+    return put_count_if_room(s, PACKET_TIME, tsc);
+}
+bool stream_filter(struct stream *s, uint64_t count)
+{
+    return put_count_if_room(s, PACKET_FILTER, count);
+}
 
 bool stream_event(struct stream *s, const struct hook_event *e, uint64_t tsc)
 {
@@ -410,8 +420,14 @@ bool stream_mark(struct stream *s, uint8_t source, const char *text, uint32_t le
     return true;
 }
 
-void stream_end_filter(struct stream *s, uint64_t count) { put_count(s, PACKET_FILTER, count); }
-void stream_end_loss(struct stream *s, uint64_t count) { put_count(s, PACKET_LOSS, count); }
+void stream_end_filter(struct stream *s, uint64_t count)
+{
+    put_count(s, PACKET_FILTER, count);
+}
+void stream_end_loss(struct stream *s, uint64_t count)
+{
+    put_count(s, PACKET_LOSS, count);
+}
 
 void stream_end_stop(struct stream *s, const char *why)
 {

@@ -46,9 +46,9 @@ struct stream_page {
 };
 
 struct stream {
-    uint8_t *pos;          /* where the next packet goes */
-    const uint8_t *limit;  /* an access may begin up to here: what lies behind is enough for the largest */
-    uint8_t *body, *end;   /* of the open segment */
+    uint8_t *pos;         /* where the next packet goes */
+    const uint8_t *limit; /* an access may begin up to here: what lies behind is enough for the largest */
+    uint8_t *body, *end;  /* of the open segment */
     struct stream_site *last_site;
     uint64_t last_address;
     uint64_t icount;
@@ -67,17 +67,25 @@ struct stream {
 /* No segment: everything returns false. */
 void stream_close(struct stream *s);
 
-/* Starts a segment with SYNC, with context, CR3 and instruction count as in `first`, or as they were where it is NULL. */
+/* Starts a segment with SYNC, with context, CR3 and instruction count as in `first`, or as they were where it
+ * is NULL. */
 void stream_open(struct stream *s, void *body, uint32_t capacity, bool has_icount, uint64_t tsc,
                  const struct access *first);
 
-/* Goes on behind the `written` bytes of a segment that was closed; only for the packets that end a recording. */
+/* Goes on behind the `written` bytes of a segment that was closed; only for the packets that end a recording.
+ */
 void stream_reopen(struct stream *s, void *body, uint32_t capacity, uint32_t written);
 
 /* Bytes in the open segment's body. */
-static inline uint32_t stream_bytes(const struct stream *s) { return (uint32_t)(s->pos - s->body); }
+static inline uint32_t stream_bytes(const struct stream *s)
+{
+    return (uint32_t)(s->pos - s->body);
+}
 
-static inline bool stream_accepts(const struct access *a) { return a->size >= 1 && a->size <= ACCESS_SIZE_MAX; }
+static inline bool stream_accepts(const struct access *a)
+{
+    return a->size >= 1 && a->size <= ACCESS_SIZE_MAX;
+}
 
 /* The access must be one that stream_accepts(); false for any other. */
 bool stream_access(struct stream *s, const struct access *a);
@@ -85,9 +93,10 @@ bool stream_access(struct stream *s, const struct access *a);
 bool stream_time(struct stream *s, uint64_t tsc);
 bool stream_filter(struct stream *s, uint64_t count);
 bool stream_event(struct stream *s, const struct hook_event *e, uint64_t tsc);
-bool stream_mark(struct stream *s, uint8_t source, const char *text, uint32_t length); /* length <= STREAM_TEXT_MAX */
+bool stream_mark(struct stream *s, uint8_t source, const char *text,
+                 uint32_t length); /* length <= STREAM_TEXT_MAX */
 
-/* For these room is kept at the segment's end: once each after the last access they always fit. */
+/* For these room is kept at the segment's end: once when it closes, and once more after stream_reopen(). */
 void stream_end_filter(struct stream *s, uint64_t count);
 void stream_end_loss(struct stream *s, uint64_t count);
 void stream_end_stop(struct stream *s, const char *why);

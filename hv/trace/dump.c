@@ -1,0 +1,279 @@
+/*
+ * The dump protocol: docs/format.md, "The dump on a serial line". Everything is
+ * sent once; then whoever listens asks for what it lacks. What comes in is looked
+ * at between any two bytes that go out, for a UART's FIFO is short and a receiver
+ * does not wait; it is acted on between frames.
+ */
+#include "trace/dump.h"
+
+#include "trace/bytes.h"
+#include "trace/crc32c.h"
+#include "trace/dump_file.h"
+
+#include <string.h>
+
+#define QUEUE_BYTES 4096u /* more than arrives while the longest frame goes out */
+#define RANGES_MAX 64u    /* asked for and not yet sent; a receiver repeats what is dropped */
+#define BEGIN_TIMES 3
+#define GET_BURST 16 /* a UART's FIFO */
+
+#define REQUEST_HEAD 2u
+#define REQUEST_RANGE 16u
+#define REQUEST_MAX (REQUEST_HEAD + FRAME_REQUEST_RANGES_MAX * REQUEST_RANGE)
+#define INCOMING_MAX (FRAME_HEADER_BYTES + REQUEST_MAX + FRAME_CRC_BYTES)
+
+struct range {
+    uint64_t offset, end;
+    uint32_t payload; /* of the frames that it is sent in */
+};
+
+static struct {
+    const struct dump_line *line;
+    struct dump_file file;
+    uint64_t run_id;
+    uint32_t file_crc;
+    bool active;
+    bool done;      /* the receiver said so */
+    uint64_t heard; /* seconds: when somebody last wanted something, or got it */
+    uint8_t queue[QUEUE_BYTES];
+    uint32_t queue_in, queue_out; /* count bytes; they may wrap */
+    uint8_t frame[INCOMING_MAX];  /* coming in */
+    uint32_t frame_have;
+    struct range range[RANGES_MAX];
+    uint32_t ranges;
+} dump;
+
+/* ---- bytes ------------------------------------------------------------------ */
+
+static void poll_line(void)
+{
+    for (int i = 0; i < GET_BURST; i++) {
+        int byte = dump.line->get();
+        if (byte < 0)
+            return;
+        if (dump.queue_in - dump.queue_out < QUEUE_BYTES)
+            dump.queue[dump.queue_in++ % QUEUE_BYTES] = (uint8_t)byte;
+    }
+}
+
+static void put_bytes(const uint8_t *bytes, uint32_t n)
+{
+    while (n--) {
+        dump.line->put(*bytes++);
+        poll_line();
+    }
+}
+
+static void send_frame(enum frame_type type, uint64_t offset, const void *payload, uint32_t bytes)
+{
+    uint8_t head[FRAME_HEADER_BYTES] = {FRAME_START, (uint8_t)type};
+    uint8_t tail[FRAME_CRC_BYTES];
+
+    store16(head + 2, (uint16_t)bytes);
+    store64(head + 4, offset);
+    store32(tail, crc32c_more(crc32c(head + 1, FRAME_HEADER_BYTES - 1), payload, bytes));
+    put_bytes(head, sizeof(head));
+    put_bytes(payload, bytes);
+    put_bytes(tail, sizeof(tail));
+}
+
+/* ---- frames that come in ---------------------------------------------------- */
+
+static uint32_t clamp_payload(uint32_t bytes)
+{
+    if (bytes < FRAME_PAYLOAD_MIN)
+        return FRAME_PAYLOAD_MIN;
+    return bytes > FRAME_PAYLOAD_MAX ? FRAME_PAYLOAD_MAX : bytes;
+}
+
+/* Notes a range to send. False when nothing of it lies in the file. */
+static bool add_range(uint64_t offset, uint64_t length, uint32_t payload)
+{
+    if (offset >= dump.file.bytes || !length)
+        return false;
+    if (length > dump.file.bytes - offset)
+        length = dump.file.bytes - offset;
+
+    struct range new = {offset, offset + length, payload};
+    for (uint32_t i = 0; i < dump.ranges; i++)
+        if (dump.range[i].offset == new.offset && dump.range[i].end == new.end) /* asked twice */
+            return true;
+    if (dump.ranges < RANGES_MAX)
+        dump.range[dump.ranges++] = new;
+    return true;
+}
+
+static void take_request(const uint8_t *payload, uint32_t bytes)
+{
+    if (bytes < REQUEST_HEAD + REQUEST_RANGE || (bytes - REQUEST_HEAD) % REQUEST_RANGE)
+        return;
+    uint32_t frame_payload = clamp_payload(load16(payload));
+    for (uint32_t at = REQUEST_HEAD; at < bytes; at += REQUEST_RANGE)
+        if (add_range(load64(payload + at), load64(payload + at + 8), frame_payload))
+            dump.heard = dump.line->seconds();
+}
+
+/* How far the bytes in dump.frame are a frame: 0 not at all, else its length, which may be more than is
+ * there. */
+static uint32_t frame_length(void)
+{
+    const uint8_t *f = dump.frame;
+    uint32_t have = dump.frame_have;
+
+    if (f[0] != FRAME_START || (have > 1 && f[1] != FRAME_REQUEST && f[1] != FRAME_DONE))
+        return 0;
+    if (have < 4)
+        return FRAME_HEADER_BYTES;
+    if (load16(f + 2) > REQUEST_MAX)
+        return 0;
+    return FRAME_HEADER_BYTES + load16(f + 2) + FRAME_CRC_BYTES;
+}
+
+static bool frame_is_whole(uint32_t length)
+{
+    return load32(dump.frame + length - FRAME_CRC_BYTES) ==
+           crc32c(dump.frame + 1, length - FRAME_CRC_BYTES - 1);
+}
+
+/* Acts on the frames at the beginning of dump.frame; of what is no frame, the first byte goes. */
+static void take_frames(void)
+{
+    while (dump.frame_have) {
+        uint32_t length = frame_length();
+        if (length > dump.frame_have)
+            return;
+        if (length && frame_is_whole(length)) {
+            if (dump.frame[1] == FRAME_DONE)
+                dump.done = true;
+            else
+                take_request(dump.frame + FRAME_HEADER_BYTES, load16(dump.frame + 2));
+        } else {
+            length = 1;
+        }
+        dump.frame_have -= length;
+        memmove(dump.frame, dump.frame + length, dump.frame_have);
+    }
+}
+
+static void take_queue(void)
+{
+    poll_line();
+    while (dump.queue_out != dump.queue_in) {
+        dump.frame[dump.frame_have++] = dump.queue[dump.queue_out++ % QUEUE_BYTES];
+        take_frames();
+    }
+}
+
+/* ---- what goes out ---------------------------------------------------------- */
+
+static void send_begin(void)
+{
+    uint8_t payload[16];
+
+    store64(payload, dump.file.bytes);
+    store64(payload + 8, dump.run_id);
+    for (int i = 0; i < BEGIN_TIMES; i++)
+        send_frame(FRAME_BEGIN, 0, payload, sizeof(payload));
+}
+
+static void send_end(void)
+{
+    uint8_t payload[20];
+
+    store64(payload, dump.file.bytes);
+    store64(payload + 8, dump.run_id);
+    store32(payload + 16, dump.file_crc);
+    send_frame(FRAME_END, 0, payload, sizeof(payload));
+}
+
+/* Sends the first frame of a range and takes it off; its data stay in `data`. Returns their length. */
+static uint32_t send_part(struct range *range, uint8_t data[FRAME_PAYLOAD_MAX])
+{
+    uint64_t left = range->end - range->offset;
+    uint32_t n = left < range->payload ? (uint32_t)left : range->payload;
+
+    dump_file_read(&dump.file, range->offset, data, n);
+    send_frame(FRAME_DATA, range->offset, data, n);
+    range->offset += n;
+    return n;
+}
+
+/* Sends all that was asked for, and what is asked for meanwhile. */
+static void serve_requests(void)
+{
+    uint8_t data[FRAME_PAYLOAD_MAX];
+
+    for (take_queue(); dump.ranges && !dump.done; take_queue()) {
+        send_part(&dump.range[0], data);
+        if (dump.range[0].offset == dump.range[0].end) {
+            dump.ranges--;
+            memmove(dump.range, dump.range + 1, dump.ranges * sizeof(dump.range[0]));
+        }
+        dump.heard = dump.line->seconds();
+    }
+}
+
+static void send_all(const struct dump_options *options)
+{
+    struct range all = {0, dump.file.bytes, clamp_payload(options->frame_payload)};
+    uint8_t data[FRAME_PAYLOAD_MAX];
+
+    while (all.offset < all.end && !dump.done) {
+        uint32_t n = send_part(&all, data);
+        dump.file_crc = crc32c_more(dump.file_crc, data, n);
+        if (options->progress)
+            options->progress(all.offset, all.end);
+        serve_requests();
+    }
+}
+
+/* END, then again each second, and at once when a request has been served, so that its receiver need not
+ * wait. */
+static enum dump_end answer_requests(uint32_t wait_seconds)
+{
+    dump.heard = dump.line->seconds();
+    while (!dump.done) {
+        uint64_t sent_at = dump.line->seconds();
+        send_end();
+        do
+            take_queue();
+        while (!dump.done && !dump.ranges && dump.line->seconds() == sent_at &&
+               sent_at - dump.heard < wait_seconds);
+        serve_requests();
+        if (!dump.done && dump.line->seconds() - dump.heard >= wait_seconds)
+            return DUMP_UNANSWERED;
+    }
+    return DUMP_DONE;
+}
+
+enum dump_end dump_send(struct ring *ring, const char *meta, uint32_t meta_bytes, uint64_t run_id,
+                        const struct dump_line *line, const struct dump_options *options)
+{
+    dump.line = line;
+    dump.run_id = run_id;
+    dump.file_crc = 0;
+    dump.done = false;
+    dump.queue_in = dump.queue_out = 0;
+    dump.frame_have = 0;
+    dump.ranges = 0;
+    dump.active = true;
+    dump_file_make(&dump.file, ring, meta, meta_bytes, options->compress, poll_line);
+    send_begin();
+    send_all(options);
+    enum dump_end end = answer_requests(options->wait_seconds);
+    dump.active = false;
+    return end;
+}
+
+bool dump_text(const char *text, uint64_t bytes)
+{
+    if (!dump.active)
+        return false;
+    while (bytes) {
+        uint32_t part = (uint32_t)text_cut(text, bytes, FRAME_PAYLOAD_MAX);
+        send_frame(FRAME_TEXT, 0, text, part);
+        text += part;
+        bytes -= part;
+    }
+    return true;
+}

@@ -1,0 +1,33 @@
+/*
+ * The trace file that a ring amounts to: META, the segments, END (docs/format.md).
+ * It is nowhere in one piece; any part of it is put together on demand.
+ */
+#ifndef ENGRAM_TRACE_DUMP_FILE_H
+#define ENGRAM_TRACE_DUMP_FILE_H
+
+#include "trace/ring.h"
+
+#define DUMP_DIRECTORY 4096u
+
+struct dump_file {
+    const struct ring *ring;
+    const char *meta;
+    struct chunk_header meta_header, end_header;
+    uint64_t segments;      /* in the ring */
+    uint64_t segment_start; /* offset of the first segment's chunk */
+    uint64_t end_start;     /* offset of END's chunk */
+    uint64_t bytes;         /* length of the file */
+    /* Where the chunk of every step-th segment begins; the others are found by walking. */
+    uint64_t step;
+    uint64_t directory[DUMP_DIRECTORY];
+    uint64_t walk_segment, walk_offset; /* where the last search ended */
+};
+
+/* `between` is called after each segment, which may take a while to compress. May be NULL. */
+void dump_file_make(struct dump_file *file, struct ring *ring, const char *meta, uint32_t meta_bytes,
+                    bool compress, void (*between)(void));
+
+/* Copies [offset, offset + bytes) out, which must lie in the file. */
+void dump_file_read(struct dump_file *file, uint64_t offset, uint8_t *out, uint64_t bytes);
+
+#endif

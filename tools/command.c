@@ -1,0 +1,88 @@
+/* What the commands share. */
+#include "command.h"
+#include "text.h"
+#include "trace/access.h"
+#include "trace/format.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+static void complain(const char *name, const char *format, va_list args)
+{
+    fprintf(stderr, "engram %s: ", name);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+}
+
+int usage_error(const char *name, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    complain(name, format, args);
+    va_end(args);
+    return EXIT_USAGE;
+}
+
+int input_error(const char *name, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    complain(name, format, args);
+    va_end(args);
+    return EXIT_FINDINGS;
+}
+
+bool input_open(struct input *in, const char *command, const char *path)
+{
+    *in = (struct input){.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), .path = path};
+    if (in->fd < 0) {
+        input_error(command, "cannot open %s: %s", path, strerror(errno));
+        return false;
+    }
+    if (!source_from_fd(&in->source, &in->fd)) {
+        input_error(command, "%s is no regular file (%s); `engram recv` makes one from a stream", path,
+                    strerror(errno));
+        input_close(in);
+        return false;
+    }
+    return true;
+}
+
+void input_close(struct input *in)
+{
+    close(in->fd);
+    in->fd = -1;
+}
+
+void print_finding(const char *path, uint64_t offset, const char *what)
+{
+    fprintf(stderr, "%s: at byte %" PRIu64 ": %s\n", path, offset, what);
+}
+
+const char *cause_name(uint8_t cause)
+{
+    static const char *const name[8] = {
+        [CAUSE_INSTRUCTION] = "instruction", [CAUSE_EXCEPTION] = "exception",   [CAUSE_INTERRUPT] = "interrupt",
+        [CAUSE_PAGE_WALK] = "page-walk",     [CAUSE_DESCRIPTOR] = "descriptor", [CAUSE_TASK_SWITCH] = "task-switch",
+        [6] = "cause-6",                     [7] = "cause-7",
+    };
+    return name[cause & 7];
+}
+
+const char *mode_name(uint8_t context)
+{
+    static const char *const name[4] = {[MODE_REAL] = "real", [MODE_PROT16] = "16-bit", [MODE_PROT32] = "32-bit",
+                                        [MODE_LONG64] = "64-bit"};
+    return name[(context >> CONTEXT_MODE_SHIFT) & 3];
+}
+
+int finish_output(const char *command, int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    return errno == EPIPE ? code : input_error(command, "cannot write to standard output: %s", strerror(errno));
+}

@@ -1,0 +1,43 @@
+/* What the commands share. Exit codes are documented in `engram --help`. */
+#ifndef ENGRAM_COMMAND_H
+#define ENGRAM_COMMAND_H
+
+#include "trace_file.h"
+
+#include <stdio.h>
+
+enum exit_code {
+    EXIT_FINE = 0,
+    EXIT_FINDINGS = 1, /* the input is damaged, incomplete or unreadable; what could be had was delivered */
+    EXIT_USAGE = 2,
+};
+
+/* argv[0] is the command's name. */
+int cmd_recv(int argc, char **argv);
+int cmd_info(int argc, char **argv);
+int cmd_print(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
+
+/* One line on stderr, "engram NAME: ...". Gives EXIT_USAGE or EXIT_FINDINGS back for `return`. */
+__attribute__((format(printf, 2, 3))) int usage_error(const char *name, const char *format, ...);
+__attribute__((format(printf, 2, 3))) int input_error(const char *name, const char *format, ...);
+
+/* Opens a trace file and makes it a source; says what is wrong and gives false when it cannot. */
+struct input {
+    int fd;
+    const char *path;
+    struct trace_source source;
+};
+bool input_open(struct input *in, const char *command, const char *path);
+void input_close(struct input *in);
+
+/* A finding as a line on stderr: "FILE: at byte N: what". The handler's context is the path. */
+void print_finding(const char *path, uint64_t offset, const char *what);
+
+const char *cause_name(uint8_t cause);
+const char *mode_name(uint8_t context);
+
+/* Writes out what stdout still holds. `code`, or EXIT_FINDINGS after a complaint when that fails. */
+int finish_output(const char *command, int code);
+
+#endif
