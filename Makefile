@@ -13,29 +13,38 @@ SAY = @$(if $(V),:,printf '  %-8s %s\n')
 
 WARN := -std=c11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla
 # The guest's vector and x87 registers stay in the CPU while the hypervisor runs, so it must never touch them.
-HV_CFLAGS := $(WARN) -O2 -g -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
-	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -fno-strict-aliasing \
-	-iquote hv -isystem hv/lib/include
-HOST_CFLAGS := $(WARN) -O2 -g -D_GNU_SOURCE -iquote hv -iquote tools
+FREESTANDING := -O2 -g -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
+	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-ZYDIS_FLAGS := -DZYAN_NO_LIBC -DZYDIS_STATIC_BUILD -DZYCORE_STATIC_BUILD -DZYDIS_DISABLE_FORMATTER -DZYDIS_DISABLE_ENCODER
 ZYDIS_FILES := Decoder DecoderData SharedData Segment Utils Register MetaInfo Mnemonic Zydis
+ZYDIS_FLAGS := -DZYAN_NO_LIBC -DZYDIS_STATIC_BUILD -DZYCORE_STATIC_BUILD -DZYDIS_DISABLE_FORMATTER -DZYDIS_DISABLE_ENCODER
+LIBRARIES = $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -isystem $(LZ4_SRC)/lib
 
-# Targets that build need the packages and sources first; asking make itself keeps one list of them.
-.PHONY: all help run test bench iso clean setup check format
-all: $(B)/engram.elf $(B)/engram iso
+HV_CFLAGS = $(WARN) $(FREESTANDING) -fno-strict-aliasing -iquote hv -isystem hv/lib/include $(LIBRARIES)
+HOST_CFLAGS = $(WARN) -O2 -g -D_GNU_SOURCE -iquote hv -iquote tools $(LIBRARIES)
+
+.PHONY: all help guests iso run test unit fuzz clean
+#: make          everything that runs: build/engram.elf, build/engram, guests, build/engram.iso
+all: $(B)/engram.elf $(B)/engram guests iso
 
 help:
-	@sed -n 's/^#: //p' $(firstword $(MAKEFILE_LIST))
+	@echo 'Targets:'
+	@sed -n 's/^#: /  /p' $(firstword $(MAKEFILE_LIST))
 
-# ---- what Debian must provide ----------------------------------------------
+# ---- what Debian must provide: installed or fetched before anything is built ----
 
+ifeq ($(filter help clean,$(MAKECMDGOALS)),)
 -include $(B)/deps.mk
+endif
 $(B)/deps.mk: scripts/setup.sh scripts/fetch.sh scripts/lib.sh
 	@mkdir -p $(B)
 	@scripts/setup.sh build > $@
 
-# ---- the hypervisor --------------------------------------------------------
+$(B)/test-deps: scripts/setup.sh $(B)/deps.mk
+	@scripts/setup.sh test > $@
+
+# ---- the hypervisor ---------------------------------------------------------
 
 HV_SRC := $(sort $(wildcard hv/*.c hv/*/*.c))
 HV_ASM := $(sort $(wildcard boot/*.asm hv/*.asm hv/*/*.asm))
@@ -54,83 +63,104 @@ $(B)/engram64.elf: $(HV_OBJ) linker.ld
 $(B)/hv/%.o: hv/%.c $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) CC $<
-	$(Q)$(CC) $(HV_CFLAGS) $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -isystem $(LZ4_SRC)/lib -MMD -c -o $@ $<
+	$(Q)$(CC) $(HV_CFLAGS) -MMD -c -o $@ $<
 
-$(B)/%.asm.o: %.asm
+$(B)/%.asm.o: %.asm $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
 	$(Q)$(NASM) -f elf64 -g -F dwarf -MD $(@:.o=.d) -o $@ $<
 
 $(B)/zydis/%.o: $(B)/deps.mk
 	@mkdir -p $(@D)
-	$(SAY) CC $(@F)
-	$(Q)$(CC) -O2 -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie -fno-stack-protector \
-		-fno-asynchronous-unwind-tables -fcf-protection=none $(ZYDIS_FLAGS) \
-		-I $(ZYDIS_SRC)/include -I $(ZYDIS_SRC)/src -c -o $@ $(ZYDIS_SRC)/src/$*.c
+	$(SAY) CC zydis/$*.c
+	$(Q)$(CC) $(FREESTANDING) $(ZYDIS_FLAGS) -I $(ZYDIS_SRC)/include -I $(ZYDIS_SRC)/src -c -o $@ $(ZYDIS_SRC)/src/$*.c
 
 $(B)/lz4.o: $(B)/deps.mk
 	@mkdir -p $(@D)
-	$(SAY) CC $(@F)
-	$(Q)$(CC) -O2 -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie -fno-stack-protector \
-		-fno-asynchronous-unwind-tables -fcf-protection=none -DLZ4_FREESTANDING=1 -DLZ4_HEAPMODE=0 \
-		-DLZ4_memcpy=memcpy -DLZ4_memset=memset -DLZ4_memmove=memmove -include hv/lib/include/string.h \
-		-c -o $@ $(LZ4_SRC)/lib/lz4.c
-
-# ---- guests ----------------------------------------------------------------
-# guest/NAME.asm is one multiboot kernel; guest/include/ holds what they share.
-
-GUESTS := $(patsubst guest/%.asm,$(B)/guest/%.elf,$(sort $(wildcard guest/*.asm)))
-guests: $(GUESTS)
-
-$(B)/guest/%.o: guest/%.asm
-	@mkdir -p $(@D)
-	$(SAY) NASM $<
-	$(Q)$(NASM) -f elf32 -g -F dwarf -I guest/include/ -MD $(@:.o=.d) -o $@ $<
-
-$(B)/guest/%.elf: $(B)/guest/%.o guest/guest.ld
-	$(SAY) LD $@
-	$(Q)ld -m elf_i386 -nostdlib -z noexecstack --no-warn-rwx-segments -T guest/guest.ld -o $@ $<
+	$(SAY) CC lz4.c
+	$(Q)$(CC) $(FREESTANDING) -DLZ4_FREESTANDING=1 -DLZ4_HEAPMODE=0 -DLZ4_memcpy=memcpy -DLZ4_memset=memset \
+		-DLZ4_memmove=memmove -include hv/lib/include/string.h -c -o $@ $(LZ4_SRC)/lib/lz4.c
 
 # The benchmark is the guest when no module is given: it lies in the image.
 $(B)/builtin.o: $(B)/guest/benchmark.elf hv/builtin.S
 	$(SAY) AS hv/builtin.S
 	$(Q)$(CC) -c -DBUILTIN_GUEST='"$(B)/guest/benchmark.elf"' -o $@ hv/builtin.S
 
-# ---- the host command ------------------------------------------------------
+# ---- guests -----------------------------------------------------------------
+# guest/NAME.asm is one multiboot kernel; guest/include/ holds what they share.
+# Two are no ELF32 files: elf64 is what it says, aout a flat image with its addresses in the header.
+
+GUEST_NAMES := $(filter-out aout,$(patsubst guest/%.asm,%,$(sort $(wildcard guest/*.asm))))
+GUESTS := $(GUEST_NAMES:%=$(B)/guest/%.elf) $(B)/guest/aout.bin
+GUEST_FORMAT_elf64 := elf64
+GUEST_LINK_elf64 := elf_x86_64
+guests: $(GUESTS)
+
+.PRECIOUS: $(B)/guest/%.o
+$(B)/guest/%.o: guest/%.asm $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) NASM $<
+	$(Q)$(NASM) -w+error -f $(or $(GUEST_FORMAT_$*),elf32) -g -F dwarf -I guest/include/ -MD $(@:.o=.d) -o $@ $<
+
+$(B)/guest/%.elf: $(B)/guest/%.o guest/guest.ld
+	$(SAY) LD $@
+	$(Q)ld -m $(or $(GUEST_LINK_$*),elf_i386) -nostdlib -z noexecstack -z max-page-size=0x1000 \
+		--no-warn-rwx-segments -T guest/guest.ld -o $@ $<
+
+$(B)/guest/%.bin: guest/%.asm $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) NASM $<
+	$(Q)$(NASM) -w+error -f bin -I guest/include/ -MD $(@:.bin=.d) -o $@ $<
+
+# ---- the host command -------------------------------------------------------
 
 TRACE_SRC := $(sort $(wildcard hv/trace/*.c))
 TOOL_SRC := $(sort $(wildcard tools/*.c))
-TOOL_OBJ := $(TOOL_SRC:%.c=$(B)/host/%.o)
-TRACE_OBJ := $(TRACE_SRC:%.c=$(B)/host/%.o)
+TOOL_OBJ := $(patsubst %.c,$(B)/host/%.o,$(TOOL_SRC) $(TRACE_SRC))
 
-$(B)/engram: $(TOOL_OBJ) $(TRACE_OBJ)
+$(B)/engram: $(TOOL_OBJ)
 	$(SAY) LD $@
 	$(Q)$(CC) -o $@ $^ -llz4
 
 $(B)/host/%.o: %.c $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (host)"
-	$(Q)$(CC) $(HOST_CFLAGS) $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -isystem $(LZ4_SRC)/lib -MMD -c -o $@ $<
+	$(Q)$(CC) $(HOST_CFLAGS) -MMD -c -o $@ $<
 
-# ---- unit tests ------------------------------------------------------------
-# tests/unit/test_NAME.c is one program, linked with everything that also builds on a host, all under sanitizers.
+# ---- ISO and runs -----------------------------------------------------------
 
+#: make iso      a hybrid ISO of Engram with its built-in guest (CD or USB stick): build/engram.iso
+iso: $(B)/engram.iso
+$(B)/engram.iso: $(B)/engram.elf boot/grub.cfg scripts/mkiso.sh
+	$(SAY) ISO $@
+	$(Q)scripts/mkiso.sh $@ $(B)/engram.elf boot/grub.cfg
+
+#: make run      boot, trace, dump over serial, decode, show the result; takes
+#:                 MACHINE=auto|kvm|bochs|qemu  ENGINE=auto|vmx|dbt  GUEST=FILE  CMDLINE='arguments of the guest'
+#:                 OPTIONS='options of Engram, see docs/options.md'
+run: $(B)/engram.elf $(B)/engram guests
+	@MACHINE='$(MACHINE)' ENGINE='$(ENGINE)' GUEST='$(GUEST)' CMDLINE='$(CMDLINE)' OPTIONS='$(OPTIONS)' scripts/run.sh
+
+# ---- tests ------------------------------------------------------------------
+# tests/unit/test_NAME.c is one program, linked with all that also builds on a host, under sanitizers.
+
+# What of the core touches no hardware.
+HV_PURE := $(addprefix hv/,acpi.c bootinfo.c elf.c format_text.c memory_map.c multiboot_guest.c multiboot_header.c \
+	multiboot_info.c options.c)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
-UNIT_SRC := $(TRACE_SRC) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))
-UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/asan/%.o) $(if $(wildcard hv/decode/*.c),$(ZYDIS_FILES:%=$(B)/host/zydis/%.o))
-SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))
+UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/asan/%.o) $(ZYDIS_FILES:%=$(B)/host/zydis/%.o)
 
-.PHONY: unit
-#: make unit     the unit tests
-unit: $(UNIT:%=%.passed)
+#: make test     all tests: unit, tool, fuzz, oracle, boot, fault
+test: $(B)/engram.elf $(B)/engram guests $(UNIT) $(FUZZ)
+	@tests/run.sh
 
-$(B)/tests/%.passed: $(B)/tests/%
-	$(SAY) TEST $(<F)
-	$(Q)$<
-	@touch $@
+#: make unit     the unit tests alone
+unit: $(UNIT)
+	@tests/run.sh unit
 
 .PRECIOUS: $(B)/tests/% $(B)/asan/%.o
-$(B)/tests/%: $(B)/asan/tests/unit/%.o $(UNIT_OBJ)
+$(B)/tests/test_%: $(B)/asan/tests/unit/test_%.o $(UNIT_OBJ)
 	@mkdir -p $(@D)
 	$(SAY) LD $@
 	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcmocka -llz4
@@ -138,23 +168,14 @@ $(B)/tests/%: $(B)/asan/tests/unit/%.o $(UNIT_OBJ)
 $(B)/asan/%.o: %.c $(B)/test-deps
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (sanitizers)"
-	$(Q)$(CC) $(HOST_CFLAGS) $(SANITIZE) $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -isystem $(LZ4_SRC)/lib -MMD -c -o $@ $<
+	$(Q)$(CC) $(HOST_CFLAGS) $(SANITIZE) -MMD -c -o $@ $<
 
 $(B)/host/zydis/%.o: $(B)/deps.mk
 	@mkdir -p $(@D)
-	$(SAY) CC $(@F)
+	$(SAY) CC "zydis/$*.c (host)"
 	$(Q)$(CC) -O2 $(ZYDIS_FLAGS) -I $(ZYDIS_SRC)/include -I $(ZYDIS_SRC)/src -c -o $@ $(ZYDIS_SRC)/src/$*.c
 
-$(B)/test-deps: $(B)/deps.mk
-	@scripts/setup.sh test > $@
-
-# ---- ISO and runs ----------------------------------------------------------
-
-#: make iso      a hybrid ISO of Engram with its built-in guest (CD or USB stick): build/engram.iso
-iso: $(B)/engram.iso
-$(B)/engram.iso: $(B)/engram.elf boot/grub.cfg
-	scripts/mkiso.sh $@ $(B)/engram.elf boot/grub.cfg
-
+#: make clean    removes build/
 clean:
 	rm -rf $(B)
 

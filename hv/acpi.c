@@ -4,8 +4,8 @@
  */
 #include "acpi.h"
 
-#include "bytes.h"
 #include "error_text.h"
+#include "trace/bytes.h"
 
 #include <string.h>
 
@@ -239,7 +239,7 @@ bool acpi_find(struct acpi_info *info, const void *rsdp, size_t rsdp_bytes, phys
     if (!fadt)
         fadt = find_fadt(info, read, rsdt, false, &bytes);
     if (!fadt)
-        return error_text(error, size, "ACPI: no valid FADT by way of RSDT %lx, XSDT %lx", rsdt, xsdt);
+        return error_text(error, size, "ACPI: no valid FADT by way of RSDT 0x%lx, XSDT 0x%lx", rsdt, xsdt);
     take_fadt(info, read, fadt, bytes);
     return true;
 }

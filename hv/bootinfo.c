@@ -4,8 +4,8 @@
  */
 #include "bootinfo.h"
 
-#include "bytes.h"
 #include "error_text.h"
+#include "trace/bytes.h"
 
 #include <string.h>
 
@@ -28,7 +28,7 @@ static bool copy_string(struct parser *p, char *to, size_t max, hpa_t from, cons
 
         if (!c) {
             to[i] = '\0';
-            return FAIL(p, "boot information: %s at %lx cannot be read", what, from + i);
+            return FAIL(p, "boot information: %s at 0x%lx cannot be read", what, from + i);
         }
         to[i] = *c;
         if (!*c)
@@ -70,7 +70,7 @@ static struct boot_module *add_module(struct parser *p, hpa_t start, hpa_t end)
         return NULL;
     }
     if (start > end) {
-        FAIL(p, "boot information: module %zu ends at %lx, before its start %lx", b->module_count, end,
+        FAIL(p, "boot information: module %zu ends at 0x%lx, before its start 0x%lx", b->module_count, end,
              start);
         return NULL;
     }
@@ -130,7 +130,7 @@ static bool mb1_modules(struct parser *p, uint32_t count, hpa_t table)
         uint32_t string;
 
         if (!entry)
-            return FAIL(p, "boot information: entry %u of the module list at %lx cannot be read", i, table);
+            return FAIL(p, "boot information: entry %u of the module list at 0x%lx cannot be read", i, table);
         string = load32(entry + 8);
         m = add_module(p, load32(entry), load32(entry + 4));
         if (!m)
@@ -153,10 +153,10 @@ static bool mb1_map(struct parser *p, hpa_t at, uint32_t length)
         uint32_t bytes;
 
         if (!entry)
-            return FAIL(p, "boot information: memory map at %lx cannot be read", at);
+            return FAIL(p, "boot information: memory map at 0x%lx cannot be read", at);
         bytes = load32(entry);
         if (bytes < 20 || bytes > end - at - 4)
-            return FAIL(p, "boot information: memory map entry at %lx has an impossible length, %u", at,
+            return FAIL(p, "boot information: memory map entry at 0x%lx has an impossible length, %u", at,
                         bytes);
         if (!add_range(p, load64(entry + 4), load64(entry + 12), load32(entry + 20)))
             return false;
@@ -192,13 +192,14 @@ static bool mb1_parse(struct parser *p, hpa_t at)
     uint32_t flags;
 
     if (!info)
-        return FAIL(p, "boot information: Multiboot structure at %lx cannot be read", at);
+        return FAIL(p, "boot information: Multiboot structure at 0x%lx cannot be read", at);
     flags = load32(info + MB1_FLAGS);
     if (flags & MB1_LOADER) {
         hpa_t name = load32(info + MB1_LOADER_NAME);
         const char *text = p->read(name, BOOT_LOADER_MAX);
 
-        copy_cut(b->loader, BOOT_LOADER_MAX, text, text ? BOOT_LOADER_MAX : 0);
+        if (text)
+            copy_cut(b->loader, BOOT_LOADER_MAX, text, BOOT_LOADER_MAX);
     }
     /* The command line first: it says where errors are to be shown. */
     if ((flags & MB1_COMMAND_LINE) &&
@@ -207,7 +208,7 @@ static bool mb1_parse(struct parser *p, hpa_t at)
     if (flags & MB1_FRAMEBUFFER) {
         info = p->read(at, MB1_BYTES);
         if (!info)
-            return FAIL(p, "boot information: Multiboot structure at %lx cannot be read", at);
+            return FAIL(p, "boot information: Multiboot structure at 0x%lx cannot be read", at);
         mb1_screen(b, info);
     }
     if (!mb1_memory(p, info, flags))
@@ -352,11 +353,11 @@ static bool mb2_parse(struct parser *p, hpa_t at)
     uint32_t total = info ? load32(info) : 0;
 
     if (!info || (at & 7) || total < 16 || total > MB2_BYTES_MAX)
-        return FAIL(p, "boot information: Multiboot 2 structure at %lx cannot be right (%u bytes)", at,
+        return FAIL(p, "boot information: Multiboot 2 structure at 0x%lx cannot be right (%u bytes)", at,
                     total);
     info = p->read(at, total);
     if (!info)
-        return FAIL(p, "boot information: Multiboot 2 structure at %lx cannot be read", at);
+        return FAIL(p, "boot information: Multiboot 2 structure at 0x%lx cannot be read", at);
     return mb2_tags(p, info, total);
 }
 
@@ -374,7 +375,7 @@ bool bootinfo_parse(struct bootinfo *b, uint32_t magic, hpa_t info, physical_rea
         b->protocol = 2;
         ok = mb2_parse(&p, info);
     } else {
-        return FAIL(&p, "not started by a Multiboot loader (EAX is %x): use GRUB or qemu -kernel", magic);
+        return FAIL(&p, "not started by a Multiboot loader (EAX is 0x%x): use GRUB or qemu -kernel", magic);
     }
     if (ok && !b->map.count)
         return FAIL(&p, "boot information: the boot loader gives no memory map");

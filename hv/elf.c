@@ -1,8 +1,10 @@
 /* ELF executables as load plans. Offsets are named as the fields are in the specification. */
 #include "elf.h"
 
-#include "bytes.h"
 #include "error_text.h"
+#include "trace/bytes.h"
+
+#include <string.h>
 
 #define ET_EXEC 2
 #define EM_386 3

@@ -1,8 +1,10 @@
 /* Finds a kernel's Multiboot 1 header, and says what a file without one is instead. */
 #include "multiboot_header.h"
 
-#include "bytes.h"
 #include "error_text.h"
+#include "trace/bytes.h"
+
+#include <string.h>
 
 #define MAGIC 0x1badb002u
 #define SEARCH_BYTES 8192u /* the header lies in the first 8192 bytes, aligned to 4 (3.1) */

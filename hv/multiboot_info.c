@@ -1,7 +1,9 @@
 /* The bytes of the information structure: the structure, then what it points to. */
 #include "multiboot_info.h"
 
-#include "bytes.h"
+#include "trace/bytes.h"
+
+#include <string.h>
 
 enum info_flag {
     INFO_MEMORY = 1u << 0,

@@ -1,0 +1,156 @@
+; A timer interrupt as soon as the one before is done, during writes that are
+; all counted.
+;
+;     storm [writes=2000] [count=30] [storm=1]
+;
+; The handler starts the timer once more as its last act but one: `count` timer
+; ticks of 0.84 µs later it is interrupted again. The fewer, the denser the
+; storm; it must be long enough for an IRET. Under Engram, where a traced write
+; takes far longer than that, an interrupt is waiting at every write.
+;
+; The main program makes `writes` turns of
+;     mov [main_data], turn number (from 1)
+;     add [main_data + 4], turn number
+;     every 16th turn: a REP STOSD of 8 at main_data + 64
+; and nothing else; the handler writes its frame, a push and its counter, all
+; between handler_from and handler_to. Prints BOOT, START, STOP, then the totals:
+; "turns N sum N ticks N".
+
+%include "multiboot.inc"
+    multiboot_header MB_MEMORY_INFO
+%include "serial.inc"
+%include "options.inc"
+%include "timer.inc"
+
+SEL_CODE equ 0x08
+SEL_DATA equ 0x10
+
+    section .data
+    align 4
+options_table:
+    option "writes", opt_writes
+    option "count", opt_count
+    option "storm", opt_storm
+    option_end
+
+    section .data
+    align 8
+opt_writes:
+    dd 2000
+opt_count:
+    dd 30
+opt_storm:
+    dd 1
+gdt:
+    dq 0
+    dq 0x00cf9b000000ffff
+    dq 0x00cf93000000ffff
+gdt_pointer:
+    dw 23
+    dd gdt
+idt_pointer:
+    dw 8 * 48 - 1
+    dd idt
+
+    section .bss
+    alignb 4096
+idt:
+    resb 4096
+    global main_data, handler_from, handler_to, ticks, ticks_end
+main_data:
+    resb 4096
+handler_from:
+    resb 4096
+handler_stack_top:
+ticks:
+    resd 1
+ticks_end:
+    resb 4096 - 4
+handler_to:
+
+    section .text
+    bits 32
+    global start, trace_from, trace_to, plain_write, rmw_write, string_write
+
+start:
+    cli
+    cld
+    mov ebp, eax
+    mov edi, ebx
+    serial_init
+    mov eax, ebp
+    mov ebx, edi
+    parse_options
+    print "BOOT", 10
+    lgdt [gdt_pointer]
+    jmp SEL_CODE:.flat
+.flat:
+    mov eax, SEL_DATA
+    mov ds, eax
+    mov es, eax
+    mov ss, eax
+    mov eax, on_timer
+    mov edx, eax
+    and eax, 0xffff
+    or eax, SEL_CODE << 16
+    and edx, 0xffff0000
+    or edx, 0x8e00
+    mov [idt + VECTOR_TIMER * 8], eax
+    mov [idt + VECTOR_TIMER * 8 + 4], edx
+    lidt [idt_pointer]
+    ; The main program uses no stack: this one is the handler's.
+    mov esp, handler_stack_top
+    cmp dword [opt_storm], 0
+    je .calm
+    pic_init
+    pit_one_shot_init
+    pit_start opt_count
+.calm:
+    print "START", 10
+    xor ebx, ebx
+    mov ebp, [opt_writes]
+    cmp dword [opt_storm], 0
+    je trace_from
+    sti
+trace_from:
+    test ebp, ebp
+    jz trace_to
+turn:
+    inc ebx
+plain_write:
+    mov [main_data], ebx
+rmw_write:
+    add [main_data + 4], ebx
+    test bl, 15
+    jnz next
+    mov edi, main_data + 64
+    mov eax, ebx
+    mov ecx, 8
+string_write:
+    rep stosd
+next:
+    cmp ebx, ebp
+    jne turn
+trace_to:
+    cli
+    mov ebp, ebx
+    print "STOP", 10, "turns "
+    mov ecx, ebp
+    put_dec
+    print " sum "
+    mov ecx, [main_data + 4]
+    put_dec
+    print " ticks "
+    mov ecx, [ticks]
+    put_dec
+    print 10
+    guest_end
+
+on_timer:
+    push eax
+    inc dword [ticks]
+    mov al, PIC_EOI
+    out PIC1, al
+    pit_start opt_count
+    pop eax
+    iretd

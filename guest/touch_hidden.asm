@@ -1,0 +1,78 @@
+; Reads and writes just above the end of the RAM below 4 GiB that the memory map
+; shows: where Engram hides. Prints what it read before and after its write:
+;
+;     top 0x… before … after … byte …
+;
+; Under Engram reads give all ones and writes are dropped.
+
+%include "multiboot.inc"
+    multiboot_header MB_MEMORY_INFO
+%include "serial.inc"
+
+    section .bss
+    alignb 16
+top:
+    resd 1
+values: ; before, after, byte
+    resd 3
+
+    section .text
+    bits 32
+    global start
+start:
+    cli
+    cld
+    mov ebp, ebx
+    serial_init
+    print "BOOT", 10
+    test dword [ebp + MBI_FLAGS], MBI_HAS_MMAP
+    jz no_map
+    mov esi, [ebp + MBI_MMAP_ADDR]
+    mov edi, esi
+    add edi, [ebp + MBI_MMAP_LENGTH]
+.entry:
+    cmp esi, edi
+    jae .found
+    cmp dword [esi + MMAP_TYPE], 1
+    jne .next
+    cmp dword [esi + MMAP_BASE + 4], 0
+    jne .next
+    mov eax, [esi + MMAP_BASE]
+    add eax, [esi + MMAP_LENGTH]
+    cmp eax, [top]
+    jbe .next
+    mov [top], eax
+.next:
+    add esi, [esi + MMAP_SIZE]
+    add esi, 4
+    jmp .entry
+.found:
+    mov ebp, [top]
+    print "START", 10
+    ; A page above the end: the first page could still be the firmware's.
+    lea edi, [ebp + 0x10000]
+    mov eax, [edi]
+    mov [values], eax
+    mov dword [edi], 0x600dcafe
+    mov eax, [edi]
+    mov [values + 4], eax
+    movzx eax, byte [edi + 3]
+    mov byte [edi + 3], 0x77
+    mov [values + 8], eax
+    print "STOP", 10, "top 0x"
+    mov ecx, [top]
+    put_hex
+    print " before "
+    mov ecx, [values]
+    put_hex
+    print " after "
+    mov ecx, [values + 4]
+    put_hex
+    print " byte "
+    mov ecx, [values + 8]
+    put_hex
+    print 10
+    guest_end
+no_map:
+    print "guest: error: no memory map", 10
+    guest_end

@@ -1,0 +1,182 @@
+/* The ring by itself: sequences, segments given back, and finding it again in memory that may hold anything.
+ */
+#include "unit.h"
+
+#include "trace/ring.h"
+
+#define SLOTS 4u
+#define BYTES ((SLOTS + 1) * RING_SEGMENT_BYTES)
+
+static uint8_t memory[BYTES] __attribute__((aligned(64)));
+static uint8_t saved[BYTES];
+
+static void write_segments(struct ring *ring, uint64_t count)
+{
+    while (count--) {
+        struct chunk_header *h = ring_open(ring);
+        assert_non_null(h);
+        memset(h + 1, (int)h->sequence, 100);
+        h->first_event = h->sequence * 10;
+        h->event_count = 10;
+        ring_close(ring, 100);
+    }
+}
+
+static void assert_holds(const struct ring *ring, uint64_t first, uint64_t count)
+{
+    assert_int_equal(ring_first_sequence(ring), first);
+    assert_int_equal(ring_count(ring), count);
+    for (uint64_t i = 0; i < count; i++) {
+        assert_true(ring_segment_intact(ring, i));
+        assert_int_equal(ring_segment(ring, i)->sequence, first + i);
+        assert_int_equal(*(uint8_t *)(ring_segment(ring, i) + 1), (uint8_t)(first + i));
+    }
+}
+
+static void wrap_and_stop(void **state)
+{
+    (void)state;
+    struct ring ring;
+    ring_init(&ring, memory, BYTES, RING_WRAP, 1);
+    assert_holds(&ring, 0, 0);
+    write_segments(&ring, SLOTS);
+    assert_holds(&ring, 0, SLOTS);
+    write_segments(&ring, 1);
+    assert_holds(&ring, 1, SLOTS);
+    assert_non_null(ring_open(&ring)); /* an open one covers the oldest */
+    assert_holds(&ring, 2, SLOTS - 1);
+    assert_null(ring_open(&ring));
+    ring_close(&ring, 0); /* given back, but the oldest is gone */
+    assert_holds(&ring, 2, SLOTS - 1);
+    write_segments(&ring, 1);
+    assert_holds(&ring, 2, SLOTS);
+
+    ring_init(&ring, memory, BYTES, RING_STOP, 1);
+    write_segments(&ring, SLOTS - 1);
+    assert_non_null(ring_open(&ring));
+    ring_close(&ring, 0);
+    write_segments(&ring, 1);
+    assert_null(ring_open(&ring));
+    assert_holds(&ring, 0, SLOTS);
+    assert_non_null(ring_reopen(&ring));
+    assert_int_equal(ring_count(&ring), SLOTS - 1);
+    ring_close(&ring, 200);
+    assert_holds(&ring, 0, SLOTS);
+    assert_int_equal(ring_segment(&ring, SLOTS - 1)->stored_bytes, 200);
+}
+
+static void found_after_a_reset(void **state)
+{
+    (void)state;
+    for (int mode = RING_WRAP; mode <= RING_STOP; mode++)
+        for (uint64_t closed = 0; closed <= (mode == RING_WRAP ? 11 : SLOTS); closed++)
+            for (int open = 0; open <= 1; open++) {
+                struct ring ring, found;
+                memset(memory, 0x11, BYTES);
+                ring_init(&ring, memory, BYTES, (enum ring_mode)mode, 0xabcdef);
+                write_segments(&ring, closed);
+                if (open)
+                    ring_open(&ring);
+                assert_true(ring_find(&found, memory, BYTES));
+                assert_int_equal(found.mode, mode);
+                assert_int_equal(ring_run_id(&found), 0xabcdef);
+                assert_holds(&found, ring_first_sequence(&ring), ring_count(&ring));
+            }
+}
+
+/* Left-over segments of a longer run before must not come back. */
+static void an_older_run_stays_forgotten(void **state)
+{
+    (void)state;
+    struct ring ring, found;
+    ring_init(&ring, memory, BYTES, RING_WRAP, 1);
+    write_segments(&ring, 3);
+    ring_init(&ring, memory, BYTES, RING_WRAP, 2);
+    write_segments(&ring, 1);
+    assert_true(ring_find(&found, memory, BYTES));
+    assert_holds(&found, 0, 1);
+}
+
+static void not_found_where_it_is_not(void **state)
+{
+    (void)state;
+    struct ring ring, found;
+    static uint8_t empty[BYTES] __attribute__((aligned(64)));
+    assert_false(ring_find(&found, empty, BYTES));
+    ring_init(&ring, memory, BYTES, RING_WRAP, 1);
+    write_segments(&ring, 2);
+    assert_false(ring_find(&found, memory, BYTES - RING_SEGMENT_BYTES));
+    assert_false(ring_find(&found, memory, 0));
+    assert_false(ring_find(&found, memory, BYTES - 1));
+}
+
+/* Any single byte of the ring's header and state changed: not found, or found with what was closed one state
+ * before. */
+static void a_damaged_header_is_not_believed(void **state)
+{
+    (void)state;
+    struct ring ring, found;
+    ring_init(&ring, memory, BYTES, RING_WRAP, 1);
+    write_segments(&ring, 6);
+    for (size_t at = 0; at < 48 + 2 * 24; at++) {
+        memory[at] ^= 0x41;
+        if (ring_find(&found, memory, BYTES)) {
+            assert_true(at >= 40);
+            assert_true(found.next_sequence == 6 || found.next_sequence == 5);
+            assert_true(ring_count(&found) <= SLOTS);
+        } else {
+            assert_true(at < 40);
+        }
+        memory[at] ^= 0x41;
+    }
+    assert_true(ring_find(&found, memory, BYTES));
+    assert_holds(&found, 2, SLOTS);
+}
+
+static void a_damaged_segment_is_told_from_the_others(void **state)
+{
+    (void)state;
+    struct ring ring, found;
+    ring_init(&ring, memory, BYTES, RING_WRAP, 1);
+    write_segments(&ring, 6);
+    memcpy(saved, memory, BYTES);
+    for (size_t at = 0; at < sizeof(struct chunk_header); at++) {
+        ((uint8_t *)ring_segment(&ring, 1))[at] ^= 0x80;
+        assert_true(ring_find(&found, memory, BYTES));
+        assert_int_equal(ring_count(&found), SLOTS);
+        for (uint64_t i = 0; i < SLOTS; i++)
+            assert_int_equal(ring_segment_intact(&found, i), i != 1);
+        memcpy(memory, saved, BYTES);
+    }
+}
+
+/* A header that lies, with a right CRC. */
+static void lengths_are_not_believed(void **state)
+{
+    (void)state;
+    struct ring ring;
+    ring_init(&ring, memory, BYTES, RING_WRAP, 1);
+    write_segments(&ring, 1);
+    struct chunk_header *h = ring_segment(&ring, 0);
+    h->stored_bytes = h->body_bytes = 0xffffffff;
+    ring_seal(h);
+    assert_false(ring_segment_intact(&ring, 0));
+    h->stored_bytes = h->body_bytes = ring_body_capacity() + 1;
+    ring_seal(h);
+    assert_false(ring_segment_intact(&ring, 0));
+    h->stored_bytes = h->body_bytes = ring_body_capacity();
+    ring_seal(h);
+    assert_true(ring_segment_intact(&ring, 0));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(wrap_and_stop),
+                                       cmocka_unit_test(found_after_a_reset),
+                                       cmocka_unit_test(an_older_run_stays_forgotten),
+                                       cmocka_unit_test(not_found_where_it_is_not),
+                                       cmocka_unit_test(a_damaged_header_is_not_believed),
+                                       cmocka_unit_test(a_damaged_segment_is_told_from_the_others),
+                                       cmocka_unit_test(lengths_are_not_believed)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,152 @@
+/*
+ * Asking for what is missing. Engram keeps no state and listens best when it
+ * is not sending, so one REQUEST is open at a time. It is over when the last
+ * byte asked for has come, when END says that Engram is idle again, or when the
+ * line has been silent for some time. How many frames came decides about the
+ * size of the next ones: with 1% of the bytes damaged a frame of 1024 bytes never
+ * gets through, and one of 32 bytes does so in 62% of the cases.
+ */
+#include "receiver_ask.h"
+#include "cursor.h"
+
+#define ANSWER_MS_FIRST 100u /* until measured */
+#define TIMEOUT_MS_MIN 150u
+#define TIMEOUT_MS_MAX 2000u
+/* Engram may still be in its first pass when only END was lost: it repeats END every second. */
+#define END_LOST_MS 2500u
+
+/* Small frames mean a bad line: there a long REQUEST would not get through either. */
+static unsigned ranges_per_request(uint16_t frame_bytes)
+{
+    return frame_bytes >= 512 ? FRAME_REQUEST_RANGES_MAX : frame_bytes >= 128 ? 5 : frame_bytes >= 64 ? 3 : 2;
+}
+
+/* Between two holes so near to each other the bytes are sent again: cheaper than one more range. */
+static uint64_t worth_repeating(uint16_t frame_bytes)
+{
+    return frame_bytes <= 128 ? 256 : frame_bytes;
+}
+
+static uint64_t bytes_per_request(uint16_t frame_bytes)
+{
+    return frame_bytes <= 128 ? 16384 : 262144;
+}
+
+/* One part to ask for, from `from` on, of at most `limit` bytes. */
+static bool next_part(const struct receiver *r, uint64_t from, uint64_t limit, struct span *part)
+{
+    struct span hole;
+    if (!ranges_hole(&r->have, from, r->length, part))
+        return false;
+    while (part->end - part->start < limit && ranges_hole(&r->have, part->end, r->length, &hole) &&
+           hole.start - part->end <= worth_repeating(r->ask.frame_bytes))
+        part->end = hole.end;
+    if (part->end - part->start > limit)
+        part->end = part->start + limit;
+    return true;
+}
+
+static void ask(struct receiver *r)
+{
+    uint8_t payload[2 + 16 * FRAME_REQUEST_RANGES_MAX], frame[FRAME_BYTES_MAX];
+    uint64_t from = 0, budget = bytes_per_request(r->ask.frame_bytes);
+    unsigned count = 0, most = ranges_per_request(r->ask.frame_bytes);
+    struct span part;
+    r->ask.expected_frames = r->ask.got_frames = 0;
+    store_le(payload, r->ask.frame_bytes, 2);
+    for (; count < most && budget && next_part(r, from, budget, &part); count++) {
+        uint64_t bytes = part.end - part.start;
+        store_le(payload + 2 + 16 * count, part.start, 8);
+        store_le(payload + 10 + 16 * count, bytes, 8);
+        r->ask.expected_frames += (bytes + r->ask.frame_bytes - 1) / r->ask.frame_bytes;
+        r->ask.last_end = from = part.end;
+        budget -= bytes;
+    }
+    if (count == 0)
+        return;
+    r->ask.open = true;
+    r->ask.answered = false;
+    r->ask.sent_at = r->now;
+    r->requests++;
+    r->io.send(r->io.ctx, frame, frame_build(frame, FRAME_REQUEST, 0, payload, (uint16_t)(2 + 16 * count)));
+}
+
+/* Takes the share of frames that came as the measure for the size of the next ones. */
+static void adapt(struct receiver *r, uint64_t got, uint64_t expected)
+{
+    uint64_t percent = expected ? 100 * got / expected : 100;
+    uint32_t size = r->ask.frame_bytes;
+    if (percent < 5)
+        size /= 16;
+    else if (percent < 20)
+        size /= 4;
+    else if (percent < 50)
+        size /= 2;
+    else if (percent > 95)
+        size *= 2;
+    size = size < FRAME_PAYLOAD_MIN ? FRAME_PAYLOAD_MIN : size;
+    r->ask.frame_bytes = (uint16_t)(size > FRAME_PAYLOAD_MAX ? FRAME_PAYLOAD_MAX : size);
+}
+
+static void ask_again(struct receiver *r)
+{
+    if (r->ask.open) {
+        r->ask.unanswered = r->ask.answered ? 0 : r->ask.unanswered + 1;
+        /* Without any answer it is more likely that the request was lost; but not every time. */
+        if (r->ask.answered || r->ask.unanswered % 4 == 0)
+            adapt(r, r->ask.got_frames, r->ask.expected_frames);
+    }
+    ask(r);
+}
+
+void receiver_ask_at_end(struct receiver *r, bool first)
+{
+    if (!r->io.send)
+        return;
+    if (first || r->ask.frame_bytes == 0) {
+        uint16_t size = r->largest_frame ? r->largest_frame : FRAME_PAYLOAD_MAX / 4;
+        r->ask.frame_bytes = size < FRAME_PAYLOAD_MIN ? FRAME_PAYLOAD_MIN : size;
+        r->ask.answer_time = ANSWER_MS_FIRST;
+        if (r->data_frames)
+            adapt(r, r->have.total, r->length);
+        ask(r);
+        return;
+    }
+    /* An END that was under way when the request went out says nothing about it. */
+    if (!r->ask.open || r->ask.answered || r->now - r->ask.sent_at > 2 * r->ask.answer_time + 20)
+        ask_again(r);
+}
+
+void receiver_ask_at_data(struct receiver *r, const struct frame *f)
+{
+    if (!r->io.send || !r->ask.open)
+        return;
+    if (!r->ask.answered)
+        r->ask.answer_time = (3 * r->ask.answer_time + (r->now - r->ask.sent_at)) / 4;
+    r->ask.answered = true;
+    r->ask.got_frames++;
+    if (f->offset + f->bytes == r->ask.last_end)
+        ask_again(r);
+}
+
+static uint64_t silence_allowed(const struct receiver *r)
+{
+    if (!r->ask.open)
+        return END_LOST_MS;
+    unsigned failures = r->ask.unanswered < 6 ? r->ask.unanswered : 6;
+    uint64_t ms = (3 * r->ask.answer_time + 50) << failures;
+    return ms < TIMEOUT_MS_MIN ? TIMEOUT_MS_MIN : ms > TIMEOUT_MS_MAX ? TIMEOUT_MS_MAX : ms;
+}
+
+void receiver_ask_at_silence(struct receiver *r)
+{
+    uint64_t allowed = silence_allowed(r);
+    if (!r->io.send || !r->known || r->now - r->last_byte < allowed)
+        return;
+    if (r->ask.open && r->now - r->ask.sent_at < allowed)
+        return;
+    if (r->ask.frame_bytes == 0)
+        receiver_ask_at_end(r, true);
+    else
+        ask_again(r);
+}
