@@ -1,0 +1,136 @@
+/*
+ * What an instruction does to memory. insn_decode() turns bytes into a small
+ * description that depends on nothing but the bytes and the code size, so that
+ * it can be cached; insn_accesses() turns that and the registers into the list
+ * of accesses, in program order, with their linear addresses.
+ *
+ *     bytes ─► insn_decode() ─► struct insn ─► insn_accesses(registers) ─► struct access_list
+ *
+ * Both engines use it. Plain C, also for the host. Quirks are listed in insn.c.
+ */
+#ifndef ENGRAM_DECODE_INSN_H
+#define ENGRAM_DECODE_INSN_H
+
+#include "types.h"
+#include "vcpu.h"
+
+#define INSN_BYTES_MAX 15u
+
+/* The default operand and address size: CS.D and, in IA-32e mode, CS.L. */
+enum code_size { CODE_16, CODE_32, CODE_64 };
+
+#define NO_REGISTER 0xffu
+
+/* An address before the registers are known. */
+struct insn_address {
+    int64_t displacement;
+    uint8_t base;    /* enum gpr, or NO_REGISTER */
+    uint8_t index;   /* likewise */
+    uint8_t scale;   /* 1, 2, 4, 8 */
+    uint8_t segment; /* enum segment_register */
+    uint8_t bytes;   /* address size: 2, 4, 8; 0: the stack's size, which SS.B tells */
+    bool rip_relative;
+};
+
+#define INSN_READ 0x01u
+#define INSN_WRITE 0x02u
+
+struct insn_memory {
+    struct insn_address address;
+    uint16_t size; /* bytes */
+    uint8_t flags; /* INSN_... */
+};
+
+/* Forms whose accesses depend on more than base, index and displacement. */
+enum insn_form {
+    FORM_PLAIN,
+    FORM_BIT_OFFSET, /* BT, BTS, BTR, BTC with the offset in `bit_register` */
+    FORM_XLAT,
+    FORM_ENTER,
+    FORM_XSAVE,  /* XSAVE, XSAVEOPT: standard format */
+    FORM_XSAVEC, /* XSAVEC, XSAVES: compacted format */
+    FORM_MASKED, /* MASKMOVQ, MASKMOVDQU, VMASKMOVx, VPMASKMOVx: vector registers decide */
+};
+
+/* What a store that a hypervisor can carry out itself writes. */
+enum store_source {
+    STORE_NONE, /* not such an instruction */
+    STORE_REGISTER,
+    STORE_IMMEDIATE,
+    STORE_NEXT_IP, /* near CALL: the return address; `immediate` is the branch's displacement */
+};
+
+struct insn_store {
+    uint64_t immediate;
+    uint8_t source;    /* enum store_source */
+    uint8_t gpr;       /* enum gpr */
+    uint8_t shift;     /* 8 for AH, CH, DH, BH */
+    uint8_t push;      /* bytes that RSP goes down */
+    uint8_t string;    /* bytes that RDI moves (STOS) */
+};
+
+#define INSN_MEMORY_MAX 9
+
+struct insn {
+    uint8_t bytes[INSN_BYTES_MAX];
+    uint8_t length;
+    uint8_t code_size;     /* enum code_size */
+    uint8_t operand_bytes; /* 1, 2, 4, 8 */
+    uint8_t address_bytes;
+    uint8_t form;          /* enum insn_form */
+    uint8_t memory_count;
+    uint8_t segments;      /* bit n: the base of segment register n is used (n < SEG_LDTR) */
+    bool uses_stack;       /* SS.B is needed */
+    bool locked;
+    bool rep;
+    bool inexact;          /* masked or scattered in a way that is not followed */
+    bool loads_segment;    /* may set a descriptor's accessed or busy bit */
+    uint8_t nesting;       /* of ENTER */
+    uint8_t bit_register;  /* of BT and its like */
+    uint8_t element_bytes; /* of the masked forms */
+    uint8_t vector_data, vector_mask; /* register numbers of the masked forms */
+    uint8_t vector_bytes;
+    struct insn_store store;
+    struct insn_memory memory[INSN_MEMORY_MAX];
+};
+
+/* One access as the architecture makes it. */
+struct insn_access {
+    gva_t linear;
+    uint8_t size;  /* 1 to 64 */
+    uint8_t kind;  /* enum access_kind */
+    uint8_t flags; /* ACCESS_LOCKED, ACCESS_REP */
+};
+
+/* ENTER with 31 levels makes 64 accesses; an XSAVE area of 2,696 bytes makes 43 of 64 bytes. */
+#define ACCESS_LIST_MAX 80
+
+struct access_list {
+    unsigned count;
+    bool incomplete; /* more accesses than fit, or not known which */
+    struct insn_access a[ACCESS_LIST_MAX];
+};
+
+/* What the registers of `struct vcpu` do not hold. */
+struct insn_environment {
+    /* Vector register `number` as 64 bytes; may be NULL: then all elements count as written. */
+    void (*vector_register)(unsigned number, bool mmx, uint8_t *bytes);
+};
+
+/* False if the bytes are no instruction (or fewer than it needs). */
+bool insn_decode(struct insn *insn, const uint8_t *bytes, size_t available, enum code_size size);
+
+/*
+ * The accesses of the next execution of `insn` (for REP: of its next iteration). Needs the general
+ * registers, RIP, XCR0 (XSAVE), the bases named by `insn->segments` and, with `uses_stack`, SS's access rights.
+ */
+void insn_accesses(const struct insn *insn, const struct vcpu *v, const struct insn_environment *env,
+                   struct access_list *list);
+
+/* Linear address of memory operand `m`. */
+gva_t insn_linear(const struct insn *insn, const struct insn_memory *m, const struct vcpu *v);
+
+/* Bytes of the stack pointer in use: 2, 4, 8. */
+unsigned stack_bytes(const struct insn *insn, const struct vcpu *v);
+
+#endif

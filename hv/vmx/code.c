@@ -1,0 +1,97 @@
+/* The guest's mode, and the instruction it is at, through a cache of decoded ones. */
+#include "vmx/vmx.h"
+
+#include "memory.h"
+#include "trace/format.h"
+#include "x86/cpu.h"
+
+#include <string.h>
+
+void paging_state_load(struct paging_state *s)
+{
+    s->cr0 = vmread(VMCS_GUEST_CR0);
+    s->cr3 = vmread(VMCS_GUEST_CR3);
+    s->cr4 = vmread(VMCS_GUEST_CR4);
+    s->efer = vmread(VMCS_GUEST_EFER);
+    if ((s->cr0 & CR0_PG) && (s->cr4 & CR4_PAE) && !(s->efer & EFER_LMA))
+        for (unsigned i = 0; i < 4; i++)
+            s->pdpte[i] = vmread_nth(VMCS_GUEST_PDPTE0, i);
+}
+
+void code_state_load(struct code_state *c)
+{
+    struct vcpu *v = vmx.v;
+    paging_state_load(&c->paging);
+    struct segment *cs = &v->seg[SEG_CS], *ss = &v->seg[SEG_SS];
+    cs->access = (uint32_t)vmread(VMCS_GUEST_CS_ACCESS);
+    ss->access = (uint32_t)vmread(VMCS_GUEST_SS_ACCESS);
+    cs->base = vmread(VMCS_GUEST_CS_BASE);
+
+    enum context_mode mode;
+    unsigned cpl = (ss->access >> SEGMENT_DPL_SHIFT) & 3;
+    if ((c->paging.efer & EFER_LMA) && (cs->access & SEGMENT_L)) {
+        c->size = CODE_64;
+        mode = MODE_LONG64;
+        c->rip = v->rip;
+    } else {
+        c->size = cs->access & SEGMENT_DB ? CODE_32 : CODE_16;
+        mode = c->size == CODE_32 ? MODE_PROT32 : MODE_PROT16;
+        c->rip = (uint32_t)(cs->base + v->rip);
+        if (!(c->paging.cr0 & CR0_PE)) {
+            mode = MODE_REAL;
+            cpl = 0;
+        } else if (v->rflags & RFLAGS_VM) {
+            mode = MODE_REAL;
+            cpl = 3;
+        }
+    }
+    c->context =
+        (uint8_t)(cpl | (unsigned)mode << CONTEXT_MODE_SHIFT | (c->paging.cr0 & CR0_PG ? CONTEXT_PAGING : 0));
+}
+
+/*
+ * Keyed by linear address and code size; an entry counts only if the bytes in memory are still those it was
+ * decoded from, so nothing ever has to be invalidated.
+ */
+#define CACHE_ENTRIES 2048u
+struct cache_entry {
+    gva_t rip;
+    struct insn insn;
+};
+static struct cache_entry *cache;
+
+void insn_cache_init(void)
+{
+    cache = alloc_pages((CACHE_ENTRIES * sizeof *cache + PAGE_SIZE - 1) / PAGE_SIZE);
+}
+
+static struct cache_entry *cache_slot(gva_t rip) { return &cache[(rip ^ (rip >> 11)) % CACHE_ENTRIES]; }
+
+/* Segment registers that the address calculation of `insn` needs. */
+static void load_segments(const struct insn *insn)
+{
+    for (unsigned n = 0, left = insn->segments; left; n++, left >>= 1)
+        if (left & 1)
+            vmx.v->seg[n].base = vmread_nth(VMCS_GUEST_ES_BASE, n);
+}
+
+const struct insn *insn_fetch(const struct code_state *c)
+{
+    struct cache_entry *entry = cache_slot(c->rip);
+    uint8_t bytes[INSN_BYTES_MAX];
+
+    bool known = entry->rip == c->rip && entry->insn.length && entry->insn.code_size == c->size;
+    size_t wanted = known ? entry->insn.length : sizeof bytes;
+    size_t got = guest_read_linear(&c->paging, c->rip, bytes, wanted);
+    if (!known || got < wanted || memcmp(bytes, entry->insn.bytes, wanted) != 0) {
+        if (known)
+            got = guest_read_linear(&c->paging, c->rip, bytes, sizeof bytes);
+        entry->rip = c->rip;
+        if (!insn_decode(&entry->insn, bytes, got, c->size)) {
+            entry->insn.length = 0;
+            return NULL;
+        }
+    }
+    load_segments(&entry->insn);
+    return &entry->insn;
+}

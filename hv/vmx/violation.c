@@ -1,0 +1,72 @@
+/*
+ * EPT violations. What they can be:
+ *
+ *   a write to RAM in the locked view        a traced write: emulated or stepped
+ *   the same, with IDT-vectoring             the frame of an event: delivered again, stepped
+ *   hidden memory (plain, locked)            stepped with the sink in its place
+ *   nothing mapped                           MMIO beyond the memory map: mapped now
+ */
+#include "vmx/vmx.h"
+
+#define EPT_VIOLATION_MAPPED (7ull << 3) /* the entry's permissions: none means nothing is mapped */
+
+static bool traced_write(const struct exit_info *x, gpa_t gpa)
+{
+    struct code_state c;
+    gva_t linear = vmread(VMCS_GUEST_LINEAR_ADDRESS);
+    bool final = x->qualification & EPT_VIOLATION_FINAL;
+
+    vmx.exit_is_write = true;
+    code_state_load(&c);
+    const struct insn *insn = insn_fetch(&c);
+    if (insn && final && emulate_store(insn, &c, linear, gpa))
+        return false;
+    step_begin(insn, &c, linear, final);
+    return false;
+}
+
+static bool hidden_touch(const struct exit_info *x, gpa_t gpa)
+{
+    step_touches_sink(gpa);
+    if (x->idt_vectoring & INTERRUPTION_VALID) {
+        event_requeue(x->idt_vectoring);
+        if (!vmx.recording)
+            step_begin_untraced();
+        return false;
+    }
+    if (!vmx.recording) {
+        step_begin_untraced();
+        return false;
+    }
+    struct code_state c;
+    code_state_load(&c);
+    step_begin(insn_fetch(&c), &c, 0, false);
+    return false;
+}
+
+bool vmx_ept_violation(const struct exit_info *x, struct vm_exit *e)
+{
+    gpa_t gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
+    bool delivering = x->idt_vectoring & INTERRUPTION_VALID;
+
+    if (!delivering && (x->qualification & EPT_VIOLATION_NMI_UNBLOCKED))
+        event_nmi_unblocked();
+    if (!(x->qualification & EPT_VIOLATION_MAPPED)) {
+        if (ept_is_hidden(gpa))
+            return hidden_touch(x, gpa);
+        if (!ept_map_device(gpa))
+            return vmx_fatal(x, e, "the guest's access to physical memory cannot be mapped");
+        counters.device_maps++;
+        if (delivering)
+            event_requeue(x->idt_vectoring);
+        return false;
+    }
+    if (vmx.step != STEP_NONE || !vmx.recording || !(x->qualification & EPT_VIOLATION_WRITE))
+        return vmx_fatal(x, e, "an EPT violation that should not be");
+    if (delivering) {
+        vmx.exit_is_write = true;
+        event_requeue(x->idt_vectoring);
+        return false;
+    }
+    return traced_write(x, gpa);
+}

@@ -1,0 +1,222 @@
+/*
+ * The VMX engine: its operations and the run loop. vmx.h shows the files and
+ * docs/engines.md tells how a write is traced.
+ */
+#include "vmx/vmx.h"
+
+#include "clock.h"
+#include "console.h"
+#include "interrupts.h"
+#include "memory.h"
+#include "vmx/caps.h"
+#include "x86/cpu.h"
+#include "x86/debug.h"
+
+struct vmx vmx;
+
+static void *vmcs;
+
+#define POLLS_PER_SECOND 50u
+
+void vmx_set_pin(uint32_t bits, bool on)
+{
+    uint32_t value = on ? vmx.pin | bits : vmx.pin & ~bits;
+    if (value != vmx.pin)
+        vmwrite(VMCS_PIN_CONTROLS, value);
+    vmx.pin = value;
+}
+
+void vmx_set_proc(uint32_t bits, bool on)
+{
+    uint32_t value = on ? vmx.proc | bits : vmx.proc & ~bits;
+    if (value != vmx.proc)
+        vmwrite(VMCS_PROC_CONTROLS, value);
+    vmx.proc = value;
+}
+
+void vmx_set_view(enum ept_view view) { vmwrite(VMCS_EPT_POINTER, ept_pointer(view)); }
+
+enum ept_view vmx_resting_view(void) { return vmx.recording ? VIEW_LOCKED : VIEW_PLAIN; }
+
+/* While recording, all exceptions: their frames are writes. Else only what a trigger needs. */
+void vmx_update_exception_bitmap(void)
+{
+    vmwrite(VMCS_EXCEPTION_BITMAP, vmx.recording ? 0xffffffffu : trigger_any() ? 1u << 1 : 0);
+}
+
+/* RIP behind the instruction: the interrupt shadow is over, and with TF set a single-step trap is due. */
+void vmx_skip_instruction(unsigned length)
+{
+    struct vcpu *v = vmx.v;
+    uint64_t cs = vmread(VMCS_GUEST_CS_ACCESS), next = v->rip + length;
+    bool code64 = (cs & SEGMENT_L) && (vmread(VMCS_GUEST_EFER) & EFER_LMA);
+
+    v->rip = code64 ? next : cs & SEGMENT_DB ? (uint32_t)next : (uint16_t)next;
+    v->rflags &= ~RFLAGS_RF;
+    uint64_t blocked = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+    vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~(uint64_t)(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
+    if (v->rflags & RFLAGS_TF)
+        vmwrite(VMCS_GUEST_PENDING_DEBUG, vmread(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
+}
+
+/* VMX operation wants certain bits of CR0 and CR4 set (SDM Vol. 3C, 24.8). */
+static void enter_vmx_operation(void)
+{
+    uint32_t *region = alloc_pages(1);
+    region[0] = vmx_caps.revision;
+    write_cr0(read_cr0() | vmx_caps.cr0_fixed_1);
+    write_cr4(read_cr4() | vmx_caps.cr4_fixed_1 | CR4_VMXE);
+    vmxon(virt_to_phys(region));
+}
+
+static bool vmx_probe(char *why, size_t size)
+{
+    if (!vmx_caps_read(why, size))
+        return false;
+    enter_vmx_operation();
+    vmcs = alloc_pages(1);
+    *(uint32_t *)vmcs = vmx_caps.revision;
+    if (!mtf_selftest(vmcs, why, size)) {
+        vmxoff();
+        write_cr4(read_cr4() & ~CR4_VMXE);
+        return false;
+    }
+    format_text(why, size, "VMX with EPT, unrestricted guest and MTF; the self-test stepped one instruction%s",
+                vmx_caps.has_timer ? "" : "; no preemption timer: timeout= and keys are seen at other exits only");
+    return true;
+}
+
+static void vmx_init(const struct machine *m, const struct vcpu *v)
+{
+    vmclear(virt_to_phys(vmcs));
+    vmptrld(virt_to_phys(vmcs));
+    guest_memory_limit(m->ram_end);
+    insn_cache_init();
+    ept_init(m);
+    if (vmx_caps.has_vpid)
+        invvpid_all();
+    state_init_vmcs();
+    state_write(v);
+    vmx_set_view(VIEW_PLAIN);
+    vmx.poll_ticks = clock_hz() / POLLS_PER_SECOND;
+    vmx.poll_at = rdtsc() + vmx.poll_ticks;
+    if (vmx_caps.has_timer)
+        vmwrite(VMCS_PREEMPTION_TIMER, vmx.poll_ticks >> vmx_caps.timer_shift);
+    vmx.entered_rip = v->rip;
+    vmx.entered_rsp = v->gpr[RSP];
+    vmx.entered_rflags = v->rflags | RFLAGS_ONE;
+}
+
+static void write_changed(const struct vcpu *v)
+{
+    if (v->rip != vmx.entered_rip)
+        vmwrite(VMCS_GUEST_RIP, v->rip);
+    if (v->gpr[RSP] != vmx.entered_rsp)
+        vmwrite(VMCS_GUEST_RSP, v->gpr[RSP]);
+    if (v->rflags != vmx.entered_rflags)
+        vmwrite(VMCS_GUEST_RFLAGS, v->rflags);
+}
+
+static void read_changed(struct vcpu *v)
+{
+    v->rip = vmx.entered_rip = vmread(VMCS_GUEST_RIP);
+    v->gpr[RSP] = vmx.entered_rsp = vmread(VMCS_GUEST_RSP);
+    v->rflags = vmx.entered_rflags = vmread(VMCS_GUEST_RFLAGS);
+}
+
+/* VMLAUNCH or VMRESUME did not even begin: a control or host field is wrong. No VM exit took place. */
+static bool entry_refused(struct vm_exit *e, int failure)
+{
+    static char text[120];
+    unsigned error = failure == 1 ? (unsigned)vmread(VMCS_INSTRUCTION_ERROR) : 0;
+    format_text(text, sizeof text, "%s was refused with VM-instruction error %u",
+                vmx.launched ? "VMRESUME" : "VMLAUNCH", error);
+    e->kind = EXIT_FATAL;
+    e->text = text;
+    return true;
+}
+
+/* One round in the guest. True if the core has to see the exit. */
+static bool enter_once(struct vcpu *v, struct vm_exit *e)
+{
+    static uint64_t exited_at;
+    struct exit_info x;
+
+    uint64_t now = rdtsc();
+    if (exited_at) {
+        counters.hv_ticks += now - exited_at;
+        if (vmx.exit_is_write)
+            counters.hv_ticks_record += now - exited_at;
+    }
+    vmx.exit_is_write = false;
+    int failure = vmx_enter(v->gpr, vmx.launched);
+    exited_at = rdtsc();
+    if (failure)
+        return entry_refused(e, failure);
+    vmx.launched = true;
+    read_changed(v);
+    x.reason = (uint32_t)vmread(VMCS_EXIT_REASON);
+    x.qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    x.idt_vectoring = (uint32_t)vmread(VMCS_IDT_VECTORING_INFO);
+    return vmx_handle_exit(&x, e);
+}
+
+static void vmx_run(struct vcpu *v, struct vm_exit *e)
+{
+    vmx.v = v;
+    for (;;) {
+        if (vmx.step == STEP_NONE && rdtsc() >= vmx.poll_at) {
+            vmx.poll_at = rdtsc() + vmx.poll_ticks;
+            e->kind = EXIT_POLL;
+            return;
+        }
+        if (take_host_nmis())
+            vmx.nmi_pending = true;
+        event_prepare_entry();
+        write_changed(v);
+        if (enter_once(v, e))
+            return;
+    }
+}
+
+static void vmx_advance(struct vcpu *v, const struct vm_exit *e)
+{
+    vmx.v = v;
+    vmx_skip_instruction(e->instruction_bytes);
+}
+
+static void vmx_inject_exception(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
+{
+    vmx.v = v;
+    event_set(vector, EVENT_HARDWARE_EXCEPTION, has_error, error, 0);
+}
+
+static bool vmx_read_guest(struct vcpu *v, gva_t from, void *to, size_t bytes)
+{
+    struct paging_state s;
+    (void)v;
+    paging_state_load(&s);
+    return guest_read_linear(&s, from, to, bytes) == bytes;
+}
+
+static void vmx_set_recording(bool on)
+{
+    vmx.recording = on;
+    vmx_set_view(vmx_resting_view());
+    vmx_update_exception_bitmap();
+}
+
+const struct engine vmx_engine = {
+    .name = "vmx",
+    .probe = vmx_probe,
+    .init = vmx_init,
+    .run = vmx_run,
+    .save_state = state_read,
+    .advance = vmx_advance,
+    .inject_exception = vmx_inject_exception,
+    .intercept_port = vmx_intercept_port,
+    .read_guest = vmx_read_guest,
+    .set_recording = vmx_set_recording,
+    .set_trigger = trigger_set,
+    .counters = vmx_counters_text,
+};

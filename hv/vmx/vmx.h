@@ -1,0 +1,169 @@
+/*
+ * What the files of the VMX engine share: the state of its one virtual CPU.
+ *
+ *   vmx.c       the engine's operations, the run loop
+ *   exit.c      an exit's reason to what happens
+ *   violation.c EPT violations: what kind, which way to go on
+ *   code.c      the guest's mode, and the instruction at RIP
+ *   emulate.c   plain stores, carried out by the hypervisor: one exit per write
+ *   step.c      any other instruction: one step under the open view
+ *   event.c     exceptions and interrupts: delivered under the open view, frames located
+ *   control.c   CR0, CR4, debug registers
+ *   trigger.c   start= and stop= addresses
+ *   record.c    an access on its way to the hook
+ *   state.c     the VMCS from and to struct vcpu
+ */
+#ifndef ENGRAM_VMX_VMX_H
+#define ENGRAM_VMX_VMX_H
+
+#include "decode/insn.h"
+#include "engine.h"
+#include "trace/access.h"
+#include "vmx/counters.h"
+#include "vmx/ept.h"
+#include "vmx/vmcs.h"
+#include "vmx/walk.h"
+
+/* An event to inject at the next entry. */
+struct pending_event {
+    bool valid, has_error;
+    uint8_t vector;
+    uint8_t type;   /* enum interruption_type */
+    uint8_t length; /* of the instruction, for software events */
+    uint32_t error;
+};
+
+enum step_kind {
+    STEP_NONE,
+    STEP_INSTRUCTION, /* an instruction that writes traced memory */
+    STEP_EVENT,       /* delivery of an event */
+    STEP_UNTRACED,    /* an instruction or delivery that touches hidden memory while nothing is recorded */
+};
+
+struct vmx {
+    struct vcpu *v; /* of the run() under way */
+    bool launched;
+    bool recording;
+    uint64_t entered_rip, entered_rsp, entered_rflags; /* as the VMCS holds them */
+
+    uint32_t pin, proc; /* controls as last written */
+
+    struct pending_event event;
+    bool nmi_pending;
+    enum step_kind step;
+    bool exit_is_write; /* the exit under way belongs to a traced write */
+
+    uint64_t poll_ticks, poll_at; /* TSC */
+    bool armed[TRIGGER_COUNT];
+    gva_t trigger_at[TRIGGER_COUNT];
+};
+extern struct vmx vmx;
+
+/* The exit under way. */
+struct exit_info {
+    uint32_t reason;
+    uint64_t qualification;
+    uint32_t idt_vectoring;
+};
+
+/* vmx.c */
+void vmx_set_pin(uint32_t bits, bool on);
+void vmx_set_proc(uint32_t bits, bool on);
+void vmx_set_view(enum ept_view view);
+enum ept_view vmx_resting_view(void); /* the one that fits when no step is under way */
+void vmx_update_exception_bitmap(void);
+void vmx_skip_instruction(unsigned length);
+
+/* exit.c: true if the core has to see it; then `e` is filled in. */
+bool vmx_handle_exit(const struct exit_info *x, struct vm_exit *e);
+/* Ends the run with EXIT_FATAL and prints exit, qualification and addresses. Returns true. */
+bool vmx_fatal(const struct exit_info *x, struct vm_exit *e, const char *what);
+
+/* violation.c */
+bool vmx_ept_violation(const struct exit_info *x, struct vm_exit *e);
+
+/* code.c: what decoding and tracing need of the guest's mode, read once per exit. */
+struct code_state {
+    enum code_size size;
+    uint8_t context; /* the trace format's context byte */
+    gva_t rip;       /* linear */
+    struct paging_state paging;
+};
+void code_state_load(struct code_state *c);
+void paging_state_load(struct paging_state *s);
+void insn_cache_init(void);
+/* The instruction at RIP, or NULL if it cannot be fetched or decoded. Loads the segments that it uses into the vcpu. */
+const struct insn *insn_fetch(const struct code_state *c);
+
+/* record.c: where an access lies in physical memory, found before it is made. */
+struct location {
+    gva_t linear;
+    gpa_t gpa, gpa2;
+    uint8_t size;
+    bool crosses;
+    bool traced; /* false: some of it is unmapped, or it is not in traced memory */
+};
+void location_find(struct location *p, const struct paging_state *s, gva_t linear, unsigned size);
+/* What all accesses of one instruction or event have in common. */
+struct origin {
+    gva_t rip;
+    uint64_t cr3;
+    uint8_t context, cause, vector;
+};
+/* Hands a write to the hook; its data are what memory holds now. */
+void record_write(const struct origin *o, const struct location *p, uint8_t flags);
+
+/* emulate.c: true if the instruction was carried out and recorded. */
+bool emulate_store(const struct insn *insn, const struct code_state *c, gva_t violating, gpa_t gpa);
+
+/* step.c */
+void step_begin(const struct insn *insn, const struct code_state *c, gva_t violating, bool violating_valid);
+void step_begin_untraced(void);
+void step_finish(void);  /* after an MTF exit */
+void step_abandon(void); /* after any other exit that ends it: the instruction did not complete */
+void step_open(void);    /* open view, MTF on */
+void step_close(void);   /* and back */
+void step_touches_sink(gpa_t p);
+
+/* event.c */
+void event_set(uint8_t vector, enum interruption_type type, bool has_error, uint32_t error, uint8_t length);
+void event_requeue(uint32_t idt_vectoring); /* an exit came in the middle of this delivery */
+bool event_exception_exit(const struct exit_info *x, struct vm_exit *e);
+void event_prepare_entry(void);
+void event_delivered(void);     /* after the MTF exit of its step: records the frame */
+void event_nmi_unblocked(void); /* an IRET was interrupted after it had ended the blocking of NMIs */
+
+/* control.c */
+void control_registers_init(const struct vcpu *v);
+bool vmx_cr_access(const struct exit_info *x, struct vm_exit *e);
+void vmx_mov_dr(const struct exit_info *x);
+
+/* trigger.c */
+void trigger_set(enum trigger t, bool armed, gva_t at);
+bool trigger_any(void);
+/* True if one of the DR6 bits is an armed trigger's; these bits are then taken out. */
+bool trigger_hit(uint64_t *dr6_bits, enum trigger *t);
+uint64_t guest_dr7(void);
+void guest_set_dr7(uint64_t dr7);
+uint64_t guest_dr(unsigned n);
+void guest_set_dr(unsigned n, uint64_t value);
+
+/* state.c */
+void vmx_intercept_port(uint16_t port, bool on);
+void state_init_vmcs(void);
+void state_write(const struct vcpu *v);
+void state_read(struct vcpu *v);
+void segment_read(struct vcpu *v, unsigned n);
+
+/* selftest.c: steps one NOP in a tiny guest. Needs VMX operation; leaves the VMCS cleared. */
+bool mtf_selftest(void *vmcs, char *why, size_t size);
+
+/* host.c: the part of a VMCS that is the same for the guest and the self-test. */
+void vmcs_write_host(void);
+void vmcs_write_controls(uint32_t pin, uint32_t proc, uint32_t exceptions);
+
+/* entry.asm: 0 after a VM exit; 1 when the instruction failed with an error number in the VMCS, 2 without. */
+int vmx_enter(uint64_t gpr[], bool launched);
+extern uint8_t vmx_exit_entry[];
+
+#endif

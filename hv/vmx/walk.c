@@ -1,0 +1,127 @@
+#include "vmx/walk.h"
+
+#include "memory.h"
+#include "vmx/ept.h"
+#include "x86/cpu.h"
+#include "x86/paging.h"
+
+#include <string.h>
+
+static gpa_t memory_end = GIB(4);
+
+void guest_memory_limit(gpa_t end) { memory_end = end > GIB(4) ? end : GIB(4); }
+
+void guest_read(gpa_t from, void *to, size_t n)
+{
+    uint8_t *out = to;
+    while (n) {
+        size_t part = PAGE_SIZE - (from & ~PAGE_MASK);
+        if (part > n)
+            part = n;
+        if (from < memory_end && !ept_is_hidden(from))
+            memcpy(out, phys_to_virt(from), part);
+        else
+            memset(out, 0xff, part);
+        from += part;
+        out += part;
+        n -= part;
+    }
+}
+
+static uint64_t read_entry(gpa_t p, unsigned bytes)
+{
+    uint64_t v = 0;
+    guest_read(p, &v, bytes);
+    return v;
+}
+
+static void note_entry(struct walk *w, gpa_t at, uint64_t entry)
+{
+    w->entry_gpa[w->levels] = at;
+    w->entry[w->levels++] = entry;
+    w->writable = w->writable && (entry & PTE_WRITABLE);
+    w->user = w->user && (entry & PTE_USER);
+    w->dirty = w->dirty && (entry & PTE_ACCESSED);
+}
+
+static void finish(struct walk *w, uint64_t entry, gpa_t frame, uint64_t page_bytes, gva_t linear)
+{
+    w->page_bytes = page_bytes;
+    w->gpa = (frame & ~(page_bytes - 1)) | (linear & (page_bytes - 1));
+    w->dirty = w->dirty && (entry & PTE_DIRTY);
+}
+
+/* 32-bit paging: two levels of 4-byte entries; 4-MiB pages with PSE, bits 32 to 39 in bits 13 to 20 (4.3). */
+static bool walk_32(const struct paging_state *s, gva_t linear, struct walk *w)
+{
+    w->entry_bytes = 4;
+    gpa_t at = (s->cr3 & 0xfffff000u) + ((linear >> 22) & 0x3ff) * 4;
+    uint64_t e = read_entry(at, 4);
+    if (!(e & PTE_PRESENT))
+        return false;
+    note_entry(w, at, e);
+    if ((e & PTE_PAGE_SIZE) && (s->cr4 & CR4_PSE)) {
+        finish(w, e, (e & 0xffc00000u) | (((e >> 13) & 0xff) << 32), MIB(4), linear);
+        return true;
+    }
+    at = (e & 0xfffff000u) + ((linear >> 12) & 0x3ff) * 4;
+    e = read_entry(at, 4);
+    if (!(e & PTE_PRESENT))
+        return false;
+    note_entry(w, at, e);
+    finish(w, e, e & 0xfffff000u, PAGE_SIZE, linear);
+    return true;
+}
+
+/* Tables of 8-byte entries from `level` (1 maps 4-KiB pages) downwards. */
+static bool walk_64(gpa_t table, unsigned level, gva_t linear, struct walk *w)
+{
+    w->entry_bytes = 8;
+    for (;; level--) {
+        unsigned shift = PAGE_SHIFT + 9 * (level - 1);
+        gpa_t at = (table & PTE_ADDRESS) + ((linear >> shift) & 0x1ff) * 8;
+        uint64_t e = read_entry(at, 8);
+        if (!(e & PTE_PRESENT))
+            return false;
+        note_entry(w, at, e);
+        if (level == 1 || (level <= 3 && (e & PTE_PAGE_SIZE))) {
+            finish(w, e, e & PTE_ADDRESS, 1ull << shift, linear);
+            return true;
+        }
+        table = e;
+    }
+}
+
+bool guest_walk(const struct paging_state *s, gva_t linear, struct walk *w)
+{
+    w->levels = 0;
+    w->writable = w->user = w->dirty = true;
+    if (!(s->cr0 & CR0_PG)) {
+        w->gpa = (uint32_t)linear;
+        w->page_bytes = PAGE_SIZE;
+        w->entry_bytes = 0;
+        return true;
+    }
+    if (s->efer & EFER_LMA)
+        return walk_64(s->cr3, s->cr4 & CR4_LA57 ? 5 : 4, linear, w);
+    if (!(s->cr4 & CR4_PAE))
+        return walk_32(s, linear, w);
+    uint64_t pdpte = s->pdpte[(linear >> 30) & 3];
+    return (pdpte & PTE_PRESENT) && walk_64(pdpte, 2, (uint32_t)linear, w);
+}
+
+size_t guest_read_linear(const struct paging_state *s, gva_t from, void *to, size_t n)
+{
+    size_t done = 0;
+    while (done < n) {
+        struct walk w;
+        size_t part = PAGE_SIZE - ((from + done) & ~PAGE_MASK);
+        if (part > n - done)
+            part = n - done;
+        if (!guest_walk(s, from + done, &w))
+            break;
+        guest_read(w.gpa, (uint8_t *)to + done, part);
+        done += part;
+    }
+    return done;
+}

@@ -1,0 +1,39 @@
+/* Guest page tables, walked by software (SDM Vol. 3A, chapter 4): all paging modes. */
+#ifndef ENGRAM_VMX_WALK_H
+#define ENGRAM_VMX_WALK_H
+
+#include "types.h"
+
+struct paging_state {
+    uint64_t cr0, cr3, cr4, efer;
+    uint64_t pdpte[4]; /* with PAE paging: as the CPU holds them */
+};
+
+#define WALK_LEVELS 5
+
+struct walk {
+    gpa_t gpa;
+    uint64_t page_bytes;
+    bool writable, user; /* as the tables say, all levels combined */
+    bool dirty;          /* the entry that maps the page has D set, and all entries A: a write changes none */
+    /* The entries used, from the root down: for what the CPU writes into them itself. */
+    unsigned levels;
+    gpa_t entry_gpa[WALK_LEVELS];
+    uint64_t entry[WALK_LEVELS];
+    uint8_t entry_bytes; /* 4 or 8 */
+    gva_t page_linear;   /* for the caller's use: the page this walk was for */
+};
+
+/* False if nothing is mapped at `linear`. */
+bool guest_walk(const struct paging_state *s, gva_t linear, struct walk *w);
+
+/* Physical memory that can be read through the direct map. */
+void guest_memory_limit(gpa_t end);
+
+/* Copies guest-physical memory; all ones where there is none to read. */
+void guest_read(gpa_t from, void *to, size_t n);
+
+/* Copies from linear addresses, page by page; the number of bytes that were mapped. */
+size_t guest_read_linear(const struct paging_state *s, gva_t from, void *to, size_t n);
+
+#endif

@@ -1,0 +1,13 @@
+/* Page-table entries and page-fault error codes (SDM Vol. 3A, 4.3 to 4.7). */
+#ifndef ENGRAM_X86_PAGING_H
+#define ENGRAM_X86_PAGING_H
+
+#define PTE_PRESENT (1ull << 0)
+#define PTE_WRITABLE (1ull << 1)
+#define PTE_USER (1ull << 2)
+#define PTE_ACCESSED (1ull << 5)
+#define PTE_DIRTY (1ull << 6)
+#define PTE_PAGE_SIZE (1ull << 7)
+#define PTE_ADDRESS 0x000ffffffffff000ull
+
+#endif
