@@ -127,6 +127,24 @@ $(B)/host/%.o: %.c $(B)/deps.mk
 	$(SAY) CC "$< (host)"
 	$(Q)$(CC) $(HOST_CFLAGS) -MMD -c -o $@ $<
 
+# ---- tests in the machine ---------------------------------------------------
+# tests/{oracle,boot,fault}/test_NAME.sh boot guests in Bochs; these are the programs that help them.
+
+TEST_PROGRAMS := $(B)/bin/bochs2list $(B)/bin/listcmp $(B)/bin/noisyline
+$(B)/bin/%: tests/oracle/%.c $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) CC $@
+	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $<
+$(B)/bin/%: tests/fault/%.c $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) CC $@
+	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $<
+
+#: make machine-tests          what boots guests in Bochs; TESTS="tests/boot/test_X.sh ..." for some of it
+.PHONY: machine-tests
+machine-tests: $(B)/engram.elf $(B)/engram guests $(TEST_PROGRAMS)
+	$(Q)tests/run.sh $(TESTS)
+
 # ---- ISO and runs -----------------------------------------------------------
 
 #: make iso      a hybrid ISO of Engram with its built-in guest (CD or USB stick): build/engram.iso

@@ -58,7 +58,7 @@ target:
 
     section .text
     bits 32
-    global start, trace_from, trace_to, write_instruction, read_instruction
+    global start, trace_from, trace_to, outer, write_instruction, read_instruction
 
 start:
     cli

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Under a storm of timer interrupts the program's writes are those without the storm, none lost or doubled, and all of
+# the handler's are there; and it comes to its end.
+. "$(dirname "$0")/../lib.sh"
+
+guest=$guests/storm.elf
+writes=2000
+handler_from=$(symbol_address "$guest" handler_from)
+handler_to=$(symbol_address "$guest" handler_to)
+ticks=$(symbol_address "$guest" ticks)
+handler=${handler_from#0x}-$(printf %x $((handler_to - 1)))
+
+engram_run storm "start=text:START" "$guest" "guest writes=$writes"
+engram_run calm "start=text:START" "$guest" "guest writes=$writes storm=0"
+main_data=$(symbol_address "$guest" main_data)
+main=${main_data#0x}+1000
+for name in storm calm; do
+    expect_line "$name: totals on the console" "^turns $writes sum $((writes * (writes + 1) / 2)) " "$work/$name/console"
+    oracle_list "$name" --gva "$main" >"$work/$name/main"
+    expect "$name: the program's writes" $((2 * writes + 8 * (writes / 16))) "$(wc -l <"$work/$name/main")"
+done
+expect_same "the program's writes with and without the storm" "$work/calm/main" "$work/storm/main"
+
+counted=$(grep -aoP "^turns .* ticks \K[0-9]+" "$work/storm/console")
+expect_between "interrupts" $((writes / 10)) 1000000 "$counted"
+oracle_list storm --gva "$handler" >"$work/storm/handler"
+# Three words of frame, one push, one count, each time.
+expect "the handler's writes" $((5 * ${counted:-0})) "$(wc -l <"$work/storm/handler")"
+awk -v n="${counted:-0}" -v at="${ticks#0x}" 'BEGIN {
+    for (i = 1; i <= n; i++)
+        printf "W %s %s 4 %02x%02x%02x00\n", at, at, i % 256, int(i / 256) % 256, int(i / 65536)
+}' >"$work/storm/expected"
+grep "^W ${ticks#0x} " "$work/storm/handler" >"$work/storm/counts"
+expect_same "the handler's counts" "$work/storm/expected" "$work/storm/counts"
+expect "calm: events" "$(wc -l <"$work/calm/main")" "$(meta calm events)"
+expect "storm: events" "$(cat "$work/storm/main" "$work/storm/handler" | wc -l)" "$(meta storm events)"
+expect "storm: frames are interrupt delivery" $((3 * ${counted:-0})) \
+    "$(oracle_list storm --cause interrupt --gva "$handler" | wc -l)"
+finish

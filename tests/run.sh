@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Runs the tests that boot guests, two at a time:
+#
+#     run.sh [TEST.sh...]        all of tests/{oracle,boot,fault} by default; JOBS=2
+#
+# One line per test, the output of those that fail, and at the end exactly
+# "N passed, N failed". Exit code 0 if none failed.
+set -uo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root" || exit 1
+
+tests=("$@")
+[ $# -gt 0 ] || tests=(tests/oracle/test_*.sh tests/boot/test_*.sh tests/fault/test_*.sh)
+results=build/run-tests/results
+rm -rf "$results"
+mkdir -p "$results"
+
+# A test bounds its machines itself; this bounds the test.
+run_one() {
+    local test=$1 name started code=0 log
+    name=$(basename "$(dirname "$test")")/$(basename "$test" .sh)
+    log=$2/${name//\//-}
+    started=$SECONDS
+    timeout --kill-after=10 600 "$test" >"$log.log" 2>&1 || code=$?
+    [ "$code" != 124 ] || echo "  FAILED: still running after 600 seconds" >>"$log.log"
+    if [ "$code" = 0 ]; then
+        echo ok >"$log.result"
+        printf 'ok    %-44s %4d s  %s\n' "$name" $((SECONDS - started)) "$(tail -n 1 "$log.log")"
+    else
+        echo failed >"$log.result"
+        printf 'FAIL  %-44s %4d s  exit code %s\n%s\n' "$name" $((SECONDS - started)) "$code" \
+            "$(tail -n 60 "$log.log")"
+    fi
+}
+export -f run_one
+
+printf '%s\0' "${tests[@]}" | xargs -0 -P "${JOBS:-2}" -I{} bash -c 'run_one "$1" "$2"' _ {} "$results"
+
+ok=$(cat "$results"/*.result 2>/dev/null | grep -c '^ok$')
+failed=$((${#tests[@]} - ok))
+printf '%d passed, %d failed\n' "$ok" "$failed"
+[ "$failed" = 0 ]
