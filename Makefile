@@ -63,12 +63,12 @@ $(B)/engram64.elf: $(HV_OBJ) linker.ld
 $(B)/hv/%.o: hv/%.c $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) CC $<
-	$(Q)$(CC) $(HV_CFLAGS) -MMD -c -o $@ $<
+	$(Q)$(CC) $(HV_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/%.asm.o: %.asm $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
-	$(Q)$(NASM) -f elf64 -g -F dwarf -MD $(@:.o=.d) -o $@ $<
+	$(Q)$(NASM) -f elf64 -g -F dwarf -MP -MD $(@:.o=.d) -o $@ $<
 
 $(B)/zydis/%.o: $(B)/deps.mk
 	@mkdir -p $(@D)
@@ -100,7 +100,7 @@ guests: $(GUESTS)
 $(B)/guest/%.o: guest/%.asm $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
-	$(Q)$(NASM) -w+error -f $(or $(GUEST_FORMAT_$*),elf32) -g -F dwarf -I guest/include/ -MD $(@:.o=.d) -o $@ $<
+	$(Q)$(NASM) -w+error -f $(or $(GUEST_FORMAT_$*),elf32) -g -F dwarf -I guest/include/ -MP -MD $(@:.o=.d) -o $@ $<
 
 $(B)/guest/%.elf: $(B)/guest/%.o guest/guest.ld
 	$(SAY) LD $@
@@ -110,7 +110,7 @@ $(B)/guest/%.elf: $(B)/guest/%.o guest/guest.ld
 $(B)/guest/%.bin: guest/%.asm $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
-	$(Q)$(NASM) -w+error -f bin -I guest/include/ -MD $(@:.bin=.d) -o $@ $<
+	$(Q)$(NASM) -w+error -f bin -I guest/include/ -MP -MD $(@:.bin=.d) -o $@ $<
 
 # ---- the host command -------------------------------------------------------
 
@@ -125,7 +125,7 @@ $(B)/engram: $(TOOL_OBJ)
 $(B)/host/%.o: %.c $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (host)"
-	$(Q)$(CC) $(HOST_CFLAGS) -MMD -c -o $@ $<
+	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
 
 # ---- tests in the machine ---------------------------------------------------
 # tests/{oracle,boot,fault}/test_NAME.sh boot guests in Bochs; these are the programs that help them.
@@ -186,7 +186,7 @@ $(B)/tests/test_%: $(B)/asan/tests/unit/test_%.o $(UNIT_OBJ)
 $(B)/asan/%.o: %.c $(B)/test-deps
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (sanitizers)"
-	$(Q)$(CC) $(HOST_CFLAGS) $(SANITIZE) -MMD -c -o $@ $<
+	$(Q)$(CC) $(HOST_CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
 
 $(B)/host/zydis/%.o: $(B)/deps.mk
 	@mkdir -p $(@D)

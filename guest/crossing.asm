@@ -40,6 +40,7 @@ start:
     and eax, ~4 ; EM
     or eax, 2   ; MP
     mov cr0, eax
+    mov esp, area + 4 * 4096 ; undefined at the start, and it is stored below
     print "BOOT", 10, "START", 10
 
 trace_from:

@@ -125,6 +125,7 @@ start:
     mov dword [kernel_pt + 20 * 8], 0
 
     enter_long_mode
+    load_event_tables
     mov esp, stack_top
     mov ecx, 0xc0000081 ; IA32_STAR
     xor eax, eax

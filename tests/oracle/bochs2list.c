@@ -21,6 +21,8 @@
  *
  * An access that crosses a page comes as two, the lower part first (a
  * read-modify-write as two RW and then two WR); the list has the same form.
+ * Bochs carries out an 80-bit store (FSTP, FBSTP "tbyte ptr") as 8 bytes and 2;
+ * architecturally it is one access, so these are put together again.
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -125,6 +127,41 @@ static void print_line(char kind, const struct memory_line *m)
     putchar('\n');
 }
 
+/* Part of an 80-bit store, which the next line may go on with. */
+static struct memory_line held;
+static bool holding, in_tbyte_store;
+
+static void release(void)
+{
+    if (holding)
+        print_line('W', &held);
+    holding = false;
+}
+
+static void print_write(const struct memory_line *m)
+{
+    if (holding && m->linear && held.linear && m->gva == held.gva + held.size && m->gpa == held.gpa + held.size &&
+        m->gva % 4096 != 0) {
+        memcpy(held.data + held.size, m->data, m->size); /* at most 10 bytes in all */
+        held.size += m->size;
+        return;
+    }
+    release();
+    if (!in_tbyte_store) {
+        print_line('W', m);
+        return;
+    }
+    held = *m;
+    holding = true;
+}
+
+static void begin_instruction(const char *line)
+{
+    release();
+    pending_count = 0;
+    in_tbyte_store = strstr(line, "stp tbyte ptr") != NULL;
+}
+
 static void convert(struct memory_line *m, bool reads, bool walks)
 {
     if (m->kind == KIND_READ_MODIFY) {
@@ -137,7 +174,7 @@ static void convert(struct memory_line *m, bool reads, bool walks)
     if (!m->linear && !walks)
         return;
     if (m->kind == KIND_WRITE)
-        print_line('W', m);
+        print_write(m);
     else if (reads)
         print_line('R', m);
 }
@@ -163,7 +200,7 @@ int main(int argc, char **argv)
 
         number++;
         if (strncmp(line, "(0).[", 5) == 0)
-            pending_count = 0; /* the next instruction */
+            begin_instruction(line);
         if (strncmp(line, "[CPU", 4) != 0)
             continue;
         if (!parse_line(line, &m)) {
@@ -174,6 +211,7 @@ int main(int argc, char **argv)
         seen++;
         convert(&m, reads, walks);
     }
+    release();
     if (seen == 0)
         fprintf(stderr, "bochs2list: no memory access in the input: was the traced region reached?\n");
     return bad || !seen ? 1 : 0;
