@@ -170,9 +170,18 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test
 UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))
 UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/asan/%.o) $(ZYDIS_FILES:%=$(B)/host/zydis/%.o)
 
+# Programs that help tests/{oracle,boot,fault}/test_NAME.sh, which boot guests in Bochs.
+TEST_PROGRAMS := $(patsubst %,$(B)/bin/%,$(basename $(notdir $(wildcard tests/oracle/*.c tests/fault/*.c))))
+
 #: make test     all tests: unit, tool, fuzz, oracle, boot, fault
-test: $(B)/engram.elf $(B)/engram guests $(UNIT) $(FUZZ)
+test: $(B)/engram.elf $(B)/engram guests $(UNIT) $(TEST_PROGRAMS) $(FUZZ)
 	@tests/run.sh
+
+vpath %.c tests/oracle tests/fault
+$(B)/bin/%: %.c $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) CC "$< (host)"
+	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $<
 
 #: make unit     the unit tests alone
 unit: $(UNIT)
