@@ -1,6 +1,6 @@
 /*
- * The bytes of the information structure: the structure, then what it points to. Not given, and not flagged: boot
- * device, symbols and ELF section headers, drives, BIOS configuration table, APM, VBE and framebuffer.
+ * The bytes of the information structure: the structure, then what it points to. Not given, and not flagged:
+ * boot device, symbols and ELF section headers, drives, BIOS configuration table, APM, VBE and framebuffer.
  */
 #include "multiboot_info.h"
 
