@@ -56,7 +56,7 @@ static void step(void)
 {
     line.steps++;
     if (line.steps >= line.tick_step) {
-        line.tick_step = line.steps + BYTES_PER_SECOND / 20;
+        line.tick_step = line.steps + BYTES_PER_SECOND / 50;
         receiver_tick(&receiver, line_ms());
     }
 }
@@ -74,7 +74,7 @@ static void line_put(uint8_t byte)
 
 static int line_get(void)
 {
-    if (line.back_out == line.back_in)
+    if (line.back_out == line.back_in || (line.cut_after && line.bytes_sent > line.cut_after))
         return -1;
     return line.back[line.back_out++ % BACK_BYTES];
 }

@@ -11,7 +11,7 @@
 
 #include <inttypes.h>
 
-#define TRACED_SLOTS 32u
+#define TRACED_SLOTS 48u
 #define TRACED_RUN UINT64_C(0x0123456789abcdef)
 
 static uint8_t traced_memory[(TRACED_SLOTS + 1) * RING_SEGMENT_BYTES] __attribute__((aligned(64)));
