@@ -21,7 +21,8 @@ struct hook_clock {
 
 void hook_init(struct ring *ring, const struct hook_clock *clock);
 
-/* Records one access; they come in program order. False when it was counted as lost because the ring is full. */
+/* Records one access; they come in program order. False when it was counted as lost because the ring is full.
+ */
 bool hook_access(const struct access *a);
 
 /* Records that an event (interrupt, exception) is about to be delivered at `rip` (linear). */

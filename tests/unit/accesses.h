@@ -23,7 +23,10 @@ static inline uint64_t source_random(struct source *s)
 }
 
 /* The mapping of a test's guest: any function of page and CR3, changed now and then by `remaps`. */
-static inline uint64_t source_frame(uint64_t page, uint64_t cr3) { return (page * 7 + (cr3 >> 12)) & 0xffffffffffull; }
+static inline uint64_t source_frame(uint64_t page, uint64_t cr3)
+{
+    return (page * 7 + (cr3 >> 12)) & 0xffffffffffull;
+}
 
 static inline struct access source_next(struct source *s)
 {

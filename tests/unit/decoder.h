@@ -152,11 +152,21 @@ static inline void decode_control(struct decoder *d, struct decoded *out, uint8_
         d->cr3 = cr3;
         break;
     }
-    case 3: out->times++, out->last_time = decode_leb(d); break;
-    case 4: out->sites++, decode_site(d); break;
-    case 6: out->fills++, decode_fill(d); break;
-    case 7: d->pages = 0; break;
-    case 8: decode_event(d, out); break;
+    case 3:
+        out->times++, out->last_time = decode_leb(d);
+        break;
+    case 4:
+        out->sites++, decode_site(d);
+        break;
+    case 6:
+        out->fills++, decode_fill(d);
+        break;
+    case 7:
+        d->pages = 0;
+        break;
+    case 8:
+        decode_event(d, out);
+        break;
     case 0x0a:
         out->marks++;
         decode_u8(d);
@@ -164,8 +174,12 @@ static inline void decode_control(struct decoder *d, struct decoded *out, uint8_
         strncat(out->mark, (const char *)d->p, length - 1);
         d->p = d->end;
         break;
-    case 0x0b: out->lost += decode_leb(d); break;
-    case 0x0c: out->filtered += decode_leb(d); break;
+    case 0x0b:
+        out->lost += decode_leb(d);
+        break;
+    case 0x0c:
+        out->filtered += decode_leb(d);
+        break;
     case 0x0d:
         assert_true(length < sizeof(out->stop));
         memcpy(out->stop, d->p, length);
@@ -173,7 +187,8 @@ static inline void decode_control(struct decoder *d, struct decoded *out, uint8_
         out->stopped = true;
         d->p = d->end;
         break;
-    default: fail_msg("packet type %02x", type);
+    default:
+        fail_msg("packet type %02x", type);
     }
     assert_ptr_equal(d->p, d->end);
     d->end = segment_end;

@@ -16,12 +16,9 @@ static void known_answers(void **state)
         const void *data;
         size_t bytes;
         uint32_t crc;
-    } known[] = {{"", 0, 0},
-                 {"123456789", 9, 0xe3069283},
-                 {zeros, 32, 0x8a9136aa},
-                 {ones, 32, 0x62a8ab43},
-                 {up, 32, 0x46dd794e},
-                 {down, 32, 0x113fdb5c}};
+    } known[] = {
+        {"", 0, 0},           {"123456789", 9, 0xe3069283}, {zeros, 32, 0x8a9136aa}, {ones, 32, 0x62a8ab43},
+        {up, 32, 0x46dd794e}, {down, 32, 0x113fdb5c}};
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         assert_int_equal(crc32c(known[i].data, known[i].bytes), known[i].crc);
         assert_int_equal(crc32c_more_by_table(0, known[i].data, known[i].bytes), known[i].crc);

@@ -6,8 +6,9 @@
 static const struct {
     uint64_t value;
     unsigned bytes;
-} numbers[] = {{0, 1},           {1, 1},           {127, 1},     {128, 2},          {16383, 2},
-               {16384, 3},       {1ull << 35, 6},  {(1ull << 63) - 1, 9}, {1ull << 63, 10}, {UINT64_MAX, 10}};
+} numbers[] = {{0, 1},           {1, 1},          {127, 1},        {128, 2},
+               {16383, 2},       {16384, 3},      {1ull << 35, 6}, {(1ull << 63) - 1, 9},
+               {1ull << 63, 10}, {UINT64_MAX, 10}};
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 
 static void numbers_come_back(void **state)
