@@ -63,12 +63,12 @@ $(B)/engram64.elf: $(HV_OBJ) linker.ld
 $(B)/hv/%.o: hv/%.c $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) CC $<
-	$(Q)$(CC) $(HV_CFLAGS) -MMD -c -o $@ $<
+	$(Q)$(CC) $(HV_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/%.asm.o: %.asm $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
-	$(Q)$(NASM) -f elf64 -g -F dwarf -MD $(@:.o=.d) -o $@ $<
+	$(Q)$(NASM) -f elf64 -g -F dwarf -MP -MD $(@:.o=.d) -o $@ $<
 
 $(B)/zydis/%.o: $(B)/deps.mk
 	@mkdir -p $(@D)
@@ -100,7 +100,7 @@ guests: $(GUESTS)
 $(B)/guest/%.o: guest/%.asm $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
-	$(Q)$(NASM) -w+error -f $(or $(GUEST_FORMAT_$*),elf32) -g -F dwarf -I guest/include/ -MD $(@:.o=.d) -o $@ $<
+	$(Q)$(NASM) -w+error -f $(or $(GUEST_FORMAT_$*),elf32) -g -F dwarf -I guest/include/ -MP -MD $(@:.o=.d) -o $@ $<
 
 $(B)/guest/%.elf: $(B)/guest/%.o guest/guest.ld
 	$(SAY) LD $@
@@ -110,7 +110,7 @@ $(B)/guest/%.elf: $(B)/guest/%.o guest/guest.ld
 $(B)/guest/%.bin: guest/%.asm $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
-	$(Q)$(NASM) -w+error -f bin -I guest/include/ -MD $(@:.bin=.d) -o $@ $<
+	$(Q)$(NASM) -w+error -f bin -I guest/include/ -MP -MD $(@:.bin=.d) -o $@ $<
 
 # ---- the host command -------------------------------------------------------
 
@@ -125,7 +125,7 @@ $(B)/engram: $(TOOL_OBJ)
 $(B)/host/%.o: %.c $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (host)"
-	$(Q)$(CC) $(HOST_CFLAGS) -MMD -c -o $@ $<
+	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
 
 # ---- tests in the machine ---------------------------------------------------
 # tests/{oracle,boot,fault}/test_NAME.sh boot guests in Bochs; these are the programs that help them.
@@ -163,15 +163,25 @@ run: $(B)/engram.elf $(B)/engram guests
 # tests/unit/test_NAME.c is one program, linked with all that also builds on a host, under sanitizers.
 
 # What of the core touches no hardware.
-HV_PURE := $(addprefix hv/,acpi.c bootinfo.c elf.c format_text.c memory_map.c multiboot_guest.c multiboot_header.c \
-	multiboot_info.c options.c)
+HV_PURE := $(addprefix hv/,acpi.c bootinfo.c elf.c error_text.c format_text.c memory_map.c multiboot_guest.c \
+	multiboot_header.c multiboot_info.c options.c)
+FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))
 UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/asan/%.o) $(ZYDIS_FILES:%=$(B)/host/zydis/%.o)
 
+# Programs that help tests/{oracle,boot,fault}/test_NAME.sh, which boot guests in Bochs.
+TEST_PROGRAMS := $(patsubst %,$(B)/bin/%,$(basename $(notdir $(wildcard tests/oracle/*.c tests/fault/*.c))))
+
 #: make test     all tests: unit, tool, fuzz, oracle, boot, fault
-test: $(B)/engram.elf $(B)/engram guests $(UNIT) $(FUZZ)
+test: $(B)/engram.elf $(B)/engram guests $(UNIT) $(TEST_PROGRAMS) $(FUZZ)
 	@tests/run.sh
+
+vpath %.c tests/oracle tests/fault
+$(B)/bin/%: %.c $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) CC "$< (host)"
+	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $<
 
 #: make unit     the unit tests alone
 unit: $(UNIT)
@@ -186,12 +196,35 @@ $(B)/tests/test_%: $(B)/asan/tests/unit/test_%.o $(UNIT_OBJ)
 $(B)/asan/%.o: %.c $(B)/test-deps
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (sanitizers)"
-	$(Q)$(CC) $(HOST_CFLAGS) $(SANITIZE) -MMD -c -o $@ $<
+	$(Q)$(CC) $(HOST_CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
 
 $(B)/host/zydis/%.o: $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) CC "zydis/$*.c (host)"
 	$(Q)$(CC) -O2 $(ZYDIS_FLAGS) -I $(ZYDIS_SRC)/include -I $(ZYDIS_SRC)/src -c -o $@ $(ZYDIS_SRC)/src/$*.c
+
+# tests/fuzz/fuzz_NAME.c is one libFuzzer target, tests/fuzz/corpus/NAME/ what it starts from.
+
+FUZZ_OBJ := $(UNIT_SRC:%.c=$(B)/fuzz/%.o) $(ZYDIS_FILES:%=$(B)/host/zydis/%.o)
+FUZZ_SECONDS ?= 30
+
+#: make fuzz     each fuzz target for FUZZ_SECONDS=30; what it finds grows build/fuzz/corpus/
+fuzz: $(FUZZ)
+	$(Q)for f in $(FUZZ); do \
+		name=$${f##*/fuzz_}; log=$(B)/fuzz/$$name.log; mkdir -p $(B)/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
+		if $$f -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -timeout=10 -artifact_prefix=$(B)/fuzz/$$name- \
+			$(B)/fuzz/corpus/$$name tests/fuzz/corpus/$$name >$$log 2>&1; \
+		then echo "fuzz $$name: $$(tail -n 1 $$log)"; else tail -n 60 $$log; echo "fuzz $$name: FAILED"; exit 1; fi; done
+
+.PRECIOUS: $(B)/fuzz/%.o $(B)/host/zydis/%.o
+$(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(FUZZ_OBJ)
+	$(SAY) LD $@
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ -llz4
+
+$(B)/fuzz/%.o: %.c $(B)/test-deps
+	@mkdir -p $(@D)
+	$(SAY) CC "$< (fuzzing)"
+	$(Q)clang $(HOST_CFLAGS) $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
 #: make clean    removes build/
 clean:

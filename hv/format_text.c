@@ -3,7 +3,6 @@
  * written, so that the mistake is seen.
  */
 #include "console.h"
-#include "error_text.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -222,14 +221,4 @@ size_t format_text(char *out, size_t size, const char *format, ...)
     length = format_text_v(out, size, format, args);
     va_end(args);
     return length;
-}
-
-bool error_text(char *error, size_t size, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    format_text_v(error, size, format, args);
-    va_end(args);
-    return false;
 }

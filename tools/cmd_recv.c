@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TICK_MS 50
+#define TICK_MS 20
 #define MAP_MS 1000          /* how often FILE.part is brought up to date */
 #define LINGER_MS 2500       /* after DONE: Engram repeats END every second until it has heard it */
 #define NO_PROGRESS_MS 60000 /* answers keep coming, data do not */

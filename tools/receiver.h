@@ -27,6 +27,8 @@ struct receiver_io {
     void (*send)(void *ctx, const uint8_t *bytes, size_t n); /* NULL on a one-way line */
 };
 
+#define RECEIVER_REQUESTS_MAX 6u /* REQUEST frames sent in one go */
+
 enum receiver_state {
     RECEIVER_WAITING,   /* for a dump */
     RECEIVER_RECEIVING,
@@ -50,15 +52,19 @@ struct receiver {
     /* for people */
     uint64_t data_frames, repeated_bytes, noise_bytes, stray_frames, other_dumps, requests, restarts;
     uint16_t largest_frame; /* payload of DATA frames seen in the first pass */
-    /* The REQUEST that is on its way or being answered. */
+    /* The REQUESTs that are on their way or being answered. */
     struct {
         bool open;
+        bool answered; /* something of it came */
         uint16_t frame_bytes;
-        uint64_t sent_at, last_end;         /* time; end of the last part asked for */
-        uint64_t expected_frames, got_frames;
-        bool answered;
-        unsigned unanswered; /* requests in a row without any data for an answer */
-        uint64_t answer_time; /* how long an answer takes, smoothed */
+        unsigned frames; /* REQUEST frames */
+        struct {
+            uint64_t start, end; /* all parts of the frame lie in here */
+            uint64_t expected, got; /* DATA frames */
+        } frame[RECEIVER_REQUESTS_MAX];
+        uint64_t sent_at, last_end; /* time; end of the last part asked for */
+        unsigned unanswered;        /* rounds in a row without any data for an answer */
+        uint64_t answer_time;       /* how long an answer takes, smoothed */
     } ask;
 };
 
@@ -66,7 +72,7 @@ void receiver_init(struct receiver *r, const struct receiver_io *io, uint64_t ma
 void receiver_free(struct receiver *r);
 
 void receiver_feed(struct receiver *r, const uint8_t *bytes, size_t n, uint64_t now);
-/* To be called every 50 ms or so, also when nothing comes. */
+/* To be called every 20 ms or so, also when nothing comes. */
 void receiver_tick(struct receiver *r, uint64_t now);
 /* Nothing more will come: decides about what is there. */
 void receiver_finish(struct receiver *r);

@@ -1,24 +1,30 @@
 /*
- * Asking for what is missing. Engram keeps no state and listens best when it
- * is not sending, so one REQUEST is open at a time. It is over when the last
- * byte asked for has come, when END says that Engram is idle again, or when the
- * line has been silent for some time. How many frames came decides about the
- * size of the next ones: with 1% of the bytes damaged a frame of 1024 bytes never
- * gets through, and one of 32 bytes does so in 62% of the cases.
+ * Asking for what is missing. Engram keeps no state and says END when it has
+ * sent all that was asked for, so the receiver asks in rounds: a few REQUESTs at
+ * once, then no more before the last byte asked for has come, or END, or nothing
+ * for a while. On a bad line the REQUESTs are short, for long ones would not get
+ * through, and several, so that some do. How many of the frames came decides about
+ * the size of the next ones: with 1% of the bytes damaged a frame of 1024 bytes
+ * never gets through, and one of 32 bytes does so in 62% of the cases.
  */
 #include "receiver_ask.h"
 #include "cursor.h"
 
 #define ANSWER_MS_FIRST 100u /* until measured */
-#define TIMEOUT_MS_MIN 150u
-#define TIMEOUT_MS_MAX 2000u
+#define TIMEOUT_MS_MIN 60u
+#define TIMEOUT_MS_MAX 1000u
 /* Engram may still be in its first pass when only END was lost: it repeats END every second. */
 #define END_LOST_MS 2500u
+#define FRAMES_TO_JUDGE 8u /* fewer say nothing about the line */
 
-/* Small frames mean a bad line: there a long REQUEST would not get through either. */
+static unsigned requests_per_round(uint16_t frame_bytes)
+{
+    return frame_bytes >= 512 ? 1 : frame_bytes >= 128 ? 3 : RECEIVER_REQUESTS_MAX;
+}
+
 static unsigned ranges_per_request(uint16_t frame_bytes)
 {
-    return frame_bytes >= 512 ? FRAME_REQUEST_RANGES_MAX : frame_bytes >= 128 ? 5 : frame_bytes >= 64 ? 3 : 2;
+    return frame_bytes >= 512 ? FRAME_REQUEST_RANGES_MAX : frame_bytes >= 128 ? 4 : 2;
 }
 
 /* Between two holes so near to each other the bytes are sent again: cheaper than one more range. */
@@ -46,29 +52,43 @@ static bool next_part(const struct receiver *r, uint64_t from, uint64_t limit, s
     return true;
 }
 
-static void ask(struct receiver *r)
+/* One REQUEST for holes from `from` on. Returns where the last part ends, or `from` when there is none. */
+static uint64_t send_request(struct receiver *r, uint64_t from, uint64_t *budget)
 {
     uint8_t payload[2 + 16 * FRAME_REQUEST_RANGES_MAX], frame[FRAME_BYTES_MAX];
-    uint64_t from = 0, budget = bytes_per_request(r->ask.frame_bytes);
-    unsigned count = 0, most = ranges_per_request(r->ask.frame_bytes);
+    unsigned count = 0, most = ranges_per_request(r->ask.frame_bytes), index = r->ask.frames;
     struct span part;
-    r->ask.expected_frames = r->ask.got_frames = 0;
     store_le(payload, r->ask.frame_bytes, 2);
-    for (; count < most && budget && next_part(r, from, budget, &part); count++) {
+    for (; count < most && *budget && next_part(r, from, *budget, &part); count++) {
         uint64_t bytes = part.end - part.start;
         store_le(payload + 2 + 16 * count, part.start, 8);
         store_le(payload + 10 + 16 * count, bytes, 8);
-        r->ask.expected_frames += (bytes + r->ask.frame_bytes - 1) / r->ask.frame_bytes;
-        r->ask.last_end = from = part.end;
-        budget -= bytes;
+        if (count == 0) {
+            r->ask.frame[index].start = part.start;
+            r->ask.frame[index].expected = r->ask.frame[index].got = 0;
+        }
+        r->ask.frame[index].expected += (bytes + r->ask.frame_bytes - 1) / r->ask.frame_bytes;
+        r->ask.frame[index].end = from = part.end;
+        *budget -= bytes;
     }
     if (count == 0)
-        return;
-    r->ask.open = true;
-    r->ask.answered = false;
-    r->ask.sent_at = r->now;
+        return from;
+    r->ask.frames++;
     r->requests++;
     r->io.send(r->io.ctx, frame, frame_build(frame, FRAME_REQUEST, 0, payload, (uint16_t)(2 + 16 * count)));
+    return from;
+}
+
+static void ask(struct receiver *r)
+{
+    uint64_t budget = bytes_per_request(r->ask.frame_bytes);
+    r->ask.frames = 0;
+    r->ask.last_end = 0;
+    for (unsigned i = 0; i < requests_per_round(r->ask.frame_bytes); i++)
+        r->ask.last_end = send_request(r, r->ask.last_end, &budget);
+    r->ask.open = r->ask.frames != 0;
+    r->ask.answered = false;
+    r->ask.sent_at = r->now;
 }
 
 /* Takes the share of frames that came as the measure for the size of the next ones. */
@@ -88,14 +108,25 @@ static void adapt(struct receiver *r, uint64_t got, uint64_t expected)
     r->ask.frame_bytes = (uint16_t)(size > FRAME_PAYLOAD_MAX ? FRAME_PAYLOAD_MAX : size);
 }
 
+/* What came of the round that is over. A REQUEST of which nothing came was lost itself, most likely. */
+static void judge_round(struct receiver *r)
+{
+    uint64_t got = 0, expected = 0;
+    r->ask.unanswered = r->ask.answered ? 0 : r->ask.unanswered + 1;
+    bool count_all = r->ask.unanswered && r->ask.unanswered % 4 == 0;
+    for (unsigned i = 0; i < r->ask.frames; i++) {
+        if (r->ask.frame[i].got || count_all)
+            expected += r->ask.frame[i].expected;
+        got += r->ask.frame[i].got;
+    }
+    if (expected >= FRAMES_TO_JUDGE || count_all)
+        adapt(r, got, expected);
+}
+
 static void ask_again(struct receiver *r)
 {
-    if (r->ask.open) {
-        r->ask.unanswered = r->ask.answered ? 0 : r->ask.unanswered + 1;
-        /* Without any answer it is more likely that the request was lost; but not every time. */
-        if (r->ask.answered || r->ask.unanswered % 4 == 0)
-            adapt(r, r->ask.got_frames, r->ask.expected_frames);
-    }
+    if (r->ask.open)
+        judge_round(r);
     ask(r);
 }
 
@@ -124,7 +155,8 @@ void receiver_ask_at_data(struct receiver *r, const struct frame *f)
     if (!r->ask.answered)
         r->ask.answer_time = (3 * r->ask.answer_time + (r->now - r->ask.sent_at)) / 4;
     r->ask.answered = true;
-    r->ask.got_frames++;
+    for (unsigned i = 0; i < r->ask.frames; i++)
+        r->ask.frame[i].got += f->offset >= r->ask.frame[i].start && f->offset < r->ask.frame[i].end;
     if (f->offset + f->bytes == r->ask.last_end)
         ask_again(r);
 }
@@ -133,8 +165,8 @@ static uint64_t silence_allowed(const struct receiver *r)
 {
     if (!r->ask.open)
         return END_LOST_MS;
-    unsigned failures = r->ask.unanswered < 6 ? r->ask.unanswered : 6;
-    uint64_t ms = (3 * r->ask.answer_time + 50) << failures;
+    unsigned failures = r->ask.unanswered < 3 ? r->ask.unanswered : 3;
+    uint64_t ms = (2 * r->ask.answer_time + 20) << failures;
     return ms < TIMEOUT_MS_MIN ? TIMEOUT_MS_MIN : ms > TIMEOUT_MS_MAX ? TIMEOUT_MS_MAX : ms;
 }
 

@@ -16,7 +16,6 @@
 /* How far the run has come. */
 struct ring_state {
     uint64_t closed; /* segments closed in this run; the next one's sequence */
-    uint64_t run_id; /* so that a state left from a run before is told apart */
     uint32_t reserved;
     uint32_t crc; /* of the bytes before it */
 };
@@ -67,7 +66,7 @@ static void save_state(struct ring *ring)
     uint64_t closed = closed_count(ring);
     struct ring_state *state = &header_of(ring)->state[closed & 1];
 
-    *state = (struct ring_state){.closed = closed, .run_id = header_of(ring)->run_id};
+    *state = (struct ring_state){.closed = closed};
     state->crc = state_crc(state);
 }
 
@@ -178,7 +177,7 @@ static const struct ring_state *present_state(const struct ring_header *h)
 
     for (int i = 0; i < 2; i++) {
         const struct ring_state *s = &h->state[i];
-        if (s->crc == state_crc(s) && s->run_id == h->run_id && (s->closed & 1) == (uint64_t)i &&
+        if (s->crc == state_crc(s) && (s->closed & 1) == (uint64_t)i &&
             (!present || s->closed > present->closed))
             present = s;
     }

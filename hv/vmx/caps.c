@@ -29,7 +29,7 @@ static const struct required_bit required_proc[] = {
     {PROC_MSR_BITMAPS, "MSR bitmaps"},
     {PROC_NMI_WINDOW, "NMI-window exiting"},
     {PROC_SECONDARY, "secondary controls"},
-    {PROC_MTF, "the monitor trap flag (MTF)"},
+    {PROC_MTF, "monitor trap flag (MTF)"},
 };
 static const struct required_bit required_proc2[] = {
     {PROC2_EPT, "extended page tables (EPT)"},

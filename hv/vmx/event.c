@@ -34,9 +34,27 @@ void event_set(uint8_t vector, enum interruption_type type, bool has_error, uint
 
 static enum interruption_type type_of(uint32_t info) { return info >> INTERRUPTION_TYPE_SHIFT & INTERRUPTION_TYPE_MASK; }
 
+/*
+ * An interrupt's frame shows RF set only if it came between two iterations of a REP (SDM Vol. 3B, 17.3.1.1).
+ * The SDM wants the exit to save just that value (Vol. 3C, 28.3.3), but Bochs 3.0 saves RF set. Where no
+ * breakpoint of the guest depends on RF, it is put right.
+ */
+void event_correct_resume_flag(void)
+{
+    struct code_state c;
+    if (!(vmx.v->rflags & RFLAGS_RF) || (guest_dr7() & DR7_ENABLES))
+        return;
+    code_state_load(&c);
+    const struct insn *insn = insn_fetch(&c);
+    if (insn && !insn->rep)
+        vmx.v->rflags &= ~RFLAGS_RF;
+}
+
 void event_requeue(uint32_t idt_vectoring)
 {
     enum interruption_type type = type_of(idt_vectoring);
+    if (type == EVENT_EXTERNAL || type == EVENT_NMI)
+        event_correct_resume_flag();
     bool software = type >= EVENT_SOFTWARE_INTERRUPT;
     bool has_error = idt_vectoring & INTERRUPTION_ERROR_CODE;
     event_set((uint8_t)idt_vectoring, type, has_error, has_error ? (uint32_t)vmread(VMCS_IDT_VECTORING_ERROR) : 0,

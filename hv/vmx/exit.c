@@ -90,6 +90,7 @@ static bool handle_external_interrupt(void)
 {
     counters.interrupts_held++;
     step_abandon();
+    event_correct_resume_flag(); /* the violation before has set it */
     return false;
 }
 

@@ -128,6 +128,7 @@ void step_touches_sink(gpa_t p);
 /* event.c */
 void event_set(uint8_t vector, enum interruption_type type, bool has_error, uint32_t error, uint8_t length);
 void event_requeue(uint32_t idt_vectoring); /* an exit came in the middle of this delivery */
+void event_correct_resume_flag(void); /* before an interrupt is delivered at RIP */
 bool event_exception_exit(const struct exit_info *x, struct vm_exit *e);
 void event_prepare_entry(void);
 void event_delivered(void);     /* after the MTF exit of its step: records the frame */

@@ -118,7 +118,7 @@ static void a_damaged_header_is_not_believed(void **state)
     struct ring ring, found;
     ring_init(&ring, memory, BYTES, RING_WRAP, 1);
     write_segments(&ring, 6);
-    for (size_t at = 0; at < 48 + 2 * 24; at++) {
+    for (size_t at = 0; at < 48 + 2 * 16; at++) {
         memory[at] ^= 0x41;
         if (ring_find(&found, memory, BYTES)) {
             assert_true(at >= 40);

@@ -73,6 +73,36 @@ static void a_predicted_access_takes_one_byte(void **state)
     free(decode_all().access);
 }
 
+static void the_nearer_address_is_the_base(void **state)
+{
+    (void)state;
+    /* A stack that runs far from each site's last place, but on from the access before; and the other way
+     * round. */
+    struct access push = plain(0x100010, 0x200000, 0), store = plain(0x100020, 0x900000, 0);
+    stream_open(&stream, body, CAPACITY, false, 0, &push);
+    stream_access(&stream, &push);
+    stream_access(&stream, &store);
+    stream_access(&stream, &push);
+    push.gva = push.gpa = 0x200010; /* 16 from its own last place, 16 from the access before: either */
+    stream_access(&stream, &push);
+    store.gva = store.gpa = 0x200014; /* 4 from the access before, 7 million from its own last place */
+    uint32_t before = stream_bytes(&stream);
+    stream_access(&stream, &store);
+    assert_int_equal(stream_bytes(&stream) - before, 3); /* site, one byte of difference */
+    push.gva = push.gpa = 0x200000;
+    stream_access(&stream, &push);
+    store.gva = store.gpa = 0x200fff; /* far from the access before; its own last place is nearer, not near */
+    store.size = 1;
+    stream_access(&stream, &store);
+    push.gva = push.gpa = 0x200004; /* 4 from its own last place, 4091 from the access before */
+    before = stream_bytes(&stream);
+    stream_access(&stream, &push);
+    assert_int_equal(stream_bytes(&stream) - before, 3); /* site, one byte of difference */
+    struct decoded out = decode_all();
+    assert_int_equal(out.access[out.count - 1].gva, 0x200004);
+    free(out.access);
+}
+
 static void a_counter_takes_two_bytes(void **state)
 {
     (void)state;
@@ -179,6 +209,33 @@ static void events_marks_and_ends(void **state)
     assert_string_equal(out.stop, "the guest powered off");
 }
 
+static void small_packets_leave_room_for_the_end(void **state)
+{
+    (void)state;
+    const struct hook_event event = {.rip = UINT64_MAX, .error_code = UINT32_MAX, .has_error_code = true};
+    static uint8_t guarded[CAPACITY];
+    static const char dots[] = "................................";
+    for (uint32_t capacity = CAPACITY - 60; capacity < CAPACITY; capacity++)
+        for (int kind = 0; kind < 3; kind++) {
+            memset(guarded, 0x5a, sizeof(guarded));
+            stream_open(&stream, guarded, capacity, false, 0, NULL);
+            while (kind == 0   ? stream_time(&stream, UINT64_MAX)
+                   : kind == 1 ? stream_event(&stream, &event, UINT64_MAX)
+                               : stream_mark(&stream, 0, dots, 32))
+                ;
+            for (int i = 0; i < 2; i++) {
+                stream_end_filter(&stream, UINT64_MAX);
+                stream_end_loss(&stream, UINT64_MAX);
+            }
+            char why[STREAM_STOP_TEXT_MAX + 1] = {0};
+            memset(why, 'x', STREAM_STOP_TEXT_MAX);
+            stream_end_stop(&stream, why);
+            assert_true(stream_bytes(&stream) <= capacity);
+            for (uint32_t i = capacity; i < CAPACITY; i++)
+                assert_int_equal(guarded[i], 0x5a);
+        }
+}
+
 /* Every packet as large as it can be: nothing may be written behind the segment. */
 static void the_worst_stays_inside(void **state)
 {
@@ -230,7 +287,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(random_accesses_come_back),
                                        cmocka_unit_test(a_predicted_access_takes_one_byte),
+                                       cmocka_unit_test(the_nearer_address_is_the_base),
                                        cmocka_unit_test(a_counter_takes_two_bytes),
+                                       cmocka_unit_test(small_packets_leave_room_for_the_end),
                                        cmocka_unit_test(a_changed_mapping_is_told),
                                        cmocka_unit_test(many_context_switches_do_not_revive_a_mapping),
                                        cmocka_unit_test(an_impossible_size_is_refused),
