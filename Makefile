@@ -143,7 +143,7 @@ $(B)/bin/%: tests/fault/%.c $(B)/deps.mk
 #: make machine-tests          what boots guests in Bochs; TESTS="tests/boot/test_X.sh ..." for some of it
 .PHONY: machine-tests
 machine-tests: $(B)/engram.elf $(B)/engram guests $(TEST_PROGRAMS)
-	$(Q)tests/run.sh $(TESTS)
+	$(Q)tests/run.sh $(or $(TESTS),oracle boot fault)
 
 # ---- ISO and runs -----------------------------------------------------------
 
