@@ -210,11 +210,7 @@ FUZZ_SECONDS ?= 30
 
 #: make fuzz     each fuzz target for FUZZ_SECONDS=30; what it finds grows build/fuzz/corpus/
 fuzz: $(FUZZ)
-	$(Q)for f in $(FUZZ); do \
-		name=$${f##*/fuzz_}; log=$(B)/fuzz/$$name.log; mkdir -p $(B)/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
-		if $$f -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -timeout=10 -artifact_prefix=$(B)/fuzz/$$name- \
-			$(B)/fuzz/corpus/$$name tests/fuzz/corpus/$$name >$$log 2>&1; \
-		then echo "fuzz $$name: $$(tail -n 1 $$log)"; else tail -n 60 $$log; echo "fuzz $$name: FAILED"; exit 1; fi; done
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh fuzz
 
 .PRECIOUS: $(B)/fuzz/%.o $(B)/host/zydis/%.o
 $(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(FUZZ_OBJ)
