@@ -130,6 +130,40 @@ $(B)/host/zydis/%.o: $(B)/deps.mk
 $(B)/test-deps: $(B)/deps.mk
 	@scripts/setup.sh test > $@
 
+# ---- fuzzing ---------------------------------------------------------------
+# The seeds in tests/fuzz/corpus are kept (make corpus writes the first of them); what a run finds stays in build/.
+
+FUZZ_SECONDS ?= 30
+FUZZ_SRC := $(TRACE_SRC) $(filter-out tools/main.c,$(TOOL_SRC))
+FUZZ_CFLAGS := $(HOST_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
+.PHONY: fuzz corpus
+#: make fuzz     fuzz the trace reader and the receiver, FUZZ_SECONDS=30 each
+fuzz: fuzz-trace fuzz-recv
+
+.PHONY: fuzz-trace fuzz-recv
+fuzz-trace fuzz-recv: fuzz-%: $(B)/fuzz/fuzz_%
+	@mkdir -p $(B)/fuzz/found/$* $(B)/fuzz/crash
+	$< -max_total_time=$(FUZZ_SECONDS) -max_len=20000 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+		-artifact_prefix=$(B)/fuzz/crash/$*- $(B)/fuzz/found/$* tests/fuzz/corpus/$*
+
+$(B)/fuzz/fuzz_%: $(B)/clang/tests/fuzz/fuzz_%.o $(FUZZ_SRC:%.c=$(B)/clang/%.o)
+	@mkdir -p $(@D)
+	clang -fsanitize=fuzzer,address,undefined -o $@ $^ -llz4
+
+.PRECIOUS: $(B)/clang/%.o
+$(B)/clang/%.o: %.c $(B)/test-deps
+	@mkdir -p $(@D)
+	clang $(FUZZ_CFLAGS) -isystem $(LZ4_SRC)/lib -MMD -c -o $@ $<
+
+corpus: $(B)/fuzz/make_corpus
+	@mkdir -p tests/fuzz/corpus/trace tests/fuzz/corpus/recv
+	$< tests/fuzz/corpus
+
+$(B)/fuzz/make_corpus: $(B)/host/tests/fuzz/make_corpus.o $(TRACE_OBJ)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ -llz4
+
 # ---- ISO and runs ----------------------------------------------------------
 
 #: make iso      a hybrid ISO of Engram with its built-in guest (CD or USB stick): build/engram.iso
