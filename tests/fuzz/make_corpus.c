@@ -78,6 +78,27 @@ static void write_trace(const char *name, uint8_t how, bool compress)
     free(bytes);
 }
 
+/* Packets that the VMX engine's writer does not use. The fuzzer sets magic and CRCs right. */
+static void write_packets(void)
+{
+    static const uint8_t body[] = {
+        1, 26, 0, 0x1f, 0, 0x10, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* SYNC */
+        6, 2, 0, 0x20,                                                                             /* TLB_FILL */
+        5, 15, 10, 0x80, 0x04, 3, 2, 0, 4, 1, 0, 8, 2, 9, 0, 2, 1,                                 /* BLOCK */
+        4, 7, 5, 0x80, 1, 1, 4, 4, 0,                                                              /* SITE */
+        9, 10, 5, 3, 0, 0x80, 4, 9, 8, 7, 6,                                                       /* RUN */
+        9, 13, 5, 2, 3, 1, 1, 0, 0, 0, 2, 0, 0, 0,                                                 /* RUN */
+        0xc4, 10, 0xc4, 11, 0x90, 2, 3, 0, 0x80, 0x40, 7, 0, 0, 11, 1, 42, 0x7f, 1, 9,
+    };
+    struct chunk_header h = {.version = TRACE_VERSION, .type = CHUNK_SEGMENT, .stored_bytes = sizeof(body),
+                             .body_bytes = sizeof(body), .event_count = 8};
+    FILE *f = create("trace", "packets");
+    fputc(1, f);
+    fwrite(&h, sizeof(h), 1, f);
+    fwrite(body, sizeof(body), 1, f);
+    fclose(f);
+}
+
 static void put(uint8_t byte) { fputc(byte, out); }
 static int get(void) { return -1; }
 static uint64_t seconds(void) { return seconds_now++; }
@@ -108,6 +129,7 @@ int main(int argc, char **argv)
     write_trace("compressed", 3, true);
     record(false, 7);
     write_trace("short", 5, false);
+    write_packets();
     write_line("one-way", (const uint8_t[]){2, 0, 0}, 256);
     write_line("silences", (const uint8_t[]){3, 200, 255}, 16);
     return 0;
