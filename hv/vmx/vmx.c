@@ -91,7 +91,7 @@ static void vmx_init(const struct machine *m, const struct vcpu *v)
 {
     vmclear(virt_to_phys(vmcs));
     vmptrld(virt_to_phys(vmcs));
-    guest_memory_limit(m->ram_end);
+    guest_memory_init(m);
     insn_cache_init();
     ept_init(m);
     if (vmx_caps.has_vpid)

@@ -2,7 +2,8 @@
 #ifndef ENGRAM_VMX_WALK_H
 #define ENGRAM_VMX_WALK_H
 
-#include "types.h"
+#include "machine.h"
+#include "memory.h"
 
 struct paging_state {
     uint64_t cr0, cr3, cr4, efer;
@@ -27,8 +28,17 @@ struct walk {
 /* False if nothing is mapped at `linear`. */
 bool guest_walk(const struct paging_state *s, gva_t linear, struct walk *w);
 
-/* Physical memory that can be read through the direct map. */
-void guest_memory_limit(gpa_t end);
+/* Which guest-physical memory can be read through the direct map: to the end of RAM, but for what is hidden. */
+void guest_memory_init(const struct machine *m);
+
+extern gpa_t guest_memory_plain_end; /* below this nothing is hidden */
+const void *guest_memory_slow(gpa_t p);
+
+/* Where the page of `p` can be read, from `p` on; NULL where there is nothing to read. */
+static inline const void *guest_memory(gpa_t p)
+{
+    return __builtin_expect(p < guest_memory_plain_end, 1) ? phys_to_virt(p) : guest_memory_slow(p);
+}
 
 /* Copies guest-physical memory; all ones where there is none to read. */
 void guest_read(gpa_t from, void *to, size_t n);
