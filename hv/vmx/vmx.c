@@ -140,18 +140,16 @@ static bool entry_refused(struct vm_exit *e, int failure)
 /* One round in the guest. True if the core has to see the exit. */
 static bool enter_once(struct vcpu *v, struct vm_exit *e)
 {
-    static uint64_t exited_at;
     struct exit_info x;
 
-    uint64_t now = rdtsc();
-    if (exited_at) {
-        counters.hv_ticks += now - exited_at;
-        if (vmx.exit_is_write)
-            counters.hv_ticks_record += now - exited_at;
-    }
+    uint64_t spent = rdtsc() - vmx.exited_at;
+    if (vmx.launched)
+        counters.hv_ticks += spent;
+    if (vmx.exit_is_write)
+        counters.hv_ticks_record += spent;
     vmx.exit_is_write = false;
     int failure = vmx_enter(v->gpr, vmx.launched);
-    exited_at = rdtsc();
+    vmx.exited_at = rdtsc();
     if (failure)
         return entry_refused(e, failure);
     vmx.launched = true;
@@ -166,14 +164,15 @@ static void vmx_run(struct vcpu *v, struct vm_exit *e)
 {
     vmx.v = v;
     for (;;) {
-        if (vmx.step == STEP_NONE && rdtsc() >= vmx.poll_at) {
+        if (vmx.step == STEP_NONE && vmx.exited_at >= vmx.poll_at) {
             vmx.poll_at = rdtsc() + vmx.poll_ticks;
             e->kind = EXIT_POLL;
             return;
         }
         if (take_host_nmis())
             vmx.nmi_pending = true;
-        event_prepare_entry();
+        if (event_is_due())
+            event_prepare_entry();
         write_changed(v);
         if (enter_once(v, e))
             return;

@@ -54,6 +54,7 @@ struct vmx {
     bool exit_is_write; /* the exit under way belongs to a traced write */
 
     uint64_t poll_ticks, poll_at; /* TSC */
+    uint64_t exited_at;           /* TSC at the last VM exit */
     bool armed[TRIGGER_COUNT];
     gva_t trigger_at[TRIGGER_COUNT];
 };
@@ -130,7 +131,8 @@ void event_set(uint8_t vector, enum interruption_type type, bool has_error, uint
 void event_requeue(uint32_t idt_vectoring); /* an exit came in the middle of this delivery */
 void event_correct_resume_flag(void); /* before an interrupt is delivered at RIP */
 bool event_exception_exit(const struct exit_info *x, struct vm_exit *e);
-void event_prepare_entry(void);
+static inline bool event_is_due(void) { return vmx.event.valid || vmx.nmi_pending; }
+void event_prepare_entry(void); /* to be called when one is */
 void event_delivered(void);     /* after the MTF exit of its step: records the frame */
 void event_nmi_unblocked(void); /* an IRET was interrupted after it had ended the blocking of NMIs */
 
@@ -166,5 +168,6 @@ void vmcs_write_controls(uint32_t pin, uint32_t proc, uint32_t exceptions);
 /* entry.asm: 0 after a VM exit; 1 when the instruction failed with an error number in the VMCS, 2 without. */
 int vmx_enter(uint64_t gpr[], bool launched);
 extern uint8_t vmx_exit_entry[];
+extern uint64_t vmx_host_rsp; /* as the current VMCS holds it; 0: not known */
 
 #endif
