@@ -6,21 +6,6 @@
 #include "trace/format.h"
 #include "x86/cpu.h"
 
-/* CR4 and EFER as far as paging goes: without it they say nothing, EFER.LMA is 0 (SDM Vol. 3A, 2.2.1). */
-void paging_state_load(struct paging_state *s)
-{
-    s->cr0 = vmread(VMCS_GUEST_CR0);
-    s->cr3 = vmread(VMCS_GUEST_CR3);
-    s->cr4 = s->efer = 0;
-    if (!(s->cr0 & CR0_PG))
-        return;
-    s->cr4 = vmread(VMCS_GUEST_CR4);
-    s->efer = vmread(VMCS_GUEST_EFER);
-    if ((s->cr4 & CR4_PAE) && !(s->efer & EFER_LMA))
-        for (unsigned i = 0; i < 4; i++)
-            s->pdpte[i] = vmread_nth(VMCS_GUEST_PDPTE0, i);
-}
-
 void code_state_load(struct code_state *c)
 {
     struct vcpu *v = vmx.v;

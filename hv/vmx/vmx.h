@@ -91,7 +91,20 @@ struct code_state {
     struct paging_state paging;
 };
 void code_state_load(struct code_state *c);
-void paging_state_load(struct paging_state *s);
+/* CR4 and EFER as far as paging goes: without it they say nothing, EFER.LMA is 0 (SDM Vol. 3A, 2.2.1). */
+static inline void paging_state_load(struct paging_state *s)
+{
+    s->cr0 = vmread(VMCS_GUEST_CR0);
+    s->cr3 = vmread(VMCS_GUEST_CR3);
+    s->cr4 = s->efer = 0;
+    if (!(s->cr0 & CR0_PG))
+        return;
+    s->cr4 = vmread(VMCS_GUEST_CR4);
+    s->efer = vmread(VMCS_GUEST_EFER);
+    if ((s->cr4 & CR4_PAE) && !(s->efer & EFER_LMA))
+        for (unsigned i = 0; i < 4; i++)
+            s->pdpte[i] = vmread_nth(VMCS_GUEST_PDPTE0, i);
+}
 void insn_cache_init(void);
 /* The instruction at RIP, or NULL if it cannot be fetched or decoded. Loads the segments that it uses into the vcpu. */
 const struct insn *insn_fetch(const struct code_state *c);
@@ -143,10 +156,11 @@ void vmx_mov_dr(const struct exit_info *x);
 
 /* trigger.c */
 void trigger_set(enum trigger t, bool armed, gva_t at);
-bool trigger_any(void);
+static inline bool trigger_any(void) { return vmx.armed[TRIGGER_START] || vmx.armed[TRIGGER_STOP]; }
 /* True if one of the DR6 bits is an armed trigger's; these bits are then taken out. */
 bool trigger_hit(uint64_t *dr6_bits, enum trigger *t);
-uint64_t guest_dr7(void);
+extern uint64_t shadow_dr7; /* what the guest believes to be in DR7 while a trigger is armed */
+static inline uint64_t guest_dr7(void) { return trigger_any() ? shadow_dr7 : vmread(VMCS_GUEST_DR7); }
 void guest_set_dr7(uint64_t dr7);
 uint64_t guest_dr(unsigned n);
 void guest_set_dr(unsigned n, uint64_t value);

@@ -73,7 +73,7 @@ static inline void finish(struct walk *w, const struct trail *t, uint64_t leaf, 
 }
 
 /* 32-bit paging: two levels of 4-byte entries; 4-MiB pages with PSE, bits 32 to 39 in bits 13 to 20 (4.3). */
-static __attribute__((noinline)) bool walk_32(const struct paging_state *s, gva_t linear, struct walk *w)
+static bool walk_32(const struct paging_state *s, gva_t linear, struct walk *w)
 {
     struct trail t = {0, ~0ull};
     w->entry_bytes = 4;
@@ -96,7 +96,7 @@ static __attribute__((noinline)) bool walk_32(const struct paging_state *s, gva_
 }
 
 /* Tables of 8-byte entries from `level` (1 maps 4-KiB pages) downwards. */
-static __attribute__((noinline)) bool walk_64(gpa_t table, unsigned level, gva_t linear, struct walk *w)
+static bool walk_64(gpa_t table, unsigned level, gva_t linear, struct walk *w)
 {
     struct trail t = {0, ~0ull};
     w->entry_bytes = 8;
@@ -115,16 +115,8 @@ static __attribute__((noinline)) bool walk_64(gpa_t table, unsigned level, gva_t
     }
 }
 
-bool guest_walk(const struct paging_state *s, gva_t linear, struct walk *w)
+bool guest_walk_tables(const struct paging_state *s, gva_t linear, struct walk *w)
 {
-    if (!(s->cr0 & CR0_PG)) {
-        w->levels = 0;
-        w->writable = w->user = w->dirty = true;
-        w->gpa = (uint32_t)linear;
-        w->page_bytes = PAGE_SIZE;
-        w->entry_bytes = 0;
-        return true;
-    }
     if (s->efer & EFER_LMA)
         return walk_64(s->cr3, s->cr4 & CR4_LA57 ? 5 : 4, linear, w);
     if (!(s->cr4 & CR4_PAE))

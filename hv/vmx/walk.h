@@ -4,6 +4,7 @@
 
 #include "machine.h"
 #include "memory.h"
+#include "x86/cpu.h"
 
 struct paging_state {
     uint64_t cr0, cr3, cr4, efer;
@@ -25,8 +26,20 @@ struct walk {
     gva_t page_linear;   /* for the caller's use: the page this walk was for */
 };
 
+bool guest_walk_tables(const struct paging_state *s, gva_t linear, struct walk *w);
+
 /* False if nothing is mapped at `linear`. */
-bool guest_walk(const struct paging_state *s, gva_t linear, struct walk *w);
+static inline bool guest_walk(const struct paging_state *s, gva_t linear, struct walk *w)
+{
+    if (s->cr0 & CR0_PG)
+        return guest_walk_tables(s, linear, w);
+    w->levels = 0;
+    w->writable = w->user = w->dirty = true;
+    w->gpa = (uint32_t)linear;
+    w->page_bytes = PAGE_SIZE;
+    w->entry_bytes = 0;
+    return true;
+}
 
 /* Which guest-physical memory can be read through the direct map: to the end of RAM, but for what is hidden. */
 void guest_memory_init(const struct machine *m);
