@@ -68,15 +68,15 @@ static void load_segments(const struct insn *insn)
 static bool still_there(const struct code_state *c, const struct insn *insn)
 {
     uint8_t bytes[INSN_BYTES_MAX];
-    struct walk w;
+    gpa_t gpa;
     if (!insn->length)
         return false;
     if ((c->rip & ~PAGE_MASK) + insn->length > PAGE_SIZE)
         return guest_read_linear(&c->paging, c->rip, bytes, insn->length) == insn->length &&
                same_bytes(bytes, insn->bytes, insn->length);
-    if (!guest_walk(&c->paging, c->rip, &w))
+    if (!guest_translate(&c->paging, c->rip, &gpa))
         return false;
-    const void *memory = guest_memory(w.gpa);
+    const void *memory = guest_memory(gpa);
     return memory && same_bytes(memory, insn->bytes, insn->length);
 }
 

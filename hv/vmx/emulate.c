@@ -63,11 +63,11 @@ static uint64_t stored_value(const struct insn *insn)
 static bool is_simple(const struct code_state *c, gva_t linear)
 {
     struct walk w;
-    if (vmx.v->rflags & RFLAGS_TF)
+    if ((vmx.v->rflags & RFLAGS_TF) || (guest_dr7() & DR7_ENABLES))
         return false;
-    if (guest_dr7() & DR7_ENABLES)
-        return false;
-    return guest_walk(&c->paging, linear, &w) && w.dirty;
+    if (!(c->paging.cr0 & CR0_PG))
+        return true;
+    return guest_walk_tables(&c->paging, linear, &w) && w.dirty;
 }
 
 /* One store of its size, as the guest's would have been: a device that reads along sees no half of it. */

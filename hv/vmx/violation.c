@@ -10,7 +10,7 @@
 
 #define EPT_VIOLATION_MAPPED (7ull << 3) /* the entry's permissions: none means nothing is mapped */
 
-static bool traced_write(const struct exit_info *x, gpa_t gpa)
+static __attribute__((noinline)) bool traced_write(const struct exit_info *x, gpa_t gpa)
 {
     struct code_state c;
     gva_t linear = vmread(VMCS_GUEST_LINEAR_ADDRESS);
@@ -44,9 +44,8 @@ static bool hidden_touch(const struct exit_info *x, gpa_t gpa)
     return false;
 }
 
-bool vmx_ept_violation(const struct exit_info *x, struct vm_exit *e)
+static __attribute__((noinline)) bool other_violation(const struct exit_info *x, struct vm_exit *e, gpa_t gpa)
 {
-    gpa_t gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
     bool delivering = x->idt_vectoring & INTERRUPTION_VALID;
 
     if (!delivering && (x->qualification & EPT_VIOLATION_NMI_UNBLOCKED))
@@ -69,4 +68,16 @@ bool vmx_ept_violation(const struct exit_info *x, struct vm_exit *e)
         return false;
     }
     return traced_write(x, gpa);
+}
+
+/* By far the most are writes that nothing complicates; where something does, the order of the questions matters. */
+bool vmx_ept_violation(const struct exit_info *x, struct vm_exit *e)
+{
+    gpa_t gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
+    uint64_t q = x->qualification;
+    bool plain = (q & (EPT_VIOLATION_WRITE | EPT_VIOLATION_NMI_UNBLOCKED)) == EPT_VIOLATION_WRITE &&
+                 (q & EPT_VIOLATION_MAPPED) && !(x->idt_vectoring & INTERRUPTION_VALID);
+    if (plain && vmx.step == STEP_NONE && vmx.recording)
+        return traced_write(x, gpa);
+    return other_violation(x, e, gpa);
 }

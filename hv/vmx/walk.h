@@ -41,6 +41,20 @@ static inline bool guest_walk(const struct paging_state *s, gva_t linear, struct
     return true;
 }
 
+/* Only where the page lies. */
+static inline bool guest_translate(const struct paging_state *s, gva_t linear, gpa_t *gpa)
+{
+    struct walk w;
+    if (!(s->cr0 & CR0_PG)) {
+        *gpa = (uint32_t)linear;
+        return true;
+    }
+    if (!guest_walk_tables(s, linear, &w))
+        return false;
+    *gpa = w.gpa;
+    return true;
+}
+
 /* Which guest-physical memory can be read through the direct map: to the end of RAM, but for what is hidden. */
 void guest_memory_init(const struct machine *m);
 
