@@ -102,7 +102,10 @@ void guest_set_dr7(uint64_t dr7)
     load_registers();
 }
 
-uint64_t guest_dr(unsigned n) { return trigger_any() ? shadow_dr[n] : read_dr(n); }
+uint64_t guest_dr(unsigned n)
+{
+    return trigger_any() ? shadow_dr[n] : read_dr(n);
+}
 
 void guest_set_dr(unsigned n, uint64_t value)
 {

@@ -70,7 +70,8 @@ static __attribute__((noinline)) bool other_violation(const struct exit_info *x,
     return traced_write(x, gpa);
 }
 
-/* By far the most are writes that nothing complicates; where something does, the order of the questions matters. */
+/* By far the most are writes that nothing complicates; where something does, the order of the questions
+ * matters. */
 bool vmx_ept_violation(const struct exit_info *x, struct vm_exit *e)
 {
     gpa_t gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);

@@ -1,4 +1,5 @@
-/* Access to the current VMCS. A field that cannot be read or written is a bug: panic() names it and the caller. */
+/* Access to the current VMCS. A field that cannot be read or written is a bug: panic() names it and the
+ * caller. */
 #ifndef ENGRAM_VMX_VMCS_H
 #define ENGRAM_VMX_VMCS_H
 
@@ -6,9 +7,11 @@
 #include "x86/vmx.h"
 
 /* `numbered`: the error number is this instruction's, if there is a current VMCS to hold one. */
-_Noreturn __attribute__((cold)) void vmx_instruction_failed(const char *what, uint64_t operand, const char *caller, bool numbered);
+_Noreturn __attribute__((cold)) void vmx_instruction_failed(const char *what, uint64_t operand,
+                                                            const char *caller, bool numbered);
 
-/* One jump for both ways to fail (CF: no current VMCS, ZF: error number), as these stand on the path of every exit. */
+/* One jump for both ways to fail (CF: no current VMCS, ZF: error number), as these stand on the path of every
+ * exit. */
 static inline uint64_t vmread_named(enum vmcs_field field, const char *caller)
 {
     uint64_t value;
@@ -20,7 +23,11 @@ failed:
 
 static inline void vmwrite_named(enum vmcs_field field, uint64_t value, const char *caller)
 {
-    __asm__ goto("vmwrite %1, %0\n\tjbe %l[failed]" : : "r"((uint64_t)field), "r"(value) : "cc", "memory" : failed);
+    __asm__ goto("vmwrite %1, %0\n\tjbe %l[failed]"
+                 :
+                 : "r"((uint64_t)field), "r"(value)
+                 : "cc", "memory"
+                 : failed);
     return;
 failed:
     vmx_instruction_failed("vmwrite of VMCS field", field, caller, true);
@@ -31,7 +38,8 @@ failed:
 
 /* Fields that come once per segment register or PDPTE. */
 #define vmread_nth(first, n) vmread_named((enum vmcs_field)((first) + 2 * (unsigned)(n)), __func__)
-#define vmwrite_nth(first, n, value) vmwrite_named((enum vmcs_field)((first) + 2 * (unsigned)(n)), value, __func__)
+#define vmwrite_nth(first, n, value)                                                                         \
+    vmwrite_named((enum vmcs_field)((first) + 2 * (unsigned)(n)), value, __func__)
 
 void vmxon(hpa_t region);
 void vmxoff(void);

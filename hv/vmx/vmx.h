@@ -106,7 +106,8 @@ static inline void paging_state_load(struct paging_state *s)
             s->pdpte[i] = vmread_nth(VMCS_GUEST_PDPTE0, i);
 }
 void insn_cache_init(void);
-/* The instruction at RIP, or NULL if it cannot be fetched or decoded. Loads the segments that it uses into the vcpu. */
+/* The instruction at RIP, or NULL if it cannot be fetched or decoded. Loads the segments that it uses into
+ * the vcpu. */
 const struct insn *insn_fetch(const struct code_state *c);
 
 /* record.c: where an access lies in physical memory, found before it is made. */
@@ -142,9 +143,12 @@ void step_touches_sink(gpa_t p);
 /* event.c */
 void event_set(uint8_t vector, enum interruption_type type, bool has_error, uint32_t error, uint8_t length);
 void event_requeue(uint32_t idt_vectoring); /* an exit came in the middle of this delivery */
-void event_correct_resume_flag(void); /* before an interrupt is delivered at RIP */
+void event_correct_resume_flag(void);       /* before an interrupt is delivered at RIP */
 bool event_exception_exit(const struct exit_info *x, struct vm_exit *e);
-static inline bool event_is_due(void) { return vmx.event.valid || vmx.nmi_pending; }
+static inline bool event_is_due(void)
+{
+    return vmx.event.valid || vmx.nmi_pending;
+}
 void event_prepare_entry(void); /* to be called when one is */
 void event_delivered(void);     /* after the MTF exit of its step: records the frame */
 void event_nmi_unblocked(void); /* an IRET was interrupted after it had ended the blocking of NMIs */
@@ -156,11 +160,17 @@ void vmx_mov_dr(const struct exit_info *x);
 
 /* trigger.c */
 void trigger_set(enum trigger t, bool armed, gva_t at);
-static inline bool trigger_any(void) { return vmx.armed[TRIGGER_START] || vmx.armed[TRIGGER_STOP]; }
+static inline bool trigger_any(void)
+{
+    return vmx.armed[TRIGGER_START] || vmx.armed[TRIGGER_STOP];
+}
 /* True if one of the DR6 bits is an armed trigger's; these bits are then taken out. */
 bool trigger_hit(uint64_t *dr6_bits, enum trigger *t);
 extern uint64_t shadow_dr7; /* what the guest believes to be in DR7 while a trigger is armed */
-static inline uint64_t guest_dr7(void) { return trigger_any() ? shadow_dr7 : vmread(VMCS_GUEST_DR7); }
+static inline uint64_t guest_dr7(void)
+{
+    return trigger_any() ? shadow_dr7 : vmread(VMCS_GUEST_DR7);
+}
 void guest_set_dr7(uint64_t dr7);
 uint64_t guest_dr(unsigned n);
 void guest_set_dr(unsigned n, uint64_t value);

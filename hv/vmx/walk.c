@@ -19,7 +19,10 @@ void guest_memory_init(const struct machine *m)
             guest_memory_plain_end = m->hidden[i].start;
 }
 
-const void *guest_memory_slow(gpa_t p) { return p < memory_end && !ept_is_hidden(p) ? phys_to_virt(p) : NULL; }
+const void *guest_memory_slow(gpa_t p)
+{
+    return p < memory_end && !ept_is_hidden(p) ? phys_to_virt(p) : NULL;
+}
 
 void guest_read(gpa_t from, void *to, size_t n)
 {
@@ -61,8 +64,8 @@ static inline void note_entry(struct walk *w, struct trail *t, gpa_t at, uint64_
     t->all &= entry;
 }
 
-static inline void finish(struct walk *w, const struct trail *t, uint64_t leaf, gpa_t frame, uint64_t page_bytes,
-                          gva_t linear)
+static inline void finish(struct walk *w, const struct trail *t, uint64_t leaf, gpa_t frame,
+                          uint64_t page_bytes, gva_t linear)
 {
     w->levels = t->levels;
     w->writable = t->all & PTE_WRITABLE;

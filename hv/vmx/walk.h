@@ -55,7 +55,8 @@ static inline bool guest_translate(const struct paging_state *s, gva_t linear, g
     return true;
 }
 
-/* Which guest-physical memory can be read through the direct map: to the end of RAM, but for what is hidden. */
+/* Which guest-physical memory can be read through the direct map: to the end of RAM, but for what is hidden.
+ */
 void guest_memory_init(const struct machine *m);
 
 extern gpa_t guest_memory_plain_end; /* below this nothing is hidden */
