@@ -31,7 +31,7 @@ panic: action=fatal
 EOF
 }
 
-# What Engram's build gives where a symbol stands: symbol_address FILE.elf NAME-or-0xADDRESS
+# The address of a symbol: symbol_address FILE.elf NAME-or-0xADDRESS
 symbol_address() {
     local address
     case $2 in
@@ -40,4 +40,34 @@ symbol_address() {
     address=$(nm "$1" | awk -v name="$2" '$3 == name { print $1; exit }')
     [ -n "$address" ] || die "$1 has no symbol $2: give one of its symbols or an address as 0x..."
     printf '0x%x\n' "0x$address"
+}
+
+# A TCP port of this machine that nobody listens on.
+free_port() {
+    local port
+    while :; do
+        port=$((20000 + RANDOM % 30000))
+        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+            echo "$port"
+            return
+        fi
+    done
+}
+
+# Says why KVM cannot give Engram VMX and succeeds, or fails where it can.
+kvm_unusable() {
+    local nested=/sys/module/kvm_intel/parameters/nested
+    if [ ! -e /dev/kvm ]; then
+        echo "there is no /dev/kvm"
+    elif [ ! -w /dev/kvm ]; then
+        echo "/dev/kvm is not writable: be in group kvm"
+    elif ! grep -qm1 '^flags.*\bvmx\b' /proc/cpuinfo; then
+        echo "the processor has no Intel VMX"
+    elif ! grep -qs '^[Y1]' "$nested"; then
+        echo "kvm_intel gives its guests no VMX: load it with nested=1"
+    elif ! command -v qemu-system-x86_64 >/dev/null; then
+        echo "qemu-system-x86_64 is missing"
+    else
+        return 1
+    fi
 }

@@ -14,7 +14,7 @@ cd "$root" || exit 1
 # shellcheck source=scripts/machine.sh
 . scripts/machine.sh
 
-test_name=$(basename "$0" .sh)
+test_name=${TEST_NAME:-$(basename "$0" .sh)}
 build=${BUILD:-build}
 guests=$build/guest
 work=$build/run-tests/$test_name
@@ -86,17 +86,6 @@ stop_children() {
     for pid in "${children[@]}"; do kill "$pid" 2>/dev/null; done
 }
 trap stop_children EXIT
-
-free_port() {
-    local port
-    while :; do
-        port=$((20000 + RANDOM % 30000))
-        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-            echo "$port"
-            return
-        fi
-    done
-}
 
 # GRUB takes a word with blanks in quotes: quote_words 'a=b c=d' 'stop=text:X Y' ...
 quote_words() {
