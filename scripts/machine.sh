@@ -1,4 +1,5 @@
 # The emulated machines that Engram and its guests run on; sourced, after lib.sh.
+# shellcheck shell=bash
 
 machine_scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 

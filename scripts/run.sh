@@ -85,8 +85,12 @@ ISO_FIRMWARE=bios "$here/mkiso.sh" "$out/run.iso" "$build/engram.elf" "$out/grub
 
 # ---- the machine, in the background; it ends with this script ----
 
-machine_pid=
-stop_machine() { [ -z "$machine_pid" ] || kill "$machine_pid" 2>/dev/null || true; }
+machine_pid= socket=
+# shellcheck disable=SC2317 # called by the trap
+stop_machine() {
+    [ -z "$machine_pid" ] || kill "$machine_pid" 2>/dev/null || true
+    [ -z "$socket" ] || rm -f "$socket"
+}
 trap stop_machine EXIT
 
 case $machine in

@@ -16,6 +16,7 @@ cd "$root" || exit 1
 
 test_name=${TEST_NAME:-$(basename "$0" .sh)}
 build=${BUILD:-build}
+# shellcheck disable=SC2034 # for the tests
 guests=$build/guest
 work=$build/run-tests/$test_name
 rm -rf "$work"

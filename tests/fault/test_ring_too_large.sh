@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A ring larger than memory allows is an error that says the largest possible, and that size then works.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 RUN_SECONDS=20 engram_run large "ring=4G" "$guests/hang.elf" guest
