@@ -54,21 +54,3 @@ free_port() {
         fi
     done
 }
-
-# Says why KVM cannot give Engram VMX and succeeds, or fails where it can.
-kvm_unusable() {
-    local nested=/sys/module/kvm_intel/parameters/nested
-    if [ ! -e /dev/kvm ]; then
-        echo "there is no /dev/kvm"
-    elif [ ! -w /dev/kvm ]; then
-        echo "/dev/kvm is not writable: be in group kvm"
-    elif ! grep -qm1 '^flags.*\bvmx\b' /proc/cpuinfo; then
-        echo "the processor has no Intel VMX"
-    elif ! grep -qs '^[Y1]' "$nested"; then
-        echo "kvm_intel gives its guests no VMX: load it with nested=1"
-    elif ! command -v qemu-system-x86_64 >/dev/null; then
-        echo "qemu-system-x86_64 is missing"
-    else
-        return 1
-    fi
-}

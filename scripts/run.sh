@@ -1,142 +1,123 @@
 #!/usr/bin/env bash
-# Boots Engram with a guest in the best machine there is, receives the trace
-# over the serial line, and shows what it holds. Set in the environment (or
-# given to `make run`):
+# What `make run` does: boots Engram on the best machine there is, receives the
+# dump over its serial line and shows what the trace holds. Variables:
 #
-#   MACHINE=auto   kvm (Intel with nested VMX), bochs (emulated, with VMX) or qemu (emulated, without VMX);
-#                  auto takes kvm where it is usable, else bochs
-#   ENGINE=auto    vmx or dbt
-#   GUEST=         a multiboot kernel; the built-in benchmark by default
-#   CMDLINE=       the guest's arguments; "t=48 u=100 n=1000 warmup=1000000" for the benchmark
-#   OPTIONS=       more of Engram's options, separated by blanks (docs/options.md)
-#   TIMEOUT=300    seconds after which the machine is stopped
-#
-# Everything lies in build/run: trace.egrm, console.txt, the ISO, the machine's log.
+#   MACHINE=auto|kvm|bochs|qemu   auto takes KVM where it has VMX, else Bochs
+#   ENGINE=auto|vmx|dbt           passed on as engine=
+#   GUEST=FILE                    a multiboot kernel; without it the built-in benchmark
+#   CMDLINE=ARGUMENTS             of the guest
+#   OPTIONS=WORDS                 more options of Engram (docs/options.md)
+#   RUN_SECONDS=600               how long the machine may take
 set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
 # shellcheck source=scripts/lib.sh
-. "$here/lib.sh"
+. scripts/lib.sh
 # shellcheck source=scripts/machine.sh
-. "$here/machine.sh"
-cd "$here/.."
+. scripts/machine.sh
 
-build=${BUILD:-build}
-engram=$build/engram
-out=$build/run
-trace=$out/trace.egrm
-guest=${GUEST:-}
-benchmark_defaults="t=48 u=100 n=1000 warmup=1000000"
+machine=${MACHINE:-auto} engine=${ENGINE:-auto} guest=${GUEST:-} seconds=${RUN_SECONDS:-600}
+work=$root/build/run
+trace=build/run/trace.egr
+[ -z "$guest" ] || [ -r "$guest" ] || die "GUEST=$guest cannot be read"
 
-# The thesis's figure for one run: a word `name=value` of the command line, or its default.
-benchmark_value() { # NAME
-    local word value
-    for word in $benchmark_defaults $cmdline; do
-        case $word in "$1="*) value=${word#*=} ;; esac
-    done
-    echo $((value))
+kvm_has_vmx() {
+    [ -w /dev/kvm ] && grep -qw vmx /proc/cpuinfo && grep -qE '^(Y|1)' /sys/module/kvm_intel/parameters/nested 2>/dev/null
 }
 
-machine=${MACHINE:-auto}
 case $machine in
 auto)
-    if why=$(kvm_unusable); then
-        machine=bochs
-        say "machine: Bochs (not KVM: $why)"
-    else
-        machine=kvm
-        say "machine: QEMU with KVM, whose guests have VMX"
-    fi ;;
-kvm)
-    if why=$(kvm_unusable); then die "MACHINE=kvm: $why"; fi
-    say "machine: QEMU with KVM" ;;
-bochs) say "machine: Bochs" ;;
-qemu) say "machine: QEMU without KVM: it has no VMX" ;;
+    if kvm_has_vmx; then machine=kvm why="the CPU has VMX and KVM hands it on"
+    else machine=bochs why="an emulator that has VMX; there is no nested VMX under KVM here"; fi ;;
+kvm) kvm_has_vmx || die "MACHINE=kvm needs an Intel CPU, write access to /dev/kvm and kvm_intel with nested=1; use MACHINE=bochs"
+    why="as told" ;;
+bochs | qemu) why="as told" ;;
 *) die "MACHINE=$machine: it is auto, kvm, bochs or qemu" ;;
 esac
 
-# ---- the ISO: options a word each, quoted, for GRUB ----
+# ---- the ISO ----------------------------------------------------------------
 
-options=("engine=${ENGINE:-auto}" after=poweroff)
-if [ -n "$guest" ]; then
-    [ -r "$guest" ] || die "GUEST=$guest cannot be read"
-    cmdline=${CMDLINE:-}
-else
-    cmdline=${CMDLINE:-$benchmark_defaults}
-    options+=(start=text:START stop=text:STOP "args=$cmdline")
+# The benchmark is traced between the lines that it prints around its work, as in the thesis.
+benchmark=
+if [ -z "$guest" ] || [ "$(basename "$guest" .elf)" = benchmark ]; then
+    benchmark=1
+    CMDLINE=${CMDLINE:-t=48 u=100 n=1000 warmup=1000}
+    OPTIONS="start=text:START stop=text:STOP${OPTIONS:+ $OPTIONS}"
 fi
-if [ "$machine" = bochs ]; then options+=(dump-wait=300); fi # the emulated seconds are shorter than ours
-for word in ${OPTIONS:-}; do
-    # What the user says stands instead of what is said here.
-    kept=()
-    for option in "${options[@]}"; do [ "${option%%=*}" = "${word%%=*}" ] || kept+=("$option"); done
-    options=(${kept[@]+"${kept[@]}"} "$word")
-done
 
-rm -rf "$out"
-mkdir -p "$out"
+# words NAME=VALUE...: in quotes where there are blanks, as GRUB takes them; a name given twice counts once, the last.
+options=(after=poweroff dump-wait=2 "engine=$engine")
+for word in ${OPTIONS:-}; do
+    kept=()
+    for old in "${options[@]}"; do [ "${old%%=*}" = "${word%%=*}" ] || kept+=("$old"); done
+    options=("${kept[@]}" "$word")
+done
+[ -n "$guest" ] || options+=("args=${CMDLINE:-}")
+
+rm -rf "$work"
+mkdir -p "$work"
 {
     printf 'set timeout=0\nmultiboot2 /boot/engram.elf'
     printf ' "%s"' "${options[@]}"
-    printf '\n'
-    [ -z "$guest" ] || printf 'module2 /boot/guest %s %s\n' "$(basename "$guest")" "$cmdline"
-    printf 'boot\n'
-} >"$out/grub.cfg"
-ISO_FIRMWARE=bios "$here/mkiso.sh" "$out/run.iso" "$build/engram.elf" "$out/grub.cfg" ${guest:+"$guest=guest"}
+    [ -z "$guest" ] || printf '\nmodule2 /boot/guest %s %s' "$(basename "$guest")" "${CMDLINE:-}"
+    printf '\nboot\n'
+} >"$work/grub.cfg"
+ISO_FIRMWARE=bios scripts/mkiso.sh "$work/engram.iso" build/engram.elf "$work/grub.cfg" ${guest:+"$guest=guest"}
 
-# ---- the machine, in the background; it ends with this script ----
+# ---- the machine ------------------------------------------------------------
 
-machine_pid= socket=
-# shellcheck disable=SC2317 # called by the trap
-stop_machine() {
-    [ -z "$machine_pid" ] || kill "$machine_pid" 2>/dev/null || true
-    [ -z "$socket" ] || rm -f "$socket"
+start_machine() {
+    case $machine in
+    bochs)
+        write_bochsrc "$work/bochsrc" "$work/engram.iso" "mode=file, dev=$work/serial"
+        exec timeout "$seconds" scripts/bochs.sh -q -f "$work/bochsrc" ;;
+    kvm)
+        exec timeout "$seconds" qemu-system-x86_64 -enable-kvm -cpu host -m 256 -display none -monitor none -no-reboot \
+            -cdrom "$work/engram.iso" -serial "file:$work/serial" ;;
+    qemu)
+        exec timeout "$seconds" qemu-system-x86_64 -m 256 -display none -monitor none -no-reboot \
+            -cdrom "$work/engram.iso" -serial "file:$work/serial" ;;
+    esac
 }
-trap stop_machine EXIT
 
-case $machine in
-bochs)
-    port=$(free_port)
-    line=tcp:127.0.0.1:$port
-    write_bochsrc "$out/bochsrc" "$out/run.iso" "mode=socket-server, dev=localhost:$port"
-    printf 'c\n' >"$out/continue.rc"
-    timeout "${TIMEOUT:-300}" "$here/bochs.sh" -q -f "$out/bochsrc" -rc "$out/continue.rc" \
-        >"$out/machine.log" 2>&1 </dev/null & ;;
-kvm | qemu)
-    socket=$(mktemp -u "${TMPDIR:-/tmp}/engram-XXXXXX.sock")
-    line=unix:$socket
-    accelerator=()
-    if [ "$machine" = kvm ]; then accelerator=(-enable-kvm -cpu host); fi
-    timeout "${TIMEOUT:-300}" qemu-system-x86_64 "${accelerator[@]}" -m 512 -cdrom "$out/run.iso" -boot d \
-        -display none -monitor none -no-reboot -serial "unix:$socket,server=on,wait=on" \
-        >"$out/machine.log" 2>&1 </dev/null & ;;
-esac
+say "machine $machine: $why"
+say "guest ${guest:-built-in benchmark}${CMDLINE:+ ($CMDLINE)}; options: ${options[*]}"
+: >"$work/serial"
+(start_machine) >"$work/machine.log" 2>&1 </dev/null &
 machine_pid=$!
+build/engram recv --follow -o "$trace" "$work/serial" &
+recv_pid=$!
+trap 'kill $machine_pid $recv_pid 2>/dev/null || true' EXIT
 
-# ---- the trace ----
+wait $machine_pid 2>/dev/null || machine_code=$?
+# Bochs ends with code 1 when its guest switches it off.
+[ "${machine_code:-0}" != 124 ] || say "the machine was still running after $seconds seconds and was stopped (RUN_SECONDS=)"
+for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 $recv_pid 2>/dev/null || break; sleep 0.3; done
+kill $recv_pid 2>/dev/null || true
+wait $recv_pid 2>/dev/null || recv_code=$?
+trap - EXIT
+[ -s "$trace" ] || die "no trace came over the serial line (console above, machine's log in build/run/machine.log)"
+[ "${recv_code:-0}" = 0 ] || die "the dump is not whole: see above; what arrived is in $trace"
 
-code=0
-timeout "${TIMEOUT:-300}" "$engram" recv -o "$trace" "$line" </dev/null | tee "$out/console.txt" || code=$?
-if [ ! -s "$trace" ]; then
-    tail -n 5 "$out/machine.log" >&2
-    die "no trace arrived: see $out/console.txt and $out/machine.log"
-fi
-[ "$code" = 0 ] || say "the dump did not arrive whole: what did is in $trace"
+# ---- the result -------------------------------------------------------------
+
+number() { grep -oP "\"$1\":\"?\K[0-9]+" <<<"$info" | head -n 1; }
+value_of() { grep -oE "(^| )$1=[0-9]+" <<<" $CMDLINE" | grep -oE '[0-9]+$' || echo "$2"; }
 
 printf '\n'
-"$engram" info "$trace" || code=1
-printf '\nFirst events:\n'
-"$engram" print --count 10 "$trace" || code=1
-
-# The benchmark's number of writes is known beforehand.
-if [ -z "$guest" ] && [[ " ${OPTIONS:-}" != *" start="* && " ${OPTIONS:-}" != *" stop="* ]]; then
-    expected=$(($(benchmark_value t) * $(benchmark_value n)))
-    got=$("$engram" info --json "$trace" | grep -oP '"meta":.*?"events":"\K[0-9]+' || echo none)
-    u=$(benchmark_value u)
-    printf '\nWrites between START and STOP: %s recorded, %s by calculation (t·n): %s\n' "$got" "$expected" \
-        "$([ "$got" = "$expected" ] && echo "the same" || echo "NOT THE SAME")"
-    printf 'Share of writing instructions: %s/(5+5·%s) = %s%%\n' "$(benchmark_value t)" "$u" \
-        "$(awk -v t="$(benchmark_value t)" -v u="$u" 'BEGIN { printf "%.2f", 100 * t / (5 + 5 * u) }')"
-    [ "$got" = "$expected" ] || code=1
+build/engram info "$trace"
+printf '\nfirst events\n'
+build/engram print --count 8 "$trace"
+printf '\n'
+info=$(build/engram info --json "$trace")
+if [ -n "$benchmark" ]; then
+    t=$(value_of t 48) u=$(value_of u 100) n=$(value_of n 1000)
+    writes=$(number events)
+    expected=$((t * n))
+    verdict=exact
+    [ "$writes" = "$expected" ] || verdict="WRONG"
+    printf 'writes traced   %s\nwrites expected %s   t*n = %s*%s, a share of t/(5+5u) = %s/%s of all instructions: %s\n' \
+        "$writes" "$expected" "$t" "$n" "$t" $((5 + 5 * u)) "$verdict"
 fi
-printf '\nThe trace: %s\n' "$trace"
-exit "$code"
+printf 'trace file      %s   (build/engram print %s)\n' "$trace" "$trace"
+[ "${verdict:-exact}" = exact ]

@@ -3,8 +3,8 @@
 #
 #     run.sh [GROUP | FILE]...        JOBS=2
 #
-# A group is a folder of tests/: its test_*.sh, and for `unit` the programs in
-# build/tests/. All groups by default. One line per test, the output of those
+# A group is a folder of tests/: its test_*.sh, and for `unit` and `fuzz` the
+# programs made of it. All groups by default. One line per test, the output of those
 # that fail, and at the end exactly "N passed, N failed". Exit code 0 if none
 # failed.
 set -uo pipefail
@@ -12,12 +12,13 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
 
 build=${BUILD:-build}
-shopt -s nullglob
+shopt -s nullglob extglob
 tests=()
 [ $# -gt 0 ] || set -- unit tool fuzz oracle boot fault
 for what in "$@"; do
     case $what in
-    unit) for test in "$build"/tests/test_*; do [[ $test == *.* ]] || tests+=("$test"); done ;;
+    unit) tests+=("$build"/tests/test_!(*.*)) ;;
+    fuzz) tests+=("$build"/fuzz/fuzz_!(*.*)) ;;
     */*) tests+=("$what") ;;
     *) tests+=(tests/"$what"/test_*.sh) ;;
     esac
@@ -29,14 +30,15 @@ mkdir -p "$results"
 
 # A test bounds its machines itself; this bounds the test.
 run_one() {
-    local test=$1 name started code=0 log
+    local test=$1 name command started code=0 log
     case $test in
-    *.sh) name=$(basename "$(dirname "$test")")/$(basename "$test" .sh) ;;
-    *) name=unit/$(basename "$test") ;;
+    *.sh) name=$(basename "$(dirname "$test")")/$(basename "$test" .sh) command=("./$test") ;;
+    */fuzz/*) name=fuzz/$(basename "$test") command=(tests/fuzz/run.sh "$test") ;;
+    *) name=unit/$(basename "$test") command=("./$test") ;;
     esac
     log=$2/${name//\//-}
     started=$SECONDS
-    timeout --kill-after=10 600 "./$test" >"$log.log" 2>&1 || code=$?
+    timeout --kill-after=10 600 "${command[@]}" >"$log.log" 2>&1 || code=$?
     [ "$code" != 124 ] || echo "  FAILED: still running after 600 seconds" >>"$log.log"
     if [ "$code" = 0 ]; then
         echo ok >"$log.result"
