@@ -28,7 +28,6 @@ static const struct required_bit required_proc[] = {
     {PROC_IO_BITMAPS, "I/O bitmaps"},
     {PROC_MSR_BITMAPS, "MSR bitmaps"},
     {PROC_NMI_WINDOW, "NMI-window exiting"},
-    {PROC_SECONDARY, "secondary controls"},
     {PROC_MTF, "monitor trap flag (MTF)"},
 };
 static const struct required_bit required_proc2[] = {
@@ -108,11 +107,11 @@ bool vmx_caps_read(char *why, size_t size)
 
     uint64_t pin = rdmsr(IA32_VMX_TRUE_PINBASED_CTLS), proc = rdmsr(IA32_VMX_TRUE_PROCBASED_CTLS);
     uint64_t exit = rdmsr(IA32_VMX_TRUE_EXIT_CTLS), entry = rdmsr(IA32_VMX_TRUE_ENTRY_CTLS);
-    if (!require_bits(pin, required_pin, ARRAY_SIZE(required_pin), why, size) ||
-        !require_bits(proc, required_proc, ARRAY_SIZE(required_proc), why, size))
-        return false;
-    uint64_t proc2 = rdmsr(IA32_VMX_PROCBASED_CTLS2);
+    /* require the memory virtualization first: a CPU without it is what users meet */
+    uint64_t proc2 = may_be_1(proc) & PROC_SECONDARY ? rdmsr(IA32_VMX_PROCBASED_CTLS2) : 0;
     if (!require_bits(proc2, required_proc2, ARRAY_SIZE(required_proc2), why, size) ||
+        !require_bits(proc, required_proc, ARRAY_SIZE(required_proc), why, size) ||
+        !require_bits(pin, required_pin, ARRAY_SIZE(required_pin), why, size) ||
         !require_bits(exit, required_exit, ARRAY_SIZE(required_exit), why, size) ||
         !require_bits(entry, required_entry, ARRAY_SIZE(required_entry), why, size) || !read_ept(why, size))
         return false;
