@@ -130,6 +130,17 @@ $(B)/host/zydis/%.o: $(B)/deps.mk
 $(B)/test-deps: $(B)/deps.mk
 	@scripts/setup.sh test > $@
 
+# ---- the host command as a whole --------------------------------------------
+
+.PHONY: test-tool
+#: make test-tool  the host command against lines, damage and wrong usage
+test-tool: $(B)/engram $(B)/tests/sender
+	tests/tool/run.sh $^
+
+$(B)/tests/sender: $(B)/host/tests/tool/sender.o $(TRACE_OBJ)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ -llz4
+
 # ---- fuzzing ---------------------------------------------------------------
 # The seeds in tests/fuzz/corpus are kept (make corpus writes the first of them); what a run finds stays in build/.
 
