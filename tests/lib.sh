@@ -116,12 +116,12 @@ make_engram_iso() {
     ISO_FIRMWARE=bios scripts/mkiso.sh "$dir/iso" "${ENGRAM_ELF:-$build/engram.elf}" "$dir/grub.cfg" "${files[@]}"
 }
 
-# run_bochs DIR: boots DIR/iso with COM1 into DIR/serial, for at most RUN_SECONDS (60). The exit code is 124
+# run_bochs DIR: boots DIR/iso with COM1 into DIR/serial, for at most RUN_SECONDS (240). The exit code is 124
 # when that was not enough.
 run_bochs() {
     write_bochsrc "$1/bochsrc" "$1/iso" "mode=file, dev=$1/serial"
     printf 'c\n' >"$1/continue.rc" # Bochs 2.7 starts in its debugger
-    timeout "${RUN_SECONDS:-60}" scripts/bochs.sh -q -f "$1/bochsrc" -rc "$1/continue.rc" >"$1/bochs.out" 2>&1 </dev/null
+    timeout "${RUN_SECONDS:-240}" scripts/bochs.sh -q -f "$1/bochsrc" -rc "$1/continue.rc" >"$1/bochs.out" 2>&1 </dev/null
 }
 
 # engram_run NAME "OPTION OPTION..." [GUEST-FILE "STRING" [MODULE-FILE "STRING"]...]
@@ -138,7 +138,7 @@ engram_run() {
     printf '%s\n' after=poweroff dump-wait=1 $options ${OPTION_WORDS[@]+"${OPTION_WORDS[@]}"} >"$dir/options"
     make_engram_iso "$dir" "$@" || { fail "$test_name: making the ISO"; return 1; }
     run_bochs "$dir" || code=$?
-    [ "$code" != 124 ] || printf '  (the machine was still running after %s seconds)\n' "${RUN_SECONDS:-60}"
+    [ "$code" != 124 ] || printf '  (the machine was still running after %s seconds)\n' "${RUN_SECONDS:-240}"
     receive "$dir"
 }
 
@@ -158,7 +158,7 @@ native_run() {
     ISO_FIRMWARE=bios scripts/mkiso.sh "$dir/iso" "$2" "$dir/grub.cfg" || return 1
     write_bochsrc "$dir/bochsrc" "$dir/iso" "mode=file, dev=$dir/serial"
     printf '%s\nq\n' "$4" >"$dir/debugger.rc"
-    timeout "${RUN_SECONDS:-60}" scripts/bochs.sh -q -debugger -f "$dir/bochsrc" -rc "$dir/debugger.rc" \
+    timeout "${RUN_SECONDS:-240}" scripts/bochs.sh -q -debugger -f "$dir/bochsrc" -rc "$dir/debugger.rc" \
         >"$dir/debugger" 2>&1 </dev/null
 }
 
