@@ -89,6 +89,11 @@ static bool vmx_probe(char *why, size_t size)
 
 static void vmx_init(const struct machine *m, const struct vcpu *v)
 {
+    /* Recording may start before the guest first runs: until then its state is the one it starts in. */
+    static struct vcpu start;
+
+    start = *v;
+    vmx.v = &start;
     vmclear(virt_to_phys(vmcs));
     vmptrld(virt_to_phys(vmcs));
     guest_memory_limit(m->ram_end);
