@@ -24,7 +24,7 @@ LIBRARIES = $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -isystem $(LZ4_SRC)/lib
 HV_CFLAGS = $(WARN) $(FREESTANDING) -fno-strict-aliasing -iquote hv -isystem hv/lib/include $(LIBRARIES)
 HOST_CFLAGS = $(WARN) -O2 -g -D_GNU_SOURCE -iquote hv -iquote tools $(LIBRARIES)
 
-.PHONY: all help guests iso run test unit fuzz clean
+.PHONY: all help guests iso run test unit fuzz machine-tests corpus clean
 #: make          everything that runs: build/engram.elf, build/engram, guests, build/engram.iso
 all: $(B)/engram.elf $(B)/engram guests iso
 
@@ -127,24 +127,6 @@ $(B)/host/%.o: %.c $(B)/deps.mk
 	$(SAY) CC "$< (host)"
 	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
 
-# ---- tests in the machine ---------------------------------------------------
-# tests/{oracle,boot,fault}/test_NAME.sh boot guests in Bochs; these are the programs that help them.
-
-TEST_PROGRAMS := $(B)/bin/bochs2list $(B)/bin/listcmp $(B)/bin/noisyline
-$(B)/bin/%: tests/oracle/%.c $(B)/deps.mk
-	@mkdir -p $(@D)
-	$(SAY) CC $@
-	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $<
-$(B)/bin/%: tests/fault/%.c $(B)/deps.mk
-	@mkdir -p $(@D)
-	$(SAY) CC $@
-	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $<
-
-#: make machine-tests          what boots guests in Bochs; TESTS="tests/boot/test_X.sh ..." for some of it
-.PHONY: machine-tests
-machine-tests: $(B)/engram.elf $(B)/engram guests $(TEST_PROGRAMS)
-	$(Q)tests/run.sh $(TESTS)
-
 # ---- ISO and runs -----------------------------------------------------------
 
 #: make iso      a hybrid ISO of Engram with its built-in guest (CD or USB stick): build/engram.iso
@@ -187,6 +169,10 @@ $(B)/bin/%: %.c $(B)/deps.mk
 unit: $(UNIT)
 	@tests/run.sh unit
 
+#: make machine-tests  what boots guests; TESTS='tests/boot/test_X.sh ...' for some of it
+machine-tests: $(B)/engram.elf $(B)/engram guests $(TEST_PROGRAMS)
+	@tests/run.sh $(or $(TESTS),oracle boot fault)
+
 .PRECIOUS: $(B)/tests/% $(B)/asan/%.o
 $(B)/tests/test_%: $(B)/asan/tests/unit/test_%.o $(UNIT_OBJ)
 	@mkdir -p $(@D)
@@ -210,11 +196,7 @@ FUZZ_SECONDS ?= 30
 
 #: make fuzz     each fuzz target for FUZZ_SECONDS=30; what it finds grows build/fuzz/corpus/
 fuzz: $(FUZZ)
-	$(Q)for f in $(FUZZ); do \
-		name=$${f##*/fuzz_}; log=$(B)/fuzz/$$name.log; mkdir -p $(B)/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
-		if $$f -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -timeout=10 -artifact_prefix=$(B)/fuzz/$$name- \
-			$(B)/fuzz/corpus/$$name tests/fuzz/corpus/$$name >$$log 2>&1; \
-		then echo "fuzz $$name: $$(tail -n 1 $$log)"; else tail -n 60 $$log; echo "fuzz $$name: FAILED"; exit 1; fi; done
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh fuzz
 
 .PRECIOUS: $(B)/fuzz/%.o $(B)/host/zydis/%.o
 $(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(FUZZ_OBJ)
@@ -225,6 +207,16 @@ $(B)/fuzz/%.o: %.c $(B)/test-deps
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (fuzzing)"
 	$(Q)clang $(HOST_CFLAGS) $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+#: make corpus   writes the first inputs of the trace and recv fuzzers anew
+corpus: $(B)/fuzz/make_corpus
+	@mkdir -p tests/fuzz/corpus/trace tests/fuzz/corpus/recv
+	$(Q)$< tests/fuzz/corpus
+
+$(B)/fuzz/make_corpus: $(B)/host/tests/fuzz/make_corpus.o $(TRACE_SRC:%.c=$(B)/host/%.o)
+	@mkdir -p $(@D)
+	$(SAY) LD $@
+	$(Q)$(CC) -o $@ $^ -llz4
 
 #: make clean    removes build/
 clean:

@@ -1,5 +1,5 @@
-; Reads and writes just above the end of the RAM below 4 GiB that the memory map
-; shows: where Engram hides. Prints what it read before and after its write:
+; Reads and writes in the hole that Engram's memory leaves in the memory map: just
+; above the end of the RAM range that the guest itself lies in. Prints what it read before and after its write:
 ;
 ;     top 0x… before … after … byte …
 ;
@@ -38,8 +38,10 @@ start:
     cmp dword [esi + MMAP_BASE + 4], 0
     jne .next
     mov eax, [esi + MMAP_BASE]
+    cmp eax, start
+    ja .next
     add eax, [esi + MMAP_LENGTH]
-    cmp eax, [top]
+    cmp eax, start
     jbe .next
     mov [top], eax
 .next:
@@ -49,7 +51,7 @@ start:
 .found:
     mov ebp, [top]
     print "START", 10
-    ; A page above the end: the first page could still be the firmware's.
+    ; Some pages above the end: the first could still be reserved by the firmware.
     lea edi, [ebp + 0x10000]
     mov eax, [edi]
     mov [values], eax

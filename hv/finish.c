@@ -52,22 +52,20 @@ static void reset(void)
     out8(KEYBOARD_COMMAND, KEYBOARD_PULSE_RESET);
 }
 
-static _Noreturn void carry_out(void)
+_Noreturn void finish_after_error(void)
 {
     if (chosen == AFTER_POWEROFF) {
         power_off();
         printk("engram: this machine cannot be switched off by ACPI; switch it off by hand\n");
-    } else if (chosen == AFTER_RESET) {
-        reset();
     }
     halt();
 }
 
 _Noreturn void finish_run(void)
 {
+    if (chosen == AFTER_RESET)
+        reset();
     if (chosen == AFTER_HALT)
         printk("engram: halted; the machine can be switched off\n");
-    carry_out();
+    finish_after_error();
 }
-
-_Noreturn void finish_after_error(void) { carry_out(); }

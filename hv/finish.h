@@ -11,7 +11,7 @@ void finish_init(enum after_run after, const struct acpi_info *acpi);
 /* After the dump. */
 _Noreturn void finish_run(void);
 
-/* After an error: switches off or resets only what after= names, so that the text stays readable elsewhere. */
+/* After an error: switches off where after= asks for it, else halts; a reset would only repeat the error for ever. */
 _Noreturn void finish_after_error(void);
 
 #endif

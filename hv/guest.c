@@ -47,6 +47,10 @@ void guest_load(const struct bootinfo *boot, const char *builtin_args, const str
     if (!multiboot_guest_plan(&plan, &source, m, error, sizeof error) ||
         !multiboot_guest_apply(&plan, read_at_physical, at_physical, error, sizeof error))
         panic("%s", error);
+    if (title[0] == '\0')
+        format_text(title, sizeof title, "%s", plan.name);
+    if (plan.wants_graphics)
+        printk("engram: guest %s asks for a graphics mode; it gets the screen as it is\n", plan.name);
     multiboot_guest_vcpu(v, plan.entry, plan.info);
     printk("engram: guest %s at 0x%lx-0x%lx, entry 0x%lx\n", plan.name, (unsigned long)plan.kernel_start,
            (unsigned long)plan.kernel_end - 1, (unsigned long)plan.entry);

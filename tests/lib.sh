@@ -14,8 +14,9 @@ cd "$root" || exit 1
 # shellcheck source=scripts/machine.sh
 . scripts/machine.sh
 
-test_name=$(basename "$0" .sh)
+test_name=${TEST_NAME:-$(basename "$0" .sh)}
 build=${BUILD:-build}
+# shellcheck disable=SC2034 # for the tests
 guests=$build/guest
 work=$build/run-tests/$test_name
 rm -rf "$work"
@@ -87,17 +88,6 @@ stop_children() {
 }
 trap stop_children EXIT
 
-free_port() {
-    local port
-    while :; do
-        port=$((20000 + RANDOM % 30000))
-        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-            echo "$port"
-            return
-        fi
-    done
-}
-
 # GRUB takes a word with blanks in quotes: quote_words 'a=b c=d' 'stop=text:X Y' ...
 quote_words() {
     local word
@@ -130,20 +120,22 @@ make_engram_iso() {
 # when that was not enough.
 run_bochs() {
     write_bochsrc "$1/bochsrc" "$1/iso" "mode=file, dev=$1/serial"
-    timeout "${RUN_SECONDS:-60}" scripts/bochs.sh -q -f "$1/bochsrc" >"$1/bochs.out" 2>&1 </dev/null
+    printf 'c\n' >"$1/continue.rc" # Bochs 2.7 starts in its debugger
+    timeout "${RUN_SECONDS:-60}" scripts/bochs.sh -q -f "$1/bochsrc" -rc "$1/continue.rc" >"$1/bochs.out" 2>&1 </dev/null
 }
 
 # engram_run NAME "OPTION OPTION..." [GUEST-FILE "STRING" [MODULE-FILE "STRING"]...]
 #
 # Boots Engram in Bochs with a serial line that only talks, switched off after the dump, and receives the dump
 # from what the line said: $work/NAME holds console (text), serial (raw), trace.egrm, recv.code. Words of the
-# options are separated by blanks; OPTION_WORDS=(...) adds words that hold some.
+# options are separated by blanks; OPTION_WORDS=(...) adds words that hold some. after=poweroff stands first, so that
+# it holds already when a later option is an error.
 engram_run() {
     local dir=$work/$1 options=$2 code=0
     shift 2
     mkdir -p "$dir"
     # shellcheck disable=SC2086 # words
-    printf '%s\n' $options after=poweroff dump-wait=1 ${OPTION_WORDS[@]+"${OPTION_WORDS[@]}"} >"$dir/options"
+    printf '%s\n' after=poweroff dump-wait=1 $options ${OPTION_WORDS[@]+"${OPTION_WORDS[@]}"} >"$dir/options"
     make_engram_iso "$dir" "$@" || { fail "$test_name: making the ISO"; return 1; }
     run_bochs "$dir" || code=$?
     [ "$code" != 124 ] || printf '  (the machine was still running after %s seconds)\n' "${RUN_SECONDS:-60}"

@@ -1,27 +1,44 @@
 #!/usr/bin/env bash
-# Runs the tests that boot guests, two at a time:
+# Runs tests, two at a time:
 #
-#     run.sh [TEST.sh...]        all of tests/{oracle,boot,fault} by default; JOBS=2
+#     run.sh [GROUP | FILE]...        JOBS=2
 #
-# One line per test, the output of those that fail, and at the end exactly
-# "N passed, N failed". Exit code 0 if none failed.
+# A group is a folder of tests/: its test_*.sh, and for `unit` and `fuzz` the
+# programs made of it. All groups by default. One line per test, the output of those
+# that fail, and at the end exactly "N passed, N failed". Exit code 0 if none
+# failed.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
 
-tests=("$@")
-[ $# -gt 0 ] || tests=(tests/oracle/test_*.sh tests/boot/test_*.sh tests/fault/test_*.sh)
-results=build/run-tests/results
-rm -rf "$results"
+build=${BUILD:-build}
+shopt -s nullglob extglob
+tests=()
+[ $# -gt 0 ] || set -- unit tool fuzz oracle boot fault
+for what in "$@"; do
+    case $what in
+    unit) tests+=("$build"/tests/test_!(*.*)) ;;
+    fuzz) tests+=("$build"/fuzz/fuzz_!(*.*)) ;;
+    */*) tests+=("$what") ;;
+    *) tests+=(tests/"$what"/test_*.sh) ;;
+    esac
+done
+[ ${#tests[@]} -gt 0 ] || { echo "run.sh: there is no test in: $*" >&2; exit 1; }
+results=$build/run-tests/results
+rm -rf "$results" "$build"/run-tests/oracle-*
 mkdir -p "$results"
 
 # A test bounds its machines itself; this bounds the test.
 run_one() {
-    local test=$1 name started code=0 log
-    name=$(basename "$(dirname "$test")")/$(basename "$test" .sh)
+    local test=$1 name command started code=0 log
+    case $test in
+    *.sh) name=$(basename "$(dirname "$test")")/$(basename "$test" .sh) command=("./$test") ;;
+    */fuzz/*) name=fuzz/$(basename "$test") command=(tests/fuzz/run.sh "$test") ;;
+    *) name=unit/$(basename "$test") command=("./$test") ;;
+    esac
     log=$2/${name//\//-}
     started=$SECONDS
-    timeout --kill-after=10 600 "$test" >"$log.log" 2>&1 || code=$?
+    timeout --kill-after=10 600 "${command[@]}" >"$log.log" 2>&1 || code=$?
     [ "$code" != 124 ] || echo "  FAILED: still running after 600 seconds" >>"$log.log"
     if [ "$code" = 0 ]; then
         echo ok >"$log.result"

@@ -30,7 +30,8 @@ struct site {
 };
 
 struct decoder {
-    struct site sites[SITE_ID_MAX + 1];
+    struct site *sites; /* by id */
+    size_t site_room;   /* grows to what the trace uses */
     struct pagemap pages;
     uint64_t segment;
     /* The segment being decoded. */
@@ -56,8 +57,10 @@ struct decoder *decoder_new(void)
 
 void decoder_free(struct decoder *d)
 {
-    if (d)
-        pagemap_free(&d->pages);
+    if (!d)
+        return;
+    pagemap_free(&d->pages);
+    free(d->sites);
     free(d);
 }
 
@@ -83,7 +86,7 @@ static bool emit(struct decoder *d, struct trace_item *item)
 
 static struct site *site_by_id(struct decoder *d, uint64_t id)
 {
-    if (id > SITE_ID_MAX || d->sites[id].segment != d->segment)
+    if (id >= d->site_room || d->sites[id].segment != d->segment)
         return NULL;
     return &d->sites[id];
 }
@@ -266,6 +269,23 @@ static bool packet_context(struct decoder *d, struct cursor *p)
     return set_context(d, context, cr3, 0);
 }
 
+/* Makes room for site `id`, which is in bounds. New ones belong to segment 0, which is none. */
+static bool site_room(struct decoder *d, uint64_t id)
+{
+    size_t room = d->site_room ? d->site_room : 256;
+    if (id < d->site_room)
+        return true;
+    while (room <= id)
+        room *= 2;
+    struct site *more = realloc(d->sites, room * sizeof(*more));
+    if (!more)
+        return fail(d, "out of memory for sites");
+    memset(more + d->site_room, 0, (room - d->site_room) * sizeof(*more));
+    d->sites = more;
+    d->site_room = room;
+    return true;
+}
+
 /* Defines a site after checking what it says of itself. */
 static bool define_site(struct decoder *d, uint64_t id, uint64_t rip, uint8_t what, uint8_t flags, uint64_t size,
                         uint8_t vector)
@@ -276,6 +296,8 @@ static bool define_site(struct decoder *d, uint64_t id, uint64_t rip, uint8_t wh
         return fail(d, "site %" PRIu64 " has a size of %" PRIu64 " bytes", id, size);
     if (what >> (SITE_CAUSE_SHIFT + 3))
         return fail(d, "site %" PRIu64 " has reserved bits set: %02x", id, what);
+    if (!site_room(d, id))
+        return false;
     d->sites[id] = (struct site){
         .rip = rip,
         .segment = d->segment,

@@ -10,6 +10,8 @@
 
 /* Silence after which the start of a frame is none any more: far longer than a byte takes at any usual rate. */
 #define FRAME_SILENCE_MS 200u
+/* Four END frames at most, one a second, come in a window when Engram has nothing else to send. */
+#define IDLE_BYTES 160u
 #define RESTARTS_MAX 2u
 #define DONE_REPEAT 3u
 
@@ -90,6 +92,9 @@ static bool learn_dump(struct receiver *r, uint64_t length, uint64_t run, bool b
         ranges_clear(&r->have);
     ranges_cut(&r->have, length);
     r->known = true;
+    r->idle = false;
+    r->window_start = r->now;
+    r->window_bytes = 0;
     r->end_seen = false;
     r->run = run;
     r->length = length;
@@ -214,12 +219,23 @@ void receiver_feed(struct receiver *r, const uint8_t *bytes, size_t n, uint64_t 
     if (n == 0)
         return;
     r->last_byte = now;
+    r->window_bytes += n;
     frames_feed(&r->parser, bytes, n);
+}
+
+static void watch_line(struct receiver *r)
+{
+    if (r->now - r->window_start < RECEIVER_WINDOW_MS)
+        return;
+    r->idle = r->window_bytes < IDLE_BYTES;
+    r->window_bytes = 0;
+    r->window_start = r->now;
 }
 
 void receiver_tick(struct receiver *r, uint64_t now)
 {
     r->now = now;
+    watch_line(r);
     if (now - r->last_byte >= FRAME_SILENCE_MS)
         frames_flush(&r->parser);
     if (r->state == RECEIVER_RECEIVING)

@@ -27,6 +27,7 @@ struct receiver_io {
     void (*send)(void *ctx, const uint8_t *bytes, size_t n); /* NULL on a one-way line */
 };
 
+#define RECEIVER_WINDOW_MS 2500u
 #define RECEIVER_REQUESTS_MAX 6u /* REQUEST frames sent in one go */
 
 enum receiver_state {
@@ -49,6 +50,8 @@ struct receiver {
     uint32_t end_crc;
     unsigned ends_since_data; /* END frames since the last DATA */
     uint64_t now, last_byte, last_data, last_end;
+    uint64_t window_start, window_bytes; /* how busy the line is, counted anew every RECEIVER_WINDOW_MS */
+    bool idle;                           /* it carried no more than END frames in the last window */
     /* for people */
     uint64_t data_frames, repeated_bytes, noise_bytes, stray_frames, other_dumps, requests, restarts;
     uint16_t largest_frame; /* payload of DATA frames seen in the first pass */

@@ -12,9 +12,8 @@
 
 #define ANSWER_MS_FIRST 100u /* until measured */
 #define TIMEOUT_MS_MIN 60u
-#define TIMEOUT_MS_MAX 1000u
-/* Engram may still be in its first pass when only END was lost: it repeats END every second. */
-#define END_LOST_MS 2500u
+/* Below a second: then Engram repeats END, and on a bad line that may be but noise. */
+#define TIMEOUT_MS_MAX 600u
 #define FRAMES_TO_JUDGE 8u /* fewer say nothing about the line */
 
 static unsigned requests_per_round(uint16_t frame_bytes)
@@ -163,8 +162,6 @@ void receiver_ask_at_data(struct receiver *r, const struct frame *f)
 
 static uint64_t silence_allowed(const struct receiver *r)
 {
-    if (!r->ask.open)
-        return END_LOST_MS;
     unsigned failures = r->ask.unanswered < 3 ? r->ask.unanswered : 3;
     uint64_t ms = (2 * r->ask.answer_time + 20) << failures;
     return ms < TIMEOUT_MS_MIN ? TIMEOUT_MS_MIN : ms > TIMEOUT_MS_MAX ? TIMEOUT_MS_MAX : ms;
@@ -172,13 +169,13 @@ static uint64_t silence_allowed(const struct receiver *r)
 
 void receiver_ask_at_silence(struct receiver *r)
 {
-    uint64_t allowed = silence_allowed(r);
-    if (!r->io.send || !r->known || r->now - r->last_byte < allowed)
+    if (!r->io.send || !r->known)
         return;
-    if (r->ask.open && r->now - r->ask.sent_at < allowed)
-        return;
-    if (r->ask.frame_bytes == 0)
-        receiver_ask_at_end(r, true);
-    else
-        ask_again(r);
+    if (r->ask.open) {
+        uint64_t allowed = silence_allowed(r);
+        if (r->now - r->last_byte >= allowed && r->now - r->ask.sent_at >= allowed)
+            ask_again(r);
+    } else if (r->idle && receiver_missing(r)) {
+        receiver_ask_at_end(r, true); /* END itself got lost */
+    }
 }

@@ -103,6 +103,12 @@ static __attribute__((noinline)) bool access_in_next_segment(const struct access
     return true;
 }
 
+void hook_context(uint8_t context, uint64_t cr3)
+{
+    if (!hook.ring->open)
+        stream_set_context(&stream, context, cr3);
+}
+
 void hook_limit(uint64_t events) { hook.limit = events ? events : UINT64_MAX; }
 
 bool hook_access(const struct access *a)

@@ -72,6 +72,13 @@ void stream_close(struct stream *s);
 void stream_open(struct stream *s, void *body, uint32_t capacity, bool has_icount, uint64_t tsc,
                  const struct access *first);
 
+/* What SYNC says of a segment that opens without an access; only while none is open. */
+static inline void stream_set_context(struct stream *s, uint8_t context, uint64_t cr3)
+{
+    s->context = context;
+    s->cr3 = cr3;
+}
+
 /* Goes on behind the `written` bytes of a segment that was closed; only for the packets that end a recording.
  */
 void stream_reopen(struct stream *s, void *body, uint32_t capacity, uint32_t written);

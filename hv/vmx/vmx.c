@@ -9,6 +9,7 @@
 #include "interrupts.h"
 #include "memory.h"
 #include "vmx/caps.h"
+#include "trace/hook.h"
 #include "x86/cpu.h"
 #include "x86/debug.h"
 
@@ -202,6 +203,11 @@ static bool vmx_read_guest(struct vcpu *v, gva_t from, void *to, size_t bytes)
 static void vmx_set_recording(bool on)
 {
     vmx.recording = on;
+    if (on) {
+        struct code_state c;
+        code_state_load(&c);
+        hook_context(c.context, c.paging.cr3);
+    }
     vmx_set_view(vmx_resting_view());
     vmx_update_exception_bitmap();
 }

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # A module that is no kernel, is cut off, or does not fit is an error that names it and the reason.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 good=$guests/benchmark.elf
-head -c 4000 "$good" >"$work/truncated.elf"
+head -c 8200 "$good" >"$work/truncated.elf" # within the second segment
 head -c 20 "$good" >"$work/header.elf"
-head -c 5000 /dev/zero >"$work/zeros"
-printf 'This is a text, not a kernel.\n' >"$work/text"
-: >"$work/empty"
+head -c 5000 /dev/zero >"$work/zeros.bin"
+printf 'This is a text, not a kernel.\n' >"$work/text.txt"
+: >"$work/empty.bin"
 
 # patch FILE OFFSET HEX: bytes in a copy of an ELF file
 patch() { printf '%b' "$(sed 's/../\\x&/g' <<<"$3")" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
@@ -24,8 +25,8 @@ check() { # NAME FILE MESSAGE
     expect_line "$1" "engram: error: .*$1\\.module.*($3)" "$work/$1/console"
     expect_no_line "$1: the guest is not started" "starting guest" "$work/$1/console"
 }
-check zeros "$work/zeros" "without a Multiboot header"
-check text "$work/text" "without a Multiboot header"
+check zeros "$work/zeros.bin" "without a Multiboot header"
+check text "$work/text.txt" "without a Multiboot header"
 check truncated "$work/truncated.elf" "cut off"
 check header "$work/header.elf" "cut off|without a Multiboot header"
 check overlapping "$work/overlapping.elf" "overlaps"
@@ -42,6 +43,6 @@ cp "$good" "$work/onto.elf"
 patch "$work/onto.elf" $((52 + 32 + 8)) "$little$little"
 check onto "$work/onto.elf" "overlaps Engram's memory|not all RAM"
 
-RUN_SECONDS=20 engram_run empty "" "$work/empty" "empty.module"
+RUN_SECONDS=20 engram_run empty "" "$work/empty.bin" "empty.module"
 expect_line "empty" "engram: error: .*" "$work/empty/console"
 finish

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A processor that claims the monitor trap flag and does not deliver its exit is found out at boot: Bochs before 3.0 is
 # one. Where the system has none of that age, there is nothing to test.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 version=$(dpkg-query -W -f '${Version}' bochs 2>/dev/null || true)

@@ -1,7 +1,7 @@
 /* Dumps over a line in memory: whole, one-way, spoilt, resumed, and with requests that mean no good. */
 #include "accesses.h"
 #include "decoder.h"
-#include "receiver.h"
+#include "dump_receiver.h"
 #include "unit.h"
 
 #include "trace/dump_file.h"

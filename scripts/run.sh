@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# What `make run` does: boots Engram on the best machine there is, receives the
+# dump over its serial line and shows what the trace holds. Variables:
+#
+#   MACHINE=auto|kvm|bochs|qemu   auto takes KVM where it has VMX, else Bochs
+#   ENGINE=auto|vmx|dbt           passed on as engine=
+#   GUEST=FILE                    a multiboot kernel; without it the built-in benchmark
+#   CMDLINE=ARGUMENTS             of the guest
+#   OPTIONS=WORDS                 more options of Engram (docs/options.md)
+#   RUN_SECONDS=600               how long the machine may take
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+# shellcheck source=scripts/machine.sh
+. scripts/machine.sh
+
+machine=${MACHINE:-auto} engine=${ENGINE:-auto} guest=${GUEST:-} seconds=${RUN_SECONDS:-600}
+work=$root/build/run
+trace=build/run/trace.egr
+[ -z "$guest" ] || [ -r "$guest" ] || die "GUEST=$guest cannot be read"
+
+kvm_has_vmx() {
+    [ -w /dev/kvm ] && grep -qw vmx /proc/cpuinfo && grep -qE '^(Y|1)' /sys/module/kvm_intel/parameters/nested 2>/dev/null
+}
+
+case $machine in
+auto)
+    if kvm_has_vmx; then machine=kvm why="the CPU has VMX and KVM hands it on"
+    else machine=bochs why="an emulator that has VMX; there is no nested VMX under KVM here"; fi ;;
+kvm) kvm_has_vmx || die "MACHINE=kvm needs an Intel CPU, write access to /dev/kvm and kvm_intel with nested=1; use MACHINE=bochs"
+    why="as told" ;;
+bochs | qemu) why="as told" ;;
+*) die "MACHINE=$machine: it is auto, kvm, bochs or qemu" ;;
+esac
+
+# ---- the ISO ----------------------------------------------------------------
+
+# The benchmark is traced between the lines that it prints around its work, as in the thesis.
+benchmark=
+if [ -z "$guest" ] || [ "$(basename "$guest" .elf)" = benchmark ]; then
+    benchmark=1
+    CMDLINE=${CMDLINE:-t=48 u=100 n=1000 warmup=1000}
+    OPTIONS="start=text:START stop=text:STOP${OPTIONS:+ $OPTIONS}"
+fi
+
+# words NAME=VALUE...: in quotes where there are blanks, as GRUB takes them; a name given twice counts once, the last.
+options=(after=poweroff dump-wait=2 "engine=$engine")
+for word in ${OPTIONS:-}; do
+    kept=()
+    for old in "${options[@]}"; do [ "${old%%=*}" = "${word%%=*}" ] || kept+=("$old"); done
+    options=("${kept[@]}" "$word")
+done
+[ -n "$guest" ] || options+=("args=${CMDLINE:-}")
+
+rm -rf "$work"
+mkdir -p "$work"
+{
+    printf 'set timeout=0\nmultiboot2 /boot/engram.elf'
+    printf ' "%s"' "${options[@]}"
+    [ -z "$guest" ] || printf '\nmodule2 /boot/guest %s %s' "$(basename "$guest")" "${CMDLINE:-}"
+    printf '\nboot\n'
+} >"$work/grub.cfg"
+ISO_FIRMWARE=bios scripts/mkiso.sh "$work/engram.iso" build/engram.elf "$work/grub.cfg" ${guest:+"$guest=guest"}
+
+# ---- the machine ------------------------------------------------------------
+
+start_machine() {
+    case $machine in
+    bochs)
+        write_bochsrc "$work/bochsrc" "$work/engram.iso" "mode=file, dev=$work/serial"
+        exec timeout "$seconds" scripts/bochs.sh -q -f "$work/bochsrc" ;;
+    kvm)
+        exec timeout "$seconds" qemu-system-x86_64 -enable-kvm -cpu host -m 256 -display none -monitor none -no-reboot \
+            -cdrom "$work/engram.iso" -serial "file:$work/serial" ;;
+    qemu)
+        exec timeout "$seconds" qemu-system-x86_64 -m 256 -display none -monitor none -no-reboot \
+            -cdrom "$work/engram.iso" -serial "file:$work/serial" ;;
+    esac
+}
+
+say "machine $machine: $why"
+say "guest ${guest:-built-in benchmark}${CMDLINE:+ ($CMDLINE)}; options: ${options[*]}"
+: >"$work/serial"
+(start_machine) >"$work/machine.log" 2>&1 </dev/null &
+machine_pid=$!
+build/engram recv --follow -o "$trace" "$work/serial" &
+recv_pid=$!
+trap 'kill $machine_pid $recv_pid 2>/dev/null || true' EXIT
+
+wait $machine_pid 2>/dev/null || machine_code=$?
+# Bochs ends with code 1 when its guest switches it off.
+[ "${machine_code:-0}" != 124 ] || say "the machine was still running after $seconds seconds and was stopped (RUN_SECONDS=)"
+for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 $recv_pid 2>/dev/null || break; sleep 0.3; done
+kill $recv_pid 2>/dev/null || true
+wait $recv_pid 2>/dev/null || recv_code=$?
+trap - EXIT
+[ -s "$trace" ] || die "no trace came over the serial line (console above, machine's log in build/run/machine.log)"
+[ "${recv_code:-0}" = 0 ] || die "the dump is not whole: see above; what arrived is in $trace"
+
+# ---- the result -------------------------------------------------------------
+
+number() { grep -oP "\"$1\":\"?\K[0-9]+" <<<"$info" | head -n 1; }
+value_of() { grep -oE "(^| )$1=[0-9]+" <<<" $CMDLINE" | grep -oE '[0-9]+$' || echo "$2"; }
+
+printf '\n'
+build/engram info "$trace"
+printf '\nfirst events\n'
+build/engram print --count 8 "$trace"
+printf '\n'
+info=$(build/engram info --json "$trace")
+if [ -n "$benchmark" ]; then
+    t=$(value_of t 48) u=$(value_of u 100) n=$(value_of n 1000)
+    writes=$(number events)
+    expected=$((t * n))
+    verdict=exact
+    [ "$writes" = "$expected" ] || verdict="WRONG"
+    printf 'writes traced   %s\nwrites expected %s   t*n = %s*%s, a share of t/(5+5u) = %s/%s of all instructions: %s\n' \
+        "$writes" "$expected" "$t" "$n" "$t" $((5 + 5 * u)) "$verdict"
+fi
+printf 'trace file      %s   (build/engram print %s)\n' "$trace" "$trace"
+[ "${verdict:-exact}" = exact ]

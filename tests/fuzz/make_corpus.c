@@ -1,0 +1,136 @@
+/*
+ * Writes the first inputs for the fuzzers: small traces from the real writer and
+ * the bytes of their dumps. make_corpus DIR fills DIR/trace and DIR/recv.
+ */
+#include "trace/dump.h"
+#include "trace/dump_file.h"
+#include "trace/hook.h"
+#include "trace/ring.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint8_t memory[RING_BYTES_MIN] __attribute__((aligned(64)));
+static struct ring ring;
+static const char *folder;
+static FILE *out;
+static uint64_t seconds_now;
+
+static const char meta[] = "format=1\nrun=00000000000000aa\nengine=vmx\nguest=corpus\ntrace=rw\nevents=60\nlost=0\n"
+                           "segments=1\nfirst_sequence=0\ntsc.hz=1000\ntsc.start=1\ntsc.end=9\n"
+                           "counter.exit.hlt=3\ncounter.hv_ticks=100\nend=done\n";
+
+static uint64_t ticks(void) { return 5; }
+
+static FILE *create(const char *kind, const char *name)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/%s/%s", folder, kind, name);
+    FILE *f = fopen(path, "wb");
+    if (!f) {
+        perror(path);
+        exit(1);
+    }
+    return f;
+}
+
+/* A few accesses of every kind, with an interrupt, marks and a filter between them. */
+static void record(bool icount, unsigned events)
+{
+    const struct hook_clock clock = {.tsc = ticks, .has_icount = icount};
+    static const uint8_t sizes[] = {1, 2, 4, 8, 3, 16, 32, 64, 10};
+    ring_init(&ring, memory, sizeof(memory), RING_WRAP, 0xaa);
+    hook_init(&ring, &clock);
+    for (unsigned i = 0; i < events; i++) {
+        struct access a = {.rip = 0x1000 + i % 11 * 3, .gva = 0x2000 + i % 7 * 64 + i, .cr3 = i / 20 * 0x1000u,
+                           .icount = i * 2, .kind = i % 3 != 0, .cause = (uint8_t)(i % 11 % 6), .context = 0x1f,
+                           .size = sizes[i % 11 % sizeof(sizes)], .has_data = i % 11 != 5};
+        memset(a.data, (int)(i / 2), sizeof(a.data));
+        a.gpa = a.gva + 0x100000;
+        if ((a.gva & 4095) + a.size > 4096) {
+            a.flags = ACCESS_CROSSES;
+            a.gpa2 = 0x7000;
+        }
+        hook_access(&a);
+        if (i % 17 == 0)
+            hook_event(&(struct hook_event){.rip = 0x1000, .vector = 14, .type = 3, .has_error_code = true});
+        if (i % 19 == 0)
+            hook_mark(MARK_CONSOLE, "hello", 5);
+        if (i % 23 == 0)
+            hook_filtered(2);
+    }
+    hook_stop("done");
+}
+
+static void write_trace(const char *name, uint8_t how, bool compress)
+{
+    struct dump_file file;
+    dump_file_make(&file, &ring, meta, sizeof(meta) - 1, compress, NULL);
+    uint8_t *bytes = malloc(file.bytes);
+    if (!bytes)
+        exit(1);
+    dump_file_read(&file, 0, bytes, file.bytes);
+    FILE *f = create("trace", name);
+    fputc(how, f);
+    fwrite(bytes, 1, file.bytes, f);
+    fclose(f);
+    free(bytes);
+}
+
+/* Packets that the VMX engine's writer does not use. The fuzzer sets magic and CRCs right. */
+static void write_packets(void)
+{
+    static const uint8_t body[] = {
+        1, 26, 0, 0x1f, 0, 0x10, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* SYNC */
+        6, 2, 0, 0x20,                                                                             /* TLB_FILL */
+        5, 15, 10, 0x80, 0x04, 3, 2, 0, 4, 1, 0, 8, 2, 9, 0, 2, 1,                                 /* BLOCK */
+        4, 7, 5, 0x80, 1, 1, 4, 4, 0,                                                              /* SITE */
+        9, 10, 5, 3, 0, 0x80, 4, 9, 8, 7, 6,                                                       /* RUN */
+        9, 13, 5, 2, 3, 1, 1, 0, 0, 0, 2, 0, 0, 0,                                                 /* RUN */
+        0xc4, 10, 0xc4, 11, 0x90, 2, 3, 0, 0x80, 0x40, 7, 0, 0, 11, 1, 42, 0x7f, 1, 9,
+    };
+    struct chunk_header h = {.version = TRACE_VERSION, .type = CHUNK_SEGMENT, .stored_bytes = sizeof(body),
+                             .body_bytes = sizeof(body), .event_count = 8};
+    FILE *f = create("trace", "packets");
+    fputc(1, f);
+    fwrite(&h, sizeof(h), 1, f);
+    fwrite(body, sizeof(body), 1, f);
+    fclose(f);
+}
+
+static void put(uint8_t byte) { fputc(byte, out); }
+static int get(void) { return -1; }
+static uint64_t seconds(void) { return seconds_now++; }
+
+static void write_line(const char *name, const uint8_t how[3], uint32_t payload)
+{
+    static const struct dump_line line = {put, get, seconds};
+    const struct dump_options options = {.wait_seconds = 2, .frame_payload = payload};
+    out = create("recv", name);
+    fwrite(how, 1, 3, out);
+    fputs("console text\n", out);
+    dump_send(&ring, meta, sizeof(meta) - 1, 0xaa, &line, &options);
+    fputs("and more\n", out);
+    fclose(out);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: make_corpus DIR\n");
+        return 2;
+    }
+    folder = argv[1];
+    record(true, 60);
+    write_trace("icount", 1, false);
+    write_line("two-way", (const uint8_t[]){3, 50, 20}, 64);
+    record(false, 60);
+    write_trace("compressed", 3, true);
+    record(false, 7);
+    write_trace("short", 5, false);
+    write_packets();
+    write_line("one-way", (const uint8_t[]){2, 0, 0}, 256);
+    write_line("silences", (const uint8_t[]){3, 200, 255}, 16);
+    return 0;
+}
