@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-/* The standard format of the XSAVE area (SDM Vol. 1, 13.4): MM and XMM as FXSAVE has them, upper YMM at 576. */
+/* The standard format of the XSAVE area (SDM Vol. 1, 13.4): MM and XMM as FXSAVE has them, upper YMM at 576.
+ */
 #define AREA_BYTES 832u
 #define MM_OFFSET 32u
 #define XMM_OFFSET 160u
