@@ -1,7 +1,7 @@
 # Engram. `make help` lists what can be asked for.
 
 B := build
-MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS += --no-builtin-rules $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 .SUFFIXES:
 .DELETE_ON_ERROR:
 

@@ -127,6 +127,7 @@ static void run_guest(const struct engine *engine)
         engine->run(&vcpu, &e);
         handle_exit(engine, &vcpu, &e);
     }
+    uart_reclaim();
     vga_reclaim();
 }
 
