@@ -2,6 +2,9 @@
 
 B := build
 MAKEFLAGS += --no-builtin-rules
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
 .SUFFIXES:
 .DELETE_ON_ERROR:
 
@@ -153,17 +156,17 @@ UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-o
 UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/asan/%.o) $(ZYDIS_FILES:%=$(B)/host/zydis/%.o)
 
 # Programs that help tests/{oracle,boot,fault}/test_NAME.sh, which boot guests in Bochs.
-TEST_PROGRAMS := $(patsubst %,$(B)/bin/%,$(basename $(notdir $(wildcard tests/oracle/*.c tests/fault/*.c))))
+TEST_PROGRAMS := $(patsubst %,$(B)/bin/%,$(basename $(notdir $(wildcard tests/oracle/*.c tests/fault/*.c tests/tool/*.c))))
 
 #: make test     all tests: unit, tool, fuzz, oracle, boot, fault
 test: $(B)/engram.elf $(B)/engram guests $(UNIT) $(TEST_PROGRAMS) $(FUZZ)
 	@tests/run.sh
 
-vpath %.c tests/oracle tests/fault
-$(B)/bin/%: %.c $(B)/deps.mk
+vpath %.c tests/oracle tests/fault tests/tool
+$(B)/bin/%: %.c $(TRACE_SRC:%.c=$(B)/host/%.o)
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (host)"
-	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $<
+	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $^ -llz4
 
 #: make unit     the unit tests alone
 unit: $(UNIT)

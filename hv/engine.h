@@ -53,8 +53,8 @@ struct engine {
     /* True if this engine can run here. `why` gets one line either way. */
     bool (*probe)(char *why, size_t size);
 
-    /* Builds what the engine needs. `v` is the state the guest starts in. Errors end in panic(). */
-    void (*init)(const struct machine *m, const struct vcpu *v);
+    /* Builds what the engine needs. `v` is the state the guest starts in; it stays the guest's. Errors end in panic(). */
+    void (*init)(const struct machine *m, struct vcpu *v);
 
     /* Runs the guest until the next exit. General registers, RIP and RFLAGS in `v` are current afterwards
      * and are taken from it at the next call. */

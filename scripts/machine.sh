@@ -1,4 +1,5 @@
 # The emulated machines that Engram and its guests run on; sourced, after lib.sh.
+# shellcheck shell=bash
 
 machine_scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -31,7 +32,7 @@ panic: action=fatal
 EOF
 }
 
-# What Engram's build gives where a symbol stands: symbol_address FILE.elf NAME-or-0xADDRESS
+# The address of a symbol: symbol_address FILE.elf NAME-or-0xADDRESS
 symbol_address() {
     local address
     case $2 in
@@ -40,4 +41,16 @@ symbol_address() {
     address=$(nm "$1" | awk -v name="$2" '$3 == name { print $1; exit }')
     [ -n "$address" ] || die "$1 has no symbol $2: give one of its symbols or an address as 0x..."
     printf '0x%x\n' "0x$address"
+}
+
+# A TCP port of this machine that nobody listens on.
+free_port() {
+    local port
+    while :; do
+        port=$((20000 + RANDOM % 30000))
+        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+            echo "$port"
+            return
+        fi
+    done
 }

@@ -237,7 +237,8 @@ static int conclude(struct recv *v, bool line_sound)
 static int run(struct recv *v)
 {
     const struct receiver_io io = {.ctx = v, .start = on_start, .write_at = on_write, .read_at = on_read,
-                                   .text = on_text, .send = v->line.two_way && !v->one_way ? on_send : NULL};
+                                   .text = on_text, .send = v->line.two_way && !v->one_way ? on_send : NULL,
+                                   .stored = v->line.is_file};
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);

@@ -92,6 +92,21 @@ void frames_feed(struct frame_parser *p, const uint8_t *bytes, size_t n)
     }
 }
 
+void frames_resync(struct frame_parser *p)
+{
+    struct frame f;
+    for (size_t at = 1; at < p->held; at++) {
+        if (p->buffer[at] != FRAME_START || judge(p->buffer + at, p->held - at, &f) != IS_FRAME)
+            continue;
+        p->rejected++;
+        p->text(p->ctx, p->buffer + 1, at - 1);
+        p->held -= at;
+        memmove(p->buffer, p->buffer + at, p->held);
+        parse(p, false);
+        return;
+    }
+}
+
 void frames_flush(struct frame_parser *p)
 {
     parse(p, true);

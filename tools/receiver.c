@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Silence after which the start of a frame is none any more: far longer than a byte takes at any usual rate. */
-#define FRAME_SILENCE_MS 200u
+/* Silences: after the first a frame's start is doubted, after the second given up. Emulated machines do pause. */
+#define FRAME_PAUSE_MS 100u
+#define FRAME_SILENCE_MS 3000u
 /* Four END frames at most, one a second, come in a window when Engram has nothing else to send. */
 #define IDLE_BYTES 160u
 #define RESTARTS_MAX 2u
@@ -236,8 +237,13 @@ void receiver_tick(struct receiver *r, uint64_t now)
 {
     r->now = now;
     watch_line(r);
-    if (now - r->last_byte >= FRAME_SILENCE_MS)
+    uint64_t silence = now - r->last_byte;
+    if (r->io.stored)
+        silence = 0;
+    if (silence >= FRAME_SILENCE_MS)
         frames_flush(&r->parser);
+    else if (silence >= FRAME_PAUSE_MS)
+        frames_resync(&r->parser);
     if (r->state == RECEIVER_RECEIVING)
         receiver_ask_at_silence(r);
 }

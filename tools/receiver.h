@@ -25,6 +25,7 @@ struct receiver_io {
     int64_t (*read_at)(void *ctx, uint64_t offset, void *to, size_t n); /* as in struct trace_source */
     void (*text)(void *ctx, const uint8_t *bytes, size_t n);
     void (*send)(void *ctx, const uint8_t *bytes, size_t n); /* NULL on a one-way line */
+    bool stored; /* what comes was stored before: silence says nothing about a frame that is not complete */
 };
 
 #define RECEIVER_WINDOW_MS 2500u

@@ -14,6 +14,9 @@
 #include <Zydis/Zydis.h>
 #include <string.h>
 
+#define FXSAVE_BYTES_64 416u
+#define FXSAVE_BYTES_32 288u
+
 static uint8_t gpr_number(ZydisRegister r)
 {
     switch (ZydisRegisterGetClass(r)) {
@@ -220,6 +223,12 @@ static void adjust_form(struct insn *insn, const ZydisDecodedInstruction *z, con
         insn->memory_count = 0;
         insn->uses_stack = true;
         use_segment(insn, SEG_SS);
+        break;
+    case ZYDIS_MNEMONIC_FXSAVE:
+    case ZYDIS_MNEMONIC_FXSAVE64:
+        /* Up to the last XMM register of the mode; the rest is reserved or software's (SDM Vol. 1, 10.5.1).
+         */
+        insn->memory[0].size = insn->code_size == CODE_64 ? FXSAVE_BYTES_64 : FXSAVE_BYTES_32;
         break;
     case ZYDIS_MNEMONIC_XSAVE:
     case ZYDIS_MNEMONIC_XSAVE64:

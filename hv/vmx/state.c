@@ -44,7 +44,8 @@ static void write_bitmaps(void)
 
 void state_init_vmcs(void)
 {
-    /* XSETBV of the guest is carried out by the core. */
+    /* vector_register() saves XMM; XSETBV of the guest is carried out by the core. */
+    write_cr4(read_cr4() | CR4_OSFXSR);
     if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE)
         write_cr4(read_cr4() | CR4_OSXSAVE);
     vmcs_write_host();

@@ -113,10 +113,11 @@ static void note_walk(const struct paging_state *s, gva_t linear)
 static void note_accesses(const struct insn *insn, const struct code_state *c, gva_t violating,
                           bool violating_valid)
 {
+    static const struct insn_environment environment = {.vector_register = vector_register};
     struct access_list list;
     bool explained = !violating_valid;
 
-    insn_accesses(insn, vmx.v, NULL, &list);
+    insn_accesses(insn, vmx.v, &environment, &list);
     if (list.incomplete)
         counters.incomplete_lists++;
     for (unsigned i = 0; i < list.count; i++) {

@@ -94,8 +94,9 @@ static bool vmx_probe(char *why, size_t size)
     return true;
 }
 
-static void vmx_init(const struct machine *m, const struct vcpu *v)
+static void vmx_init(const struct machine *m, struct vcpu *v)
 {
+    vmx.v = v;
     vmclear(virt_to_phys(vmcs));
     vmptrld(virt_to_phys(vmcs));
     guest_memory_init(m);

@@ -11,6 +11,7 @@
  *   control.c   CR0, CR4, debug registers
  *   trigger.c   start= and stop= addresses
  *   record.c    an access on its way to the hook
+ *   vector.c    vector registers that decide what an instruction touches
  *   state.c     the VMCS from and to struct vcpu
  */
 #ifndef ENGRAM_VMX_VMX_H
@@ -139,6 +140,9 @@ void step_abandon(void); /* after any other exit that ends it: the instruction d
 void step_open(void);    /* open view, MTF on */
 void step_close(void);   /* and back */
 void step_touches_sink(gpa_t p);
+
+/* vector.c: for insn_accesses() */
+void vector_register(unsigned number, bool mmx, uint8_t *bytes);
 
 /* event.c */
 void event_set(uint8_t vector, enum interruption_type type, bool has_error, uint32_t error, uint8_t length);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Under a storm of timer interrupts the program's writes are those without the storm, none lost or doubled, and all of
 # the handler's are there; and it comes to its end.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 guest=$guests/storm.elf

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A ring smaller than the trace: `wrap` keeps the newest, `stop` the oldest; both say exactly how many are missing.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 total=300000

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A module that is no kernel, is cut off, or does not fit is an error that names it and the reason.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 good=$guests/benchmark.elf

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A guest that triple-faults, resets, powers off, hangs or halts: the trace is kept, the reason and the registers are
 # reported.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 awk 'BEGIN { for (i = 16; i > 0; i--) printf "%02x000000\n", i }' >"$work/expected"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A processor without VMX, or without something that the engine needs, gets one clear line that says what is missing.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 check() { # NAME BOCHS-CPU MESSAGE

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A serial line on which 1% of the bytes are flipped or dropped: the dump arrives whole when the line is two-way, and on
 # a one-way line the tool says exactly which events are missing.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 # The trace without noise: one that hardly compresses, so that the dump is long.

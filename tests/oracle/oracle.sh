@@ -14,6 +14,8 @@
 # Prints the number of accesses compared or the first difference side by side.
 # What was compared stays below build/run-tests/. ORACLE_NATIVE_ONLY=1 stops
 # after the run without Engram. Exit code 0: the same.
+# Its own folder for every comparison, so that several can run at once.
+TEST_NAME=oracle-$(basename "${1:-}" .elf)-$$
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
 usage() { die "usage: oracle.sh GUEST.elf FROM TO [--cmdline ARGUMENTS] [--handler LO-HI] [--counter LO-HI]"; }
@@ -40,10 +42,6 @@ while [ $# -gt 0 ]; do
     shift 2 || usage
 done
 from=$(symbol_address "$guest" "$from") && to=$(symbol_address "$guest" "$to") || exit 1
-
-# A name of its own for every comparison, so that several can run at once.
-work=$work/$(basename "$guest" .elf)-$$
-mkdir -p "$work"
 
 native_run native "$guest" "$cmdline" "pb $from
 pb $to

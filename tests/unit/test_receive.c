@@ -5,7 +5,7 @@
  */
 #include "traced.h"
 
-#include "receiver.h"
+#include "../../tools/receiver.h" /* and not the small one of the sender's own tests */
 #include "trace/crc32c.h"
 #include "trace/dump.h"
 
@@ -387,8 +387,26 @@ static void console_byte_f7_and_noise(void **state)
     receiver_feed(&receiver, bytes, sizeof(bytes), 0);
     assert_int_equal(console_bytes, sizeof(expected));
     assert_memory_equal(console, expected, sizeof(expected));
-    receiver_tick(&receiver, 1000); /* silence: the start of a frame was none */
+    receiver_tick(&receiver, 1000); /* a pause: more may come */
+    assert_int_equal(console_bytes, sizeof(expected));
+    receiver_tick(&receiver, 10000); /* silence: the start of a frame was none */
     assert_int_equal(console_bytes, sizeof(expected) + 2);
+    receiver_free(&receiver);
+}
+
+/* The header of a damaged frame promises more than will come: frames behind it are not held back. */
+static void pause_reveals_a_frame_behind_a_false_start(void **state)
+{
+    (void)state;
+    uint8_t bytes[FRAME_BYTES_MAX] = {0xf7, 0x02, 0xff, 0x03}, begin[16] = {100};
+    set_up(false, 0, 1);
+    memcpy(begin + 8, (const uint64_t[]){TRACED_RUN}, 8);
+    size_t n = 4 + frame_build(bytes + 4, FRAME_BEGIN, 0, begin, 16);
+    receiver_feed(&receiver, bytes, n, 0);
+    assert_false(receiver.known);
+    receiver_tick(&receiver, 200);
+    assert_true(receiver.known);
+    assert_int_equal(receiver.length, 100);
     receiver_free(&receiver);
 }
 
@@ -405,6 +423,7 @@ int main(void)
         cmocka_unit_test(huge_lengths_and_offsets_are_refused),
         cmocka_unit_test(wrong_resumed_bytes_are_found),
         cmocka_unit_test(console_byte_f7_and_noise),
+        cmocka_unit_test(pause_reveals_a_frame_behind_a_false_start),
     };
     return cmocka_run_group_tests(tests, make_trace, drop_trace);
 }
