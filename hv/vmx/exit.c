@@ -112,14 +112,14 @@ static bool handle_mtf(const struct exit_info *x, struct vm_exit *e)
 {
     switch (vmx.step) {
     case STEP_INSTRUCTION:
-        vmx.exit_is_write = true;
+        vmx.exit_use = USE_STEP;
         step_finish();
         return false;
     case STEP_UNTRACED:
         step_finish();
         return false;
     case STEP_EVENT:
-        vmx.exit_is_write = true;
+        vmx.exit_use = USE_EVENT;
         event_delivered();
         return false;
     default:

@@ -16,11 +16,12 @@ static __attribute__((noinline)) bool traced_write(const struct exit_info *x, gp
     gva_t linear = vmread(VMCS_GUEST_LINEAR_ADDRESS);
     bool final = x->qualification & EPT_VIOLATION_FINAL;
 
-    vmx.exit_is_write = true;
+    vmx.exit_use = USE_EMULATED_STORE;
     code_state_load(&c);
     const struct insn *insn = insn_fetch(&c);
     if (insn && final && emulate_store(insn, &c, linear, gpa))
         return false;
+    vmx.exit_use = USE_STEP;
     step_begin(insn, &c, linear, final);
     return false;
 }
@@ -63,7 +64,7 @@ static __attribute__((noinline)) bool other_violation(const struct exit_info *x,
     if (vmx.step != STEP_NONE || !vmx.recording || !(x->qualification & EPT_VIOLATION_WRITE))
         return vmx_fatal(x, e, "an EPT violation that should not be");
     if (delivering) {
-        vmx.exit_is_write = true;
+        vmx.exit_use = USE_EVENT;
         event_requeue(x->idt_vectoring);
         return false;
     }

@@ -150,12 +150,8 @@ static bool enter_once(struct vcpu *v, struct vm_exit *e)
 {
     struct exit_info x;
 
-    uint64_t spent = rdtsc() - vmx.exited_at;
-    if (vmx.launched)
-        counters.hv_ticks += spent;
-    if (vmx.exit_is_write)
-        counters.hv_ticks_record += spent;
-    vmx.exit_is_write = false;
+    counters.hv_ticks[vmx.exit_use] += rdtsc() - vmx.exited_at;
+    vmx.exit_use = USE_OTHER;
     int failure = vmx_enter(v->gpr, vmx.launched);
     vmx.exited_at = rdtsc();
     if (failure)
@@ -171,6 +167,8 @@ static bool enter_once(struct vcpu *v, struct vm_exit *e)
 static void vmx_run(struct vcpu *v, struct vm_exit *e)
 {
     vmx.v = v;
+    if (!vmx.launched)
+        vmx.exited_at = rdtsc();
     for (;;) {
         if (vmx.step == STEP_NONE && vmx.exited_at >= vmx.poll_at) {
             vmx.poll_at = rdtsc() + vmx.poll_ticks;

@@ -52,7 +52,7 @@ struct vmx {
     struct pending_event event;
     bool nmi_pending;
     enum step_kind step;
-    bool exit_is_write; /* the exit under way belongs to a traced write */
+    enum exit_use exit_use; /* of the exit under way */
 
     uint64_t poll_ticks, poll_at; /* TSC */
     uint64_t exited_at;           /* TSC at the last VM exit */
