@@ -94,20 +94,22 @@ static void release_interrupts(bool completed)
     step.blocked_interrupts = step.exits_interrupts = false;
 }
 
-static void note_walk(const struct paging_state *s, gva_t linear)
+/* The walk for the page of `linear`, as it was before the step; NULL without paging or mapping. */
+static const struct walk *note_walk(const struct paging_state *s, gva_t linear)
 {
     if (!(s->cr0 & CR0_PG) || step.walks == WALKS_MAX)
-        return;
+        return NULL;
     for (unsigned i = 0; i < step.walks; i++) {
         const struct walk *w = &step.walk[i];
-        if (w->levels && w->page_linear == (linear & PAGE_MASK))
-            return;
+        if (w->page_linear == (linear & PAGE_MASK))
+            return w;
     }
     struct walk *w = &step.walk[step.walks];
-    if (!guest_walk(s, linear, w))
-        return;
+    if (!guest_walk_tables(s, linear, w))
+        return NULL;
     w->page_linear = linear & PAGE_MASK;
     step.walks++;
+    return w;
 }
 
 static void note_accesses(const struct insn *insn, const struct code_state *c, gva_t violating,
@@ -124,10 +126,16 @@ static void note_accesses(const struct insn *insn, const struct code_state *c, g
         const struct insn_access *a = &list.a[i];
         if (a->kind != ACCESS_WRITE)
             continue;
-        location_find(&step.place[step.count], &c->paging, a->linear, a->size);
+        gva_t last = a->linear + a->size - 1;
+        struct location *place = &step.place[step.count];
+        const struct walk *walk = note_walk(&c->paging, a->linear);
+        if (walk && !((a->linear ^ last) & PAGE_MASK)) {
+            location_on_page(place, walk, a->linear, a->size);
+        } else {
+            note_walk(&c->paging, last);
+            location_find(place, &c->paging, a->linear, a->size);
+        }
         step.flags[step.count++] = a->flags;
-        note_walk(&c->paging, a->linear);
-        note_walk(&c->paging, a->linear + a->size - 1);
         explained = explained || violating - a->linear < a->size;
     }
     if (!explained && !step.descriptor.traced && counters.unexplained_writes++ == 0)
@@ -200,8 +208,7 @@ static void record_walks(void)
         const struct walk *w = &step.walk[i];
         for (unsigned level = 0; level < w->levels; level++) {
             gpa_t at = w->entry_gpa[level];
-            uint64_t now = 0;
-            guest_read(at, &now, w->entry_bytes);
+            uint64_t now = guest_read_entry(at, w->entry_bytes);
             if (!((now ^ w->entry[level]) & (PTE_ACCESSED | PTE_DIRTY)) || !ept_is_traced(at) ||
                 seen_before(i, at))
                 continue;

@@ -120,6 +120,8 @@ struct location {
     bool traced; /* false: some of it is unmapped, or it is not in traced memory */
 };
 void location_find(struct location *p, const struct paging_state *s, gva_t linear, unsigned size);
+/* The same where all of the access lies on the page that was walked. */
+void location_on_page(struct location *p, const struct walk *w, gva_t linear, unsigned size);
 /* What all accesses of one instruction or event have in common. */
 struct origin {
     gva_t rip;

@@ -1,6 +1,5 @@
 #include "vmx/walk.h"
 
-#include "trace/bytes.h"
 #include "vmx/ept.h"
 #include "x86/cpu.h"
 #include "x86/paging.h"
@@ -42,15 +41,6 @@ void guest_read(gpa_t from, void *to, size_t n)
     }
 }
 
-/* A page-table entry, which lies within one page. */
-static inline uint64_t read_entry(gpa_t p, unsigned bytes)
-{
-    const void *memory = guest_memory(p);
-    if (!memory)
-        return bytes == 8 ? ~0ull : 0xffffffffu;
-    return bytes == 8 ? load64(memory) : load32(memory);
-}
-
 /* The entries used so far, and what they all have in common. */
 struct trail {
     unsigned levels;
@@ -81,7 +71,7 @@ static bool walk_32(const struct paging_state *s, gva_t linear, struct walk *w)
     struct trail t = {0, ~0ull};
     w->entry_bytes = 4;
     gpa_t at = (s->cr3 & 0xfffff000u) + ((linear >> 22) & 0x3ff) * 4;
-    uint64_t e = read_entry(at, 4);
+    uint64_t e = guest_read_entry(at, 4);
     if (!(e & PTE_PRESENT))
         return false;
     note_entry(w, &t, at, e);
@@ -90,7 +80,7 @@ static bool walk_32(const struct paging_state *s, gva_t linear, struct walk *w)
         return true;
     }
     at = (e & 0xfffff000u) + ((linear >> 12) & 0x3ff) * 4;
-    e = read_entry(at, 4);
+    e = guest_read_entry(at, 4);
     if (!(e & PTE_PRESENT))
         return false;
     note_entry(w, &t, at, e);
@@ -98,19 +88,20 @@ static bool walk_32(const struct paging_state *s, gva_t linear, struct walk *w)
     return true;
 }
 
+#define GIB_SHIFT 30 /* of the largest page */
+
 /* Tables of 8-byte entries from `level` (1 maps 4-KiB pages) downwards. */
 static bool walk_64(gpa_t table, unsigned level, gva_t linear, struct walk *w)
 {
     struct trail t = {0, ~0ull};
     w->entry_bytes = 8;
-    for (;; level--) {
-        unsigned shift = PAGE_SHIFT + 9 * (level - 1);
-        gpa_t at = (table & PTE_ADDRESS) + ((linear >> shift) & 0x1ff) * 8;
-        uint64_t e = read_entry(at, 8);
+    for (unsigned shift = PAGE_SHIFT + 9 * (level - 1);; shift -= 9) {
+        gpa_t at = (table & PTE_ADDRESS) | (linear >> shift & 0x1ff) << 3;
+        uint64_t e = guest_read_entry(at, 8);
         if (!(e & PTE_PRESENT))
             return false;
         note_entry(w, &t, at, e);
-        if (level == 1 || (level <= 3 && (e & PTE_PAGE_SIZE))) {
+        if (shift == PAGE_SHIFT || ((e & PTE_PAGE_SIZE) && shift <= GIB_SHIFT)) {
             finish(w, &t, e, e & PTE_ADDRESS, 1ull << shift, linear);
             return true;
         }

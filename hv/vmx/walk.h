@@ -4,6 +4,7 @@
 
 #include "machine.h"
 #include "memory.h"
+#include "trace/bytes.h"
 #include "x86/cpu.h"
 
 struct paging_state {
@@ -66,6 +67,18 @@ const void *guest_memory_slow(gpa_t p);
 static inline const void *guest_memory(gpa_t p)
 {
     return __builtin_expect(p < guest_memory_plain_end, 1) ? phys_to_virt(p) : guest_memory_slow(p);
+}
+
+/* A page-table entry of 4 or 8 bytes, which lies within one page. */
+static inline uint64_t guest_read_entry(gpa_t p, unsigned bytes)
+{
+    const void *memory = phys_to_virt(p);
+    if (__builtin_expect(p >= guest_memory_plain_end, 0)) {
+        memory = guest_memory_slow(p);
+        if (!memory)
+            return bytes == 8 ? ~0ull : 0xffffffffu;
+    }
+    return bytes == 8 ? load64(memory) : load32(memory);
 }
 
 /* Copies guest-physical memory; all ones where there is none to read. */

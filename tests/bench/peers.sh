@@ -33,7 +33,7 @@ say "peers: ${peers[*]}; QEMU $version; ${pin[*]:+pinned to CPU $cpu; }$rounds r
 
 # measure PEER T N: nanoseconds that N outer turns take; nothing if that is too short to tell
 measure() {
-    local arguments="t=$2 u=$u n=$3" watch=("${pin[@]}" build/bench/stopwatch 120) log=build/bench/last.log
+    local arguments="t=$2 u=$u n=$3" watch=(build/bench/stopwatch 120 "${pin[@]}") log=build/bench/last.log
     case $1 in
     native) "${pin[@]}" build/bench/native "t=$2" "u=$u" "n=$3" ;;
     qemu) "${watch[@]}" "${qemu[@]}" -append "$arguments warmup=3000000" ;;
