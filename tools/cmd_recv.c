@@ -78,17 +78,17 @@ static uint64_t now_ms(void)
 
 /* ---- what the receiver asks of us ------------------------------------------- */
 
-static bool on_start(void *ctx, bool known, uint64_t run, uint64_t length, struct ranges *have)
+static bool on_start(void *ctx, const struct dump_facts *dump, struct ranges *have)
 {
     struct recv *v = ctx;
-    if (!dump_store_start(&v->store, known, run, length, have))
+    if (!dump_store_start(&v->store, dump, have))
         return false;
     progress_clear(&v->progress);
     if (v->store.note[0])
         fprintf(stderr, "engram recv: %s\n", v->store.note);
     if (v->store.resumed)
-        fprintf(stderr, "engram recv: resuming run %016" PRIx64 ": %s of %s are there\n", run,
-                byte_size(v->store.resumed), byte_size(length));
+        fprintf(stderr, "engram recv: resuming run %016" PRIx64 ": %s of %s are there\n", dump->run,
+                byte_size(v->store.resumed), byte_size(dump->length));
     progress_start(&v->progress, have->total, now_ms());
     v->progress_started = true;
     return true;
@@ -134,7 +134,7 @@ static void show_progress(struct recv *v, uint64_t now)
         fputc('\n', stderr);
         v->console_mid_line = false;
     }
-    progress_show(&v->progress, r->have.total, r->length, r->requests != 0, now);
+    progress_show(&v->progress, r->have.total, r->dump.length, r->requests != 0, now);
 }
 
 static bool is_one_way(const struct recv *v)
