@@ -226,9 +226,9 @@ static void run_has_its_instruction_count(void **state)
     site_and_page();
     PUT(0xc4, 5, 2);                                         /* 102 */
     PUT(0x09, 10, 5, 3, 0, 0x80, 0x04, 7, 9, 8, 7, 6);       /* 109, three times */
-    PUT(0x09, 14, 5, 2, 2, 0x08, 0, 1, 0, 0, 0, 2, 0, 0, 0); /* 109 again */
+    PUT(0x09, 13, 5, 2, 2, 0x08, 0, 1, 0, 0, 0, 2, 0, 0, 0); /* 109 again */
     PUT(0xc4, 5, 1);                                         /* 110 */
-    PUT(0x09, 11, 5, 1, 0, 0, 0x80, 1, 9, 8, 7, 6);          /* 238 */
+    PUT(0x09, 10, 5, 1, 0, 0, 0x80, 1, 9, 8, 7, 6);          /* 238 */
     assert_sound(8);
     static const uint64_t icount[] = {102, 109, 109, 109, 109, 109, 110, 238};
     for (unsigned i = 0; i < 8; i++) {

@@ -1,6 +1,7 @@
 /* What META's values may hold. */
 #include "unit.h"
 
+#include "../../tools/meta.h"
 #include "trace/utf8.h"
 
 static void assert_cleaned(const char *from, size_t bytes, const char *expected)
@@ -38,9 +39,23 @@ static void what_is_no_utf8_becomes_blanks(void **state)
     CLEANED("\xe2\x82\n", "   ");
 }
 
+static void a_meta_line_with_control_characters_is_left_out(void **state)
+{
+    (void)state;
+    static const char text[] = "a=1\nb=2\t3\nc=\xc2\x9b\x41\nd=\xc3\xa9\ne=5\r\nf\n";
+    struct meta m;
+    assert_true(meta_parse(&m, (const uint8_t *)text, sizeof(text) - 1));
+    assert_int_equal(m.count, 2);
+    assert_int_equal(m.bad_lines, 4);
+    assert_string_equal(meta_get(&m, "a"), "1");
+    assert_string_equal(meta_get(&m, "d"), "\xc3\xa9");
+    meta_free(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(control_characters_become_blanks),
-                                       cmocka_unit_test(what_is_no_utf8_becomes_blanks)};
+                                       cmocka_unit_test(what_is_no_utf8_becomes_blanks),
+                                       cmocka_unit_test(a_meta_line_with_control_characters_is_left_out)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
