@@ -101,7 +101,8 @@ static void finish_start(struct coverage *c, const struct limits *l)
     if (kept_event < event || (kept != NOT_KNOWN && kept < sequence))
         insert_gap(c, 0, (struct gap){GAP_ABSENT, kept_event, event, kept, sequence});
     if (kept_event > 0 || (kept != NOT_KNOWN && kept > 0))
-        insert_gap(c, 0, (struct gap){GAP_OVERWRITTEN, 0, kept_event, kept == NOT_KNOWN ? NOT_KNOWN : 0, kept});
+        insert_gap(c, 0,
+                   (struct gap){GAP_OVERWRITTEN, 0, kept_event, kept == NOT_KNOWN ? NOT_KNOWN : 0, kept});
 }
 
 /* No segment was seen: all there should be is absent, and where that begins may be unknown. */
@@ -112,8 +113,8 @@ static void finish_empty(struct coverage *c, const struct limits *l)
     c->next_event = l->first_event;
     c->next_sequence = l->first_sequence;
     if (l->first_event > 0)
-        append_gap(c, (struct gap){GAP_OVERWRITTEN, 0, l->first_event, l->first_sequence == NOT_KNOWN ? NOT_KNOWN : 0,
-                                   l->first_sequence});
+        append_gap(c, (struct gap){GAP_OVERWRITTEN, 0, l->first_event,
+                                   l->first_sequence == NOT_KNOWN ? NOT_KNOWN : 0, l->first_sequence});
 }
 
 static void finish_end(struct coverage *c, const struct limits *l, bool nothing_known)
@@ -188,7 +189,8 @@ static int describe_range(const char *name, uint64_t first, uint64_t end, char *
         return snprintf(text, bytes, "no %ss", name);
     if (end - first == 1)
         return snprintf(text, bytes, "%s %" PRIu64, name, first);
-    return snprintf(text, bytes, "%ss %" PRIu64 " to %" PRIu64 " (%" PRIu64 ")", name, first, end - 1, end - first);
+    return snprintf(text, bytes, "%ss %" PRIu64 " to %" PRIu64 " (%" PRIu64 ")", name, first, end - 1,
+                    end - first);
 }
 
 void gap_describe(const struct gap *g, char *text, size_t bytes)

@@ -76,8 +76,8 @@ static bool set_length(struct dump_store *s, uint64_t length)
 static bool belongs(const struct dump_store *s, const struct part *part)
 {
     struct stat st;
-    return part->dump.run == s->dump.run && part->dump.length == s->dump.length && stat(s->path, &st) == 0 && S_ISREG(st.st_mode) &&
-           (uint64_t)st.st_size == part->dump.length;
+    return part->dump.run == s->dump.run && part->dump.length == s->dump.length && stat(s->path, &st) == 0 &&
+           S_ISREG(st.st_mode) && (uint64_t)st.st_size == part->dump.length;
 }
 
 static bool start_known(struct dump_store *s, struct ranges *have)

@@ -27,7 +27,8 @@ static bool read_map(FILE *f, struct part *part)
         return false;
     if (!read_line(f, line) || sscanf(line, "length %19" SCNu64, &dump->length) != 1)
         return false;
-    if (!read_line(f, line) || sscanf(line, "events %19" SCNu64 " %19" SCNu64, &dump->first_event, &dump->end_event) != 2)
+    if (!read_line(f, line) ||
+        sscanf(line, "events %19" SCNu64 " %19" SCNu64, &dump->first_event, &dump->end_event) != 2)
         return false;
     if (dump->first_event > dump->end_event || dump->end_event > INT64_MAX)
         return false;

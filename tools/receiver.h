@@ -18,7 +18,8 @@ struct receiver_io {
     void *ctx;
     /*
      * A dump begins. `dump` is what BEGIN or END say, and `have` may be filled with what is there from an earlier
-     * try; `have` is not empty when data came before (then they stay). NULL: data come of which nothing is known yet. False: not wanted (unknown data), or an error that ends it (io_failed).
+     * try; `have` is not empty when data came before (then they stay). NULL: data come of which nothing is known yet.
+     * False: not wanted (unknown data), or an error that ends it.
      */
     bool (*start)(void *ctx, const struct dump_facts *dump, struct ranges *have);
     bool (*write_at)(void *ctx, uint64_t offset, const uint8_t *bytes, size_t n);

@@ -15,8 +15,8 @@
 #define QUEUE_BYTES 4096u /* more than arrives while the longest frame goes out */
 #define RANGES_MAX 64u    /* asked for and not yet sent; a receiver repeats what is dropped */
 /*
- * BEGIN and END say how long the file is and which events it holds: what a receiver on a one-way line must know to
- * tell what is missing. With 1% of the bytes damaged, one of these six arrives in 99.6% of the cases.
+ * BEGIN and END say how long the file is and which events it holds: what a receiver on a one-way line must
+ * know to tell what is missing. With 1% of the bytes damaged, one of these six arrives in 99.6% of the cases.
  */
 #define BEGIN_TIMES 3
 #define END_TIMES 3
@@ -243,8 +243,8 @@ static void send_all(const struct dump_options *options)
     }
 }
 
-/* END three times, then once each second, and at once when a request has been served, so that its receiver need not
- * wait. */
+/* END three times, then once each second, and at once when a request has been served, so that its receiver
+ * need not wait. */
 static enum dump_end answer_requests(uint32_t wait_seconds)
 {
     dump.heard = dump.line->seconds();

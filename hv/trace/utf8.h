@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Length of the character at p, 0 when it is none (overlong forms, surrogates, beyond U+10FFFF) or left is 0. */
+/* Length of the character at p, 0 when it is none (overlong forms, surrogates, beyond U+10FFFF) or left is 0.
+ */
 size_t utf8_length(const uint8_t *p, size_t left);
 
 /* The character at p, which is one, is a control character: U+0000 to U+001F, U+007F to U+009F. */

@@ -75,7 +75,7 @@ static void check_ranges(const struct receiver *r)
             abort();
         total += s->end - s->start;
     }
-    if (total != r->have.total || (r->known && total > r->length))
+    if (total != r->have.total || (r->known && total > r->dump.length))
         abort();
 }
 

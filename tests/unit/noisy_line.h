@@ -1,7 +1,7 @@
 /*
- * The receiver of the host's command on a line that flips and drops bytes in both directions, with the real sender
- * (hv/trace/dump.c) at its other end. The clock is the line's: a byte takes 1/11520 s, and so does an idle look at
- * the line.
+ * The receiver of the host's command on a line that flips and drops bytes in both directions, with the real
+ * sender (hv/trace/dump.c) at its other end. The clock is the line's: a byte takes 1/11520 s, and so does an
+ * idle look at the line.
  */
 #ifndef ENGRAM_TESTS_NOISY_LINE_H
 #define ENGRAM_TESTS_NOISY_LINE_H
@@ -18,7 +18,7 @@
 static struct {
     uint64_t seed;
     unsigned damage; /* of a million bytes, each way: half flipped, half dropped */
-    uint64_t steps;           /* of the clock */
+    uint64_t steps;  /* of the clock */
     uint64_t bytes_sent;
     uint64_t cut_after; /* the line to the receiver is dead after so many bytes; 0: never */
     uint64_t tick_step;
@@ -53,7 +53,10 @@ static inline int through(uint8_t byte)
     return byte;
 }
 
-static inline uint64_t line_ms(void) { return line.steps * 1000 / BYTES_PER_SECOND; }
+static inline uint64_t line_ms(void)
+{
+    return line.steps * 1000 / BYTES_PER_SECOND;
+}
 
 static inline void step(void)
 {
@@ -136,7 +139,10 @@ static inline void on_send(void *ctx, const uint8_t *bytes, size_t n)
 
 static inline void set_up(bool two_way, unsigned damage, uint64_t seed)
 {
-    const struct receiver_io io = {.start = on_start, .write_at = on_write, .read_at = on_read, .text = on_text,
+    const struct receiver_io io = {.start = on_start,
+                                   .write_at = on_write,
+                                   .read_at = on_read,
+                                   .text = on_text,
                                    .send = two_way ? on_send : NULL};
     memset(&line, 0, sizeof(line));
     line.seed = seed * 2654435761u + 1;

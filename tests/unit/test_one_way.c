@@ -1,6 +1,6 @@
 /*
- * A dump over a noisy one-way line: nothing can be asked for, and yet the events that are missing are told exactly,
- * however little arrives.
+ * A dump over a noisy one-way line: nothing can be asked for, and yet the events that are missing are told
+ * exactly, however little arrives.
  */
 #include "noisy_line.h"
 
@@ -52,14 +52,16 @@ static void walk_received(struct walk *w, const struct dump_facts *dump)
     assert_true(walk_trace(&source, &handler, w));
 }
 
-/* Every event of the run is either read or in exactly one gap, and overwritten are those before the dump's first. */
+/* Every event of the run is either read or in exactly one gap, and overwritten are those before the dump's
+ * first. */
 static void assert_exact(const struct walk *w, uint64_t first_event)
 {
     for (size_t i = 0; i < w->coverage.count; i++) {
         const struct gap *g = &w->coverage.gaps[i];
         assert_int_not_equal(g->cause, GAP_UNKNOWN);
         assert_true(g->first_event <= g->end_event && g->end_event <= EVENTS);
-        assert_true(g->cause == GAP_OVERWRITTEN ? g->end_event == first_event : g->first_event >= first_event);
+        assert_true(g->cause == GAP_OVERWRITTEN ? g->end_event == first_event
+                                                : g->first_event >= first_event);
         for (uint64_t e = g->first_event; e < g->end_event; e++)
             seen[e]++;
     }
@@ -94,8 +96,8 @@ static void one_way(unsigned per_million, uint64_t seeds, uint64_t slots, bool s
         walk_free(&w);
         receiver_free(&receiver);
     }
-    print_message("    %u in a million damaged: some events arrived in %" PRIu64 " of %" PRIu64 " dumps\n", per_million,
-                  some, seeds);
+    print_message("    %u in a million damaged: some events arrived in %" PRIu64 " of %" PRIu64 " dumps\n",
+                  per_million, some, seeds);
     assert_true(!some_arrive || some > seeds / 2);
 }
 
@@ -202,12 +204,9 @@ static void facts_of_another_run_are_not_used(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_percent_damaged),
-        cmocka_unit_test(one_percent_damaged_of_a_wrapped_ring),
-        cmocka_unit_test(one_byte_in_1000_damaged),
-        cmocka_unit_test(a_byte_in_33000_damaged),
-        cmocka_unit_test(any_one_chunk_is_enough),
-        cmocka_unit_test(facts_of_another_run_are_not_used),
+        cmocka_unit_test(one_percent_damaged),      cmocka_unit_test(one_percent_damaged_of_a_wrapped_ring),
+        cmocka_unit_test(one_byte_in_1000_damaged), cmocka_unit_test(a_byte_in_33000_damaged),
+        cmocka_unit_test(any_one_chunk_is_enough),  cmocka_unit_test(facts_of_another_run_are_not_used),
     };
     return cmocka_run_group_tests(tests, NULL, drop_trace);
 }

@@ -22,7 +22,7 @@ static void control_characters_become_blanks(void **state)
     CLEANED("plain ~ text", "plain ~ text");
     CLEANED("a\nb\rc\td\033[31m\177\1", "a b c d [31m  ");
     CLEANED("a\0b", "a b");
-    CLEANED("\xc2\x80x\xc2\x9f", "  x  ");      /* U+0080, U+009F */
+    CLEANED("\xc2\x80x\xc2\x9f", "  x  ");           /* U+0080, U+009F */
     CLEANED("\xc2\xa0\xc3\xa9", "\xc2\xa0\xc3\xa9"); /* U+00A0 is none */
 }
 
@@ -31,11 +31,11 @@ static void what_is_no_utf8_becomes_blanks(void **state)
     (void)state;
     CLEANED("\xf0\x9f\x98\x80 \xe2\x82\xac", "\xf0\x9f\x98\x80 \xe2\x82\xac");
     CLEANED("\xff\x80x", "  x");
-    CLEANED("\xc0\xaf", "  ");                 /* overlong */
+    CLEANED("\xc0\xaf", "  "); /* overlong */
     CLEANED("\xe0\x80\xaf", "   ");
-    CLEANED("\xed\xa0\x80", "   ");            /* surrogate */
-    CLEANED("\xf4\x90\x80\x80", "    ");       /* beyond U+10FFFF */
-    CLEANED("x\xe2\x82", "x  ");               /* cut */
+    CLEANED("\xed\xa0\x80", "   ");      /* surrogate */
+    CLEANED("\xf4\x90\x80\x80", "    "); /* beyond U+10FFFF */
+    CLEANED("x\xe2\x82", "x  ");         /* cut */
     CLEANED("\xe2\x82\n", "   ");
 }
 
