@@ -17,6 +17,7 @@
 #include "ports.h"
 #include "registers.h"
 #include "select.h"
+#include "trace/crc32c.h"
 #include "trace/dump.h"
 #include "trace/hook.h"
 #include "uart.h"
@@ -110,7 +111,10 @@ static void set_up_ring(void)
     static const struct hook_clock clock = {.tsc = read_tsc};
     hpa_t at = place_ring(&machine, &boot, options.ring_bytes);
     hide(at, at + options.ring_bytes, options.ring_mode == RING_WRAP ? "ring (wrap)" : "ring (stop)");
-    run_id = rdtsc() * 0x9e3779b97f4a7c15ull; /* spreads the counter's few changing bits */
+    /* Under an emulator the TSC may be the same in every run: what was asked for tells them apart. */
+    run_id = rdtsc() * 0x9e3779b97f4a7c15ull ^ crc32c(boot.command_line, strlen(boot.command_line));
+    for (size_t i = 0; i < boot.module_count; i++)
+        run_id = (run_id << 7 | run_id >> 57) ^ crc32c(boot.module[i].string, strlen(boot.module[i].string));
     ring_init(&ring, phys_to_virt(at), options.ring_bytes, options.ring_mode, run_id);
     hook_init(&ring, &clock);
 }
@@ -123,6 +127,7 @@ static void run_guest(const struct engine *engine)
         engine->run(&vcpu, &e);
         handle_exit(engine, &vcpu, &e);
     }
+    uart_reclaim();
     vga_reclaim();
 }
 

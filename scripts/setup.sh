@@ -35,6 +35,7 @@ build=(
 )
 test=(
     "libcmocka-dev:unit tests"
+    "ovmf:UEFI firmware"
     "clang:sanitizers and fuzzing"
     "libclang-rt-14-dev|libclang-rt-19-dev|libclang-rt-dev:the fuzzer's runtime"
 )

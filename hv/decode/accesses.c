@@ -24,7 +24,8 @@ unsigned stack_bytes(const struct insn *insn, const struct vcpu *v)
 }
 
 /* Segment base and effective address; 32 bits outside 64-bit mode (SDM Vol. 1, 3.3.4 and 3.7.5). */
-static gva_t linear_address(const struct insn *insn, const struct vcpu *v, unsigned segment, uint64_t effective)
+static gva_t linear_address(const struct insn *insn, const struct vcpu *v, unsigned segment,
+                            uint64_t effective)
 {
     if (insn->code_size == CODE_64)
         return effective + (segment == SEG_FS || segment == SEG_GS ? v->seg[segment].base : 0);
@@ -50,7 +51,8 @@ gva_t insn_linear(const struct insn *insn, const struct insn_memory *m, const st
     return linear_address(insn, v, m->address.segment, truncate(effective_address(insn, m, v), bytes));
 }
 
-static void append(struct access_list *list, const struct insn *insn, gva_t linear, unsigned size, uint8_t kind)
+static void append(struct access_list *list, const struct insn *insn, gva_t linear, unsigned size,
+                   uint8_t kind)
 {
     uint8_t flags = (insn->locked ? ACCESS_LOCKED : 0) | (insn->rep ? ACCESS_REP : 0);
     while (size) {
@@ -66,7 +68,10 @@ static void append(struct access_list *list, const struct insn *insn, gva_t line
     }
 }
 
-static uint8_t kind_of(const struct insn_memory *m) { return m->flags & INSN_WRITE ? ACCESS_WRITE : ACCESS_READ; }
+static uint8_t kind_of(const struct insn_memory *m)
+{
+    return m->flags & INSN_WRITE ? ACCESS_WRITE : ACCESS_READ;
+}
 
 static void list_bit_offset(const struct insn *insn, const struct vcpu *v, struct access_list *list)
 {

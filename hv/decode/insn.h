@@ -62,11 +62,11 @@ enum store_source {
 
 struct insn_store {
     uint64_t immediate;
-    uint8_t source;    /* enum store_source */
-    uint8_t gpr;       /* enum gpr */
-    uint8_t shift;     /* 8 for AH, CH, DH, BH */
-    uint8_t push;      /* bytes that RSP goes down */
-    uint8_t string;    /* bytes that RDI moves (STOS) */
+    uint8_t source; /* enum store_source */
+    uint8_t gpr;    /* enum gpr */
+    uint8_t shift;  /* 8 for AH, CH, DH, BH */
+    uint8_t push;   /* bytes that RSP goes down */
+    uint8_t string; /* bytes that RDI moves (STOS) */
 };
 
 #define INSN_MEMORY_MAX 9
@@ -77,17 +77,17 @@ struct insn {
     uint8_t code_size;     /* enum code_size */
     uint8_t operand_bytes; /* 1, 2, 4, 8 */
     uint8_t address_bytes;
-    uint8_t form;          /* enum insn_form */
+    uint8_t form; /* enum insn_form */
     uint8_t memory_count;
-    uint8_t segments;      /* bit n: the base of segment register n is used (n < SEG_LDTR) */
-    bool uses_stack;       /* SS.B is needed */
+    uint8_t segments; /* bit n: the base of segment register n is used (n < SEG_LDTR) */
+    bool uses_stack;  /* SS.B is needed */
     bool locked;
     bool rep;
-    bool inexact;          /* masked or scattered in a way that is not followed */
-    bool loads_segment;    /* may set a descriptor's accessed or busy bit */
-    uint8_t nesting;       /* of ENTER */
-    uint8_t bit_register;  /* of BT and its like */
-    uint8_t element_bytes; /* of the masked forms */
+    bool inexact;                     /* masked or scattered in a way that is not followed */
+    bool loads_segment;               /* may set a descriptor's accessed or busy bit */
+    uint8_t nesting;                  /* of ENTER */
+    uint8_t bit_register;             /* of BT and its like */
+    uint8_t element_bytes;            /* of the masked forms */
     uint8_t vector_data, vector_mask; /* register numbers of the masked forms */
     uint8_t vector_bytes;
     struct insn_store store;
@@ -122,7 +122,8 @@ bool insn_decode(struct insn *insn, const uint8_t *bytes, size_t available, enum
 
 /*
  * The accesses of the next execution of `insn` (for REP: of its next iteration). Needs the general
- * registers, RIP, XCR0 (XSAVE), the bases named by `insn->segments` and, with `uses_stack`, SS's access rights.
+ * registers, RIP, XCR0 (XSAVE), the bases named by `insn->segments` and, with `uses_stack`, SS's access
+ * rights.
  */
 void insn_accesses(const struct insn *insn, const struct vcpu *v, const struct insn_environment *env,
                    struct access_list *list);

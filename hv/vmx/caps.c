@@ -46,8 +46,14 @@ static const struct required_bit required_entry[] = {
 };
 
 /* A control MSR: low half the bits that must be 1, high half those that may be (SDM Vol. 3D, A.2). */
-static uint32_t must_be_1(uint64_t msr) { return (uint32_t)msr; }
-static uint32_t may_be_1(uint64_t msr) { return (uint32_t)(msr >> 32); }
+static uint32_t must_be_1(uint64_t msr)
+{
+    return (uint32_t)msr;
+}
+static uint32_t may_be_1(uint64_t msr)
+{
+    return (uint32_t)(msr >> 32);
+}
 
 static bool require_bits(uint64_t msr, const struct required_bit *list, size_t count, char *why, size_t size)
 {
@@ -129,9 +135,10 @@ bool vmx_caps_read(char *why, size_t size)
     uint32_t liked = PROC2_RDTSCP | PROC2_INVPCID | PROC2_XSAVES | PROC2_USER_WAIT;
     c->proc2 = must_be_1(proc2) | PROC2_EPT | PROC2_UNRESTRICTED_GUEST | (c->has_vpid ? PROC2_VPID : 0) |
                (may_be_1(proc2) & liked);
-    c->exit = must_be_1(exit) | EXIT_CTL_HOST_64 | EXIT_CTL_SAVE_DEBUG | EXIT_CTL_SAVE_EFER | EXIT_CTL_LOAD_EFER |
-              (c->has_pat ? EXIT_CTL_SAVE_PAT | EXIT_CTL_LOAD_PAT : 0);
-    c->entry = must_be_1(entry) | ENTRY_CTL_LOAD_DEBUG | ENTRY_CTL_LOAD_EFER | (c->has_pat ? ENTRY_CTL_LOAD_PAT : 0);
+    c->exit = must_be_1(exit) | EXIT_CTL_HOST_64 | EXIT_CTL_SAVE_DEBUG | EXIT_CTL_SAVE_EFER |
+              EXIT_CTL_LOAD_EFER | (c->has_pat ? EXIT_CTL_SAVE_PAT | EXIT_CTL_LOAD_PAT : 0);
+    c->entry =
+        must_be_1(entry) | ENTRY_CTL_LOAD_DEBUG | ENTRY_CTL_LOAD_EFER | (c->has_pat ? ENTRY_CTL_LOAD_PAT : 0);
 
     c->cr0_fixed_1 = rdmsr(IA32_VMX_CR0_FIXED0);
     c->cr4_fixed_1 = rdmsr(IA32_VMX_CR4_FIXED0);

@@ -65,7 +65,10 @@ void insn_cache_init(void)
     cache = alloc_pages((CACHE_ENTRIES * sizeof *cache + PAGE_SIZE - 1) / PAGE_SIZE);
 }
 
-static struct cache_entry *cache_slot(gva_t rip) { return &cache[(rip ^ (rip >> 11)) % CACHE_ENTRIES]; }
+static struct cache_entry *cache_slot(gva_t rip)
+{
+    return &cache[(rip ^ (rip >> 11)) % CACHE_ENTRIES];
+}
 
 /* Segment registers that the address calculation of `insn` needs. */
 static void load_segments(const struct insn *insn)

@@ -30,9 +30,11 @@ static const char *const reason_names[REASON_COUNT] = {
     [REASON_XSETBV] = "xsetbv",
 };
 
-static size_t add_line(char *text, size_t size, size_t used, const char *group, const char *name, uint64_t value)
+static size_t add_line(char *text, size_t size, size_t used, const char *group, const char *name,
+                       uint64_t value)
 {
-    return used + format_text(text + used, size - used, "counter.%s%s=%lu\n", group, name, (unsigned long)value);
+    return used +
+           format_text(text + used, size - used, "counter.%s%s=%lu\n", group, name, (unsigned long)value);
 }
 
 size_t vmx_counters_text(char *text, size_t size)
@@ -65,7 +67,8 @@ size_t vmx_counters_text(char *text, size_t size)
         if (counters.exits[i] == 0)
             continue;
         format_text(number, sizeof number, "%u", (unsigned)i);
-        used = add_line(text, size, used, "exit.", reason_names[i] ? reason_names[i] : number, counters.exits[i]);
+        used = add_line(text, size, used, "exit.", reason_names[i] ? reason_names[i] : number,
+                        counters.exits[i]);
     }
     for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
         used = add_line(text, size, used, "", plain[i].name, plain[i].value);

@@ -28,11 +28,18 @@ static struct {
 
 void event_set(uint8_t vector, enum interruption_type type, bool has_error, uint32_t error, uint8_t length)
 {
-    vmx.event = (struct pending_event){
-        .valid = true, .vector = vector, .type = (uint8_t)type, .has_error = has_error, .error = error, .length = length};
+    vmx.event = (struct pending_event){.valid = true,
+                                       .vector = vector,
+                                       .type = (uint8_t)type,
+                                       .has_error = has_error,
+                                       .error = error,
+                                       .length = length};
 }
 
-static enum interruption_type type_of(uint32_t info) { return info >> INTERRUPTION_TYPE_SHIFT & INTERRUPTION_TYPE_MASK; }
+static enum interruption_type type_of(uint32_t info)
+{
+    return info >> INTERRUPTION_TYPE_SHIFT & INTERRUPTION_TYPE_MASK;
+}
 
 /*
  * An interrupt's frame shows RF set only if it came between two iterations of a REP (SDM Vol. 3B, 17.3.1.1).
@@ -57,7 +64,8 @@ void event_requeue(uint32_t idt_vectoring)
         event_correct_resume_flag();
     bool software = type >= EVENT_SOFTWARE_INTERRUPT;
     bool has_error = idt_vectoring & INTERRUPTION_ERROR_CODE;
-    event_set((uint8_t)idt_vectoring, type, has_error, has_error ? (uint32_t)vmread(VMCS_IDT_VECTORING_ERROR) : 0,
+    event_set((uint8_t)idt_vectoring, type, has_error,
+              has_error ? (uint32_t)vmread(VMCS_IDT_VECTORING_ERROR) : 0,
               software ? (uint8_t)vmread(VMCS_EXIT_INSTRUCTION_LENGTH) : 0);
     counters.events_requeued++;
 }
@@ -125,7 +133,8 @@ bool event_exception_exit(const struct exit_info *x, struct vm_exit *e)
         return handle_nmi(x);
 
     step_abandon();
-    if ((info & INTERRUPTION_NMI_UNBLOCKED) && !(x->idt_vectoring & INTERRUPTION_VALID) && vector != VECTOR_DF)
+    if ((info & INTERRUPTION_NMI_UNBLOCKED) && !(x->idt_vectoring & INTERRUPTION_VALID) &&
+        vector != VECTOR_DF)
         event_nmi_unblocked();
     if (vector == VECTOR_DB && handle_debug(x->qualification, e))
         return true;
@@ -148,7 +157,8 @@ bool event_exception_exit(const struct exit_info *x, struct vm_exit *e)
     return false;
 }
 
-/* Protected mode's IDT gate (SDM Vol. 3A, 6.11): how wide its frame is, and its code segment's access byte. */
+/* Protected mode's IDT gate (SDM Vol. 3A, 6.11): how wide its frame is, and its code segment's access byte.
+ */
 #define GATE_BYTES_LEGACY 8u
 #define GATE_BYTES_LONG 16u
 #define GATE_TYPE_BYTE 5u
@@ -269,7 +279,8 @@ static void record_frame(const struct code_state *after)
 
     for (unsigned i = words; i-- > 0;) {
         uint64_t at = v->gpr[RSP] + (uint64_t)bytes * i;
-        gva_t linear = after->size == CODE_64 ? at : (uint32_t)(base + (wide ? at & 0xffffffffu : at & 0xffffu));
+        gva_t linear =
+            after->size == CODE_64 ? at : (uint32_t)(base + (wide ? at & 0xffffffffu : at & 0xffffu));
         struct location p;
         location_find(&p, &after->paging, linear, bytes);
         if (p.traced)

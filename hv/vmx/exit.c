@@ -11,18 +11,23 @@ bool vmx_fatal(const struct exit_info *x, struct vm_exit *e, const char *what)
     step_abandon();
     format_text(text, sizeof text, "%s (VM exit %u at RIP 0x%lx)", what, x->reason & EXIT_REASON_MASK,
                 (unsigned long)vmx.v->rip);
-    printk("engram: VM exit %u, qualification 0x%lx, IDT-vectoring 0x%x, guest-physical 0x%lx, linear 0x%lx\n",
-           x->reason, (unsigned long)x->qualification, x->idt_vectoring,
-           (unsigned long)vmread(VMCS_GUEST_PHYSICAL_ADDRESS), (unsigned long)vmread(VMCS_GUEST_LINEAR_ADDRESS));
+    printk(
+        "engram: VM exit %u, qualification 0x%lx, IDT-vectoring 0x%x, guest-physical 0x%lx, linear 0x%lx\n",
+        x->reason, (unsigned long)x->qualification, x->idt_vectoring,
+        (unsigned long)vmread(VMCS_GUEST_PHYSICAL_ADDRESS), (unsigned long)vmread(VMCS_GUEST_LINEAR_ADDRESS));
     printk("engram: interruption 0x%lx, interruptibility 0x%lx, activity %lu, controls 0x%x 0x%x, step %u\n",
-           (unsigned long)vmread(VMCS_EXIT_INTERRUPTION_INFO), (unsigned long)vmread(VMCS_GUEST_INTERRUPTIBILITY),
-           (unsigned long)vmread(VMCS_GUEST_ACTIVITY), vmx.pin, vmx.proc, vmx.step);
+           (unsigned long)vmread(VMCS_EXIT_INTERRUPTION_INFO),
+           (unsigned long)vmread(VMCS_GUEST_INTERRUPTIBILITY), (unsigned long)vmread(VMCS_GUEST_ACTIVITY),
+           vmx.pin, vmx.proc, vmx.step);
     e->kind = EXIT_FATAL;
     e->text = text;
     return true;
 }
 
-static unsigned instruction_length(void) { return (unsigned)vmread(VMCS_EXIT_INSTRUCTION_LENGTH); }
+static unsigned instruction_length(void)
+{
+    return (unsigned)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+}
 
 static bool to_core(struct vm_exit *e, enum exit_kind kind)
 {

@@ -59,7 +59,8 @@ void step_touches_sink(gpa_t p)
 {
     step.sink = true;
     if (counters.sink_touches++ == 0)
-        printk("engram: the guest touched hidden memory at 0x%lx (RIP 0x%lx): it reads ones, writes are dropped; "
+        printk("engram: the guest touched hidden memory at 0x%lx (RIP 0x%lx): it reads ones, writes are "
+               "dropped; "
                "further touches are only counted\n",
                (unsigned long)p, (unsigned long)vmx.v->rip);
 }
@@ -109,12 +110,14 @@ static void note_walk(const struct paging_state *s, gva_t linear)
     step.walks++;
 }
 
-static void note_accesses(const struct insn *insn, const struct code_state *c, gva_t violating, bool violating_valid)
+static void note_accesses(const struct insn *insn, const struct code_state *c, gva_t violating,
+                          bool violating_valid)
 {
+    static const struct insn_environment environment = {.vector_register = vector_register};
     struct access_list list;
     bool explained = !violating_valid;
 
-    insn_accesses(insn, vmx.v, NULL, &list);
+    insn_accesses(insn, vmx.v, &environment, &list);
     if (list.incomplete)
         counters.incomplete_lists++;
     for (unsigned i = 0; i < list.count; i++) {
@@ -128,9 +131,11 @@ static void note_accesses(const struct insn *insn, const struct code_state *c, g
         explained = explained || violating - a->linear < a->size;
     }
     if (!explained && !step.descriptor.traced && counters.unexplained_writes++ == 0)
-        printk("engram: warning: the write to 0x%lx by the instruction at 0x%lx (%02x %02x %02x) is not understood and "
+        printk("engram: warning: the write to 0x%lx by the instruction at 0x%lx (%02x %02x %02x) is not "
+               "understood and "
                "not recorded; please report it\n",
-               (unsigned long)violating, (unsigned long)c->rip, insn->bytes[0], insn->bytes[1], insn->bytes[2]);
+               (unsigned long)violating, (unsigned long)c->rip, insn->bytes[0], insn->bytes[1],
+               insn->bytes[2]);
 }
 
 /* Segment loads set the accessed bit, LTR the busy bit, of the descriptor at `violating`. */
@@ -197,7 +202,8 @@ static void record_walks(void)
             gpa_t at = w->entry_gpa[level];
             uint64_t now = 0;
             guest_read(at, &now, w->entry_bytes);
-            if (!((now ^ w->entry[level]) & (PTE_ACCESSED | PTE_DIRTY)) || !ept_is_traced(at) || seen_before(i, at))
+            if (!((now ^ w->entry[level]) & (PTE_ACCESSED | PTE_DIRTY)) || !ept_is_traced(at) ||
+                seen_before(i, at))
                 continue;
             const struct location p = {.linear = at, .gpa = at, .size = w->entry_bytes, .traced = true};
             record_write(&o, &p, 0);

@@ -1,4 +1,5 @@
-/* Access to the current VMCS. A field that cannot be read or written is a bug: panic() names it and the caller. */
+/* Access to the current VMCS. A field that cannot be read or written is a bug: panic() names it and the
+ * caller. */
 #ifndef ENGRAM_VMX_VMCS_H
 #define ENGRAM_VMX_VMCS_H
 
@@ -20,7 +21,10 @@ static inline uint64_t vmread_named(enum vmcs_field field, const char *caller)
 static inline void vmwrite_named(enum vmcs_field field, uint64_t value, const char *caller)
 {
     bool carry, zero;
-    __asm__ volatile("vmwrite %3, %2" : "=@ccc"(carry), "=@ccz"(zero) : "r"((uint64_t)field), "rm"(value) : "memory");
+    __asm__ volatile("vmwrite %3, %2"
+                     : "=@ccc"(carry), "=@ccz"(zero)
+                     : "r"((uint64_t)field), "rm"(value)
+                     : "memory");
     if (__builtin_expect(carry || zero, 0))
         vmx_instruction_failed("vmwrite of VMCS field", field, caller, zero);
 }
@@ -30,7 +34,8 @@ static inline void vmwrite_named(enum vmcs_field field, uint64_t value, const ch
 
 /* Fields that come once per segment register or PDPTE. */
 #define vmread_nth(first, n) vmread_named((enum vmcs_field)((first) + 2 * (unsigned)(n)), __func__)
-#define vmwrite_nth(first, n, value) vmwrite_named((enum vmcs_field)((first) + 2 * (unsigned)(n)), value, __func__)
+#define vmwrite_nth(first, n, value)                                                                         \
+    vmwrite_named((enum vmcs_field)((first) + 2 * (unsigned)(n)), value, __func__)
 
 void vmxon(hpa_t region);
 void vmxoff(void);

@@ -8,8 +8,8 @@
 #include "console.h"
 #include "interrupts.h"
 #include "memory.h"
-#include "vmx/caps.h"
 #include "trace/hook.h"
+#include "vmx/caps.h"
 #include "x86/cpu.h"
 #include "x86/debug.h"
 
@@ -35,9 +35,15 @@ void vmx_set_proc(uint32_t bits, bool on)
     vmx.proc = value;
 }
 
-void vmx_set_view(enum ept_view view) { vmwrite(VMCS_EPT_POINTER, ept_pointer(view)); }
+void vmx_set_view(enum ept_view view)
+{
+    vmwrite(VMCS_EPT_POINTER, ept_pointer(view));
+}
 
-enum ept_view vmx_resting_view(void) { return vmx.recording ? VIEW_LOCKED : VIEW_PLAIN; }
+enum ept_view vmx_resting_view(void)
+{
+    return vmx.recording ? VIEW_LOCKED : VIEW_PLAIN;
+}
 
 /* While recording, all exceptions: their frames are writes. Else only what a trigger needs. */
 void vmx_update_exception_bitmap(void)
@@ -82,8 +88,9 @@ static bool vmx_probe(char *why, size_t size)
         write_cr4(read_cr4() & ~CR4_VMXE);
         return false;
     }
-    format_text(why, size, "VMX with EPT, unrestricted guest and MTF; the self-test stepped one instruction%s",
-                vmx_caps.has_timer ? "" : "; no preemption timer: timeout= and keys are seen at other exits only");
+    format_text(
+        why, size, "VMX with EPT, unrestricted guest and MTF; the self-test stepped one instruction%s",
+        vmx_caps.has_timer ? "" : "; no preemption timer: timeout= and keys are seen at other exits only");
     return true;
 }
 

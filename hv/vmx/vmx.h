@@ -11,6 +11,7 @@
  *   control.c   CR0, CR4, debug registers
  *   trigger.c   start= and stop= addresses
  *   record.c    an access on its way to the hook
+ *   vector.c    vector registers that decide what an instruction touches
  *   state.c     the VMCS from and to struct vcpu
  */
 #ifndef ENGRAM_VMX_VMX_H
@@ -92,7 +93,8 @@ struct code_state {
 void code_state_load(struct code_state *c);
 void paging_state_load(struct paging_state *s);
 void insn_cache_init(void);
-/* The instruction at RIP, or NULL if it cannot be fetched or decoded. Loads the segments that it uses into the vcpu. */
+/* The instruction at RIP, or NULL if it cannot be fetched or decoded. Loads the segments that it uses into
+ * the vcpu. */
 const struct insn *insn_fetch(const struct code_state *c);
 
 /* record.c: where an access lies in physical memory, found before it is made. */
@@ -125,10 +127,13 @@ void step_open(void);    /* open view, MTF on */
 void step_close(void);   /* and back */
 void step_touches_sink(gpa_t p);
 
+/* vector.c: for insn_accesses() */
+void vector_register(unsigned number, bool mmx, uint8_t *bytes);
+
 /* event.c */
 void event_set(uint8_t vector, enum interruption_type type, bool has_error, uint32_t error, uint8_t length);
 void event_requeue(uint32_t idt_vectoring); /* an exit came in the middle of this delivery */
-void event_correct_resume_flag(void); /* before an interrupt is delivered at RIP */
+void event_correct_resume_flag(void);       /* before an interrupt is delivered at RIP */
 bool event_exception_exit(const struct exit_info *x, struct vm_exit *e);
 void event_prepare_entry(void);
 void event_delivered(void);     /* after the MTF exit of its step: records the frame */

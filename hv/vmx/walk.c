@@ -9,7 +9,10 @@
 
 static gpa_t memory_end = GIB(4);
 
-void guest_memory_limit(gpa_t end) { memory_end = end > GIB(4) ? end : GIB(4); }
+void guest_memory_limit(gpa_t end)
+{
+    memory_end = end > GIB(4) ? end : GIB(4);
+}
 
 void guest_read(gpa_t from, void *to, size_t n)
 {

@@ -8,9 +8,7 @@ for file in /usr/share/ovmf/OVMF.fd /usr/share/OVMF/OVMF_CODE.fd; do
     if [ -z "$firmware" ] && [ -r "$file" ]; then firmware=$file; fi
 done
 if [ -z "$firmware" ]; then
-    echo "  skipped: no OVMF on this machine (package ovmf)"
-    pass
-    finish
+    skip "no OVMF on this machine (package ovmf)"
 fi
 printf 'set timeout=0\nmultiboot2 /boot/engram.elf after=poweroff\nboot\n' >"$work/grub.cfg"
 scripts/mkiso.sh "$work/iso" "$build/engram.elf" "$work/grub.cfg"
