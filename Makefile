@@ -27,7 +27,7 @@ LIBRARIES = $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -isystem $(LZ4_SRC)/lib
 HV_CFLAGS = $(WARN) $(FREESTANDING) -fno-strict-aliasing -iquote hv -isystem hv/lib/include $(LIBRARIES)
 HOST_CFLAGS = $(WARN) -O2 -g -D_GNU_SOURCE -iquote hv -iquote tools $(LIBRARIES)
 
-.PHONY: all help guests iso run test unit fuzz machine-tests corpus clean
+.PHONY: all help guests iso run test unit fuzz machine-tests corpus bench clean
 #: make          everything that runs: build/engram.elf, build/engram, guests, build/engram.iso
 all: $(B)/engram.elf $(B)/engram guests iso
 
@@ -220,6 +220,30 @@ $(B)/fuzz/make_corpus: $(B)/host/tests/fuzz/make_corpus.o $(TRACE_SRC:%.c=$(B)/h
 	@mkdir -p $(@D)
 	$(SAY) LD $@
 	$(Q)$(CC) -o $@ $^ -llz4
+
+# ---- measuring --------------------------------------------------------------
+
+BENCH := $(B)/bench
+BENCH_PROGRAMS := $(BENCH)/native $(BENCH)/stopwatch $(BENCH)/plugin1.so $(BENCH)/plugin2.so
+
+#: make bench    what a traced write costs in the VMX engine, and all engines against native and QEMU; takes
+#:                 PARTS='vmx peers'  ROUNDS=5  SECONDS_EACH=0.3  (docs/performance.md)
+bench: $(B)/engram.elf $(B)/engram guests $(BENCH_PROGRAMS)
+	@PARTS='$(PARTS)' ROUNDS='$(ROUNDS)' SECONDS_EACH='$(SECONDS_EACH)' tests/bench/run.sh
+
+$(B)/bench-deps: scripts/setup.sh $(B)/deps.mk
+	@scripts/setup.sh bench > $@
+
+$(BENCH)/%: tests/bench/%.c $(B)/bench-deps
+	@mkdir -p $(@D)
+	$(SAY) CC $<
+	$(Q)$(CC) $(WARN) -O2 -g -D_GNU_SOURCE -o $@ $<
+
+# For the two generations of QEMU's plugin interface.
+$(BENCH)/plugin%.so: tests/bench/plugin.c $(B)/bench-deps
+	@mkdir -p $(@D)
+	$(SAY) CC "$< (interface $*)"
+	$(Q)$(CC) $(WARN) -O2 -g -D_GNU_SOURCE -DPLUGIN_VERSION=$* -shared -fPIC -fvisibility=hidden -o $@ $<
 
 #: make clean    removes build/
 clean:

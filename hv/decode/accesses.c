@@ -16,13 +16,6 @@ static int64_t sign_extend(uint64_t v, unsigned bytes)
     return (int64_t)(v << unused) >> unused;
 }
 
-unsigned stack_bytes(const struct insn *insn, const struct vcpu *v)
-{
-    if (insn->code_size == CODE_64)
-        return 8;
-    return v->seg[SEG_SS].access & SEGMENT_DB ? 4 : 2;
-}
-
 /* Segment base and effective address; 32 bits outside 64-bit mode (SDM Vol. 1, 3.3.4 and 3.7.5). */
 static gva_t linear_address(const struct insn *insn, const struct vcpu *v, unsigned segment,
                             uint64_t effective)
@@ -30,25 +23,6 @@ static gva_t linear_address(const struct insn *insn, const struct vcpu *v, unsig
     if (insn->code_size == CODE_64)
         return effective + (segment == SEG_FS || segment == SEG_GS ? v->seg[segment].base : 0);
     return (uint32_t)(effective + v->seg[segment].base);
-}
-
-static uint64_t effective_address(const struct insn *insn, const struct insn_memory *m, const struct vcpu *v)
-{
-    const struct insn_address *a = &m->address;
-    uint64_t ea = (uint64_t)a->displacement;
-    if (a->rip_relative)
-        ea += v->rip + insn->length;
-    if (a->base != NO_REGISTER)
-        ea += v->gpr[a->base];
-    if (a->index != NO_REGISTER)
-        ea += v->gpr[a->index] * a->scale;
-    return ea;
-}
-
-gva_t insn_linear(const struct insn *insn, const struct insn_memory *m, const struct vcpu *v)
-{
-    unsigned bytes = m->address.bytes ? m->address.bytes : stack_bytes(insn, v);
-    return linear_address(insn, v, m->address.segment, truncate(effective_address(insn, m, v), bytes));
 }
 
 static void append(struct access_list *list, const struct insn *insn, gva_t linear, unsigned size,

@@ -128,10 +128,35 @@ bool insn_decode(struct insn *insn, const uint8_t *bytes, size_t available, enum
 void insn_accesses(const struct insn *insn, const struct vcpu *v, const struct insn_environment *env,
                    struct access_list *list);
 
-/* Linear address of memory operand `m`. */
-gva_t insn_linear(const struct insn *insn, const struct insn_memory *m, const struct vcpu *v);
-
 /* Bytes of the stack pointer in use: 2, 4, 8. */
-unsigned stack_bytes(const struct insn *insn, const struct vcpu *v);
+static inline unsigned stack_bytes(const struct insn *insn, const struct vcpu *v)
+{
+    if (insn->code_size == CODE_64)
+        return 8;
+    return v->seg[SEG_SS].access & SEGMENT_DB ? 4 : 2;
+}
+
+/*
+ * Linear address of memory operand `m`: effective address, cut to the address size, and segment base. Outside
+ * 64-bit mode linear addresses have 32 bits; in it only FS and GS have a base (SDM Vol. 1, 3.3.4 and 3.7.5).
+ */
+static inline gva_t insn_linear(const struct insn *insn, const struct insn_memory *m, const struct vcpu *v)
+{
+    const struct insn_address *a = &m->address;
+    uint64_t ea = (uint64_t)a->displacement;
+    if (a->rip_relative)
+        ea += v->rip + insn->length;
+    if (a->base != NO_REGISTER)
+        ea += v->gpr[a->base];
+    if (a->index != NO_REGISTER)
+        ea += v->gpr[a->index] * a->scale;
+
+    unsigned bytes = a->bytes ? a->bytes : stack_bytes(insn, v);
+    if (insn->code_size != CODE_64)
+        return (uint32_t)((bytes == 2 ? (uint16_t)ea : ea) + v->seg[a->segment].base);
+    if (bytes == 4)
+        ea = (uint32_t)ea;
+    return a->segment == SEG_FS || a->segment == SEG_GS ? ea + v->seg[a->segment].base : ea;
+}
 
 #endif

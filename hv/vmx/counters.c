@@ -39,6 +39,8 @@ static size_t add_line(char *text, size_t size, size_t used, const char *group, 
 
 size_t vmx_counters_text(char *text, size_t size)
 {
+    uint64_t recording =
+        counters.hv_ticks[USE_EMULATED_STORE] + counters.hv_ticks[USE_STEP] + counters.hv_ticks[USE_EVENT];
     const struct {
         const char *name;
         uint64_t value;
@@ -55,8 +57,11 @@ size_t vmx_counters_text(char *text, size_t size)
         {"unexplained_writes", counters.unexplained_writes},
         {"incomplete_lists", counters.incomplete_lists},
         {"undecoded", counters.undecoded},
-        {"hv_ticks", counters.hv_ticks},
-        {"hv_ticks_record", counters.hv_ticks_record},
+        {"hv_ticks", recording + counters.hv_ticks[USE_OTHER]},
+        {"hv_ticks_record", recording},
+        {"hv_ticks_emulated", counters.hv_ticks[USE_EMULATED_STORE]},
+        {"hv_ticks_stepped", counters.hv_ticks[USE_STEP]},
+        {"hv_ticks_events", counters.hv_ticks[USE_EVENT]},
     };
     size_t used = 0;
     if (size == 0)

@@ -8,11 +8,10 @@
 #include "vmx/vmx.h"
 
 #include "memory.h"
+#include "trace/bytes.h"
 #include "trace/hook.h"
 #include "x86/cpu.h"
 #include "x86/debug.h"
-
-#include <string.h>
 
 static uint64_t low_bytes(uint64_t value, unsigned bytes)
 {
@@ -41,7 +40,7 @@ static bool next_rip(const struct insn *insn, const struct code_state *c, uint64
         if (c->size == CODE_64)
             return (int64_t)(next << 16) >> 16 == (int64_t)next;
         return c->size == CODE_32 && (uint32_t)vmread_nth(VMCS_GUEST_ES_LIMIT, SEG_CS) == 0xffffffffu &&
-               !(c->paging.cr4 & CR4_CET);
+               !(vmread(VMCS_GUEST_CR4) & CR4_CET);
     }
     *rip = c->size == CODE_64 ? next : (uint32_t)next;
     return c->size != CODE_16 || next <= 0xffff;
@@ -64,11 +63,29 @@ static uint64_t stored_value(const struct insn *insn)
 static bool is_simple(const struct code_state *c, gva_t linear)
 {
     struct walk w;
-    if (vmx.v->rflags & RFLAGS_TF)
+    if ((vmx.v->rflags & RFLAGS_TF) || (guest_dr7() & DR7_ENABLES))
         return false;
-    if (guest_dr7() & DR7_ENABLES)
-        return false;
-    return guest_walk(&c->paging, linear, &w) && w.dirty;
+    if (!(c->paging.cr0 & CR0_PG))
+        return true;
+    return guest_walk_tables(&c->paging, linear, &w) && w.dirty;
+}
+
+/* One store of its size, as the guest's would have been: a device that reads along sees no half of it. */
+static void store(void *p, uint64_t value, unsigned bytes)
+{
+    switch (bytes) {
+    case 1:
+        *(volatile uint8_t *)p = (uint8_t)value;
+        break;
+    case 2:
+        *(volatile uint16_t *)p = (uint16_t)value;
+        break;
+    case 4:
+        *(volatile uint32_t *)p = (uint32_t)value;
+        break;
+    default:
+        *(volatile uint64_t *)p = value;
+    }
 }
 
 bool emulate_store(const struct insn *insn, const struct code_state *c, gva_t violating, gpa_t gpa)
@@ -85,7 +102,7 @@ bool emulate_store(const struct insn *insn, const struct code_state *c, gva_t vi
         return false;
 
     uint64_t value = stored_value(insn);
-    memcpy(phys_to_virt(gpa), &value, m->size);
+    store(phys_to_virt(gpa), value, m->size);
     struct access a;
     a.rip = c->rip;
     a.gva = linear;
@@ -100,7 +117,7 @@ bool emulate_store(const struct insn *insn, const struct code_state *c, gva_t vi
     a.size = (uint8_t)m->size;
     a.context = c->context;
     a.has_data = true;
-    memcpy(a.data, &value, m->size);
+    store64(a.data, value); /* of which the first `size` bytes count */
     hook_access(&a);
 
     if (s->push)

@@ -38,6 +38,7 @@ static bool to_core(struct vm_exit *e, enum exit_kind kind)
 
 static bool end(struct vm_exit *e, enum exit_kind kind)
 {
+    step_abandon();
     e->kind = kind;
     return true;
 }
@@ -99,18 +100,26 @@ static bool handle_external_interrupt(void)
     return false;
 }
 
+/* The next entry offers the NMI; the run loop looks at the clock. */
+static bool handle_window_or_timer(const struct exit_info *x)
+{
+    if (x->idt_vectoring & INTERRUPTION_VALID)
+        event_requeue(x->idt_vectoring);
+    return false;
+}
+
 static bool handle_mtf(const struct exit_info *x, struct vm_exit *e)
 {
     switch (vmx.step) {
     case STEP_INSTRUCTION:
-        vmx.exit_is_write = true;
+        vmx.exit_use = USE_STEP;
         step_finish();
         return false;
     case STEP_UNTRACED:
         step_finish();
         return false;
     case STEP_EVENT:
-        vmx.exit_is_write = true;
+        vmx.exit_use = USE_EVENT;
         event_delivered();
         return false;
     default:
@@ -157,10 +166,11 @@ static bool ends_instruction(const struct exit_info *x, struct vm_exit *e)
 
 bool vmx_handle_exit(const struct exit_info *x, struct vm_exit *e)
 {
-    if (x->reason & EXIT_REASON_ENTRY_FAILURE)
-        return vmx_fatal(x, e, "VM entry failed on the guest's state");
-    if (x->reason < REASON_COUNT)
-        counters.exits[x->reason]++;
+    if (x->reason >= REASON_COUNT)
+        return vmx_fatal(x, e,
+                         x->reason & EXIT_REASON_ENTRY_FAILURE ? "VM entry failed on the guest's state"
+                                                               : "a VM exit that nobody handles");
+    counters.exits[x->reason]++;
 
     switch (x->reason) {
     case REASON_EPT_VIOLATION:
@@ -174,15 +184,11 @@ bool vmx_handle_exit(const struct exit_info *x, struct vm_exit *e)
     case REASON_NMI_WINDOW:
     case REASON_INTERRUPT_WINDOW:
     case REASON_PREEMPTION_TIMER:
-        if (x->idt_vectoring & INTERRUPTION_VALID)
-            event_requeue(x->idt_vectoring);
-        return false; /* the next entry offers the NMI; the run loop looks at the clock */
+        return handle_window_or_timer(x);
     case REASON_TRIPLE_FAULT:
-        step_abandon();
         return end(e, EXIT_TRIPLE_FAULT);
     case REASON_INIT:
     case REASON_SIPI:
-        step_abandon();
         return end(e, EXIT_RESET);
     case REASON_TASK_SWITCH:
         return vmx_fatal(x, e, "the guest uses hardware task switching, which is not supported yet");

@@ -2,12 +2,13 @@
 
 #include "console.h"
 
-/* Error 0 to 28 of the VM-instruction error field say more (SDM Vol. 3C, 31.4); only with ZF is it valid. */
-void vmx_instruction_failed(const char *what, uint64_t operand, const char *caller, bool valid)
+/* The error number (SDM Vol. 3C, 31.4) lies in the VMCS: without a current one VMREAD fails too, and leaves
+ * 0. */
+void vmx_instruction_failed(const char *what, uint64_t operand, const char *caller, bool numbered)
 {
     uint64_t error = 0;
-    if (valid)
-        __asm__ volatile("vmread %1, %0" : "=r"(error) : "r"((uint64_t)VMCS_INSTRUCTION_ERROR));
+    if (numbered)
+        __asm__ volatile("vmread %1, %0" : "+r"(error) : "r"((uint64_t)VMCS_INSTRUCTION_ERROR) : "cc");
     panic("%s 0x%lx failed in %s (VM-instruction error %lu); please report this CPU's model", what,
           (unsigned long)operand, caller, (unsigned long)error);
 }

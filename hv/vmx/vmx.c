@@ -99,7 +99,7 @@ static void vmx_init(const struct machine *m, struct vcpu *v)
     vmx.v = v;
     vmclear(virt_to_phys(vmcs));
     vmptrld(virt_to_phys(vmcs));
-    guest_memory_limit(m->ram_end);
+    guest_memory_init(m);
     insn_cache_init();
     ept_init(m);
     if (vmx_caps.has_vpid)
@@ -148,18 +148,12 @@ static bool entry_refused(struct vm_exit *e, int failure)
 /* One round in the guest. True if the core has to see the exit. */
 static bool enter_once(struct vcpu *v, struct vm_exit *e)
 {
-    static uint64_t exited_at;
     struct exit_info x;
 
-    uint64_t now = rdtsc();
-    if (exited_at) {
-        counters.hv_ticks += now - exited_at;
-        if (vmx.exit_is_write)
-            counters.hv_ticks_record += now - exited_at;
-    }
-    vmx.exit_is_write = false;
+    counters.hv_ticks[vmx.exit_use] += rdtsc() - vmx.exited_at;
+    vmx.exit_use = USE_OTHER;
     int failure = vmx_enter(v->gpr, vmx.launched);
-    exited_at = rdtsc();
+    vmx.exited_at = rdtsc();
     if (failure)
         return entry_refused(e, failure);
     vmx.launched = true;
@@ -173,15 +167,18 @@ static bool enter_once(struct vcpu *v, struct vm_exit *e)
 static void vmx_run(struct vcpu *v, struct vm_exit *e)
 {
     vmx.v = v;
+    if (!vmx.launched)
+        vmx.exited_at = rdtsc();
     for (;;) {
-        if (vmx.step == STEP_NONE && rdtsc() >= vmx.poll_at) {
+        if (vmx.step == STEP_NONE && vmx.exited_at >= vmx.poll_at) {
             vmx.poll_at = rdtsc() + vmx.poll_ticks;
             e->kind = EXIT_POLL;
             return;
         }
         if (take_host_nmis())
             vmx.nmi_pending = true;
-        event_prepare_entry();
+        if (event_is_due())
+            event_prepare_entry();
         write_changed(v);
         if (enter_once(v, e))
             return;

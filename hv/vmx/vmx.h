@@ -52,9 +52,10 @@ struct vmx {
     struct pending_event event;
     bool nmi_pending;
     enum step_kind step;
-    bool exit_is_write; /* the exit under way belongs to a traced write */
+    enum exit_use exit_use; /* of the exit under way */
 
     uint64_t poll_ticks, poll_at; /* TSC */
+    uint64_t exited_at;           /* TSC at the last VM exit */
     bool armed[TRIGGER_COUNT];
     gva_t trigger_at[TRIGGER_COUNT];
 };
@@ -91,7 +92,20 @@ struct code_state {
     struct paging_state paging;
 };
 void code_state_load(struct code_state *c);
-void paging_state_load(struct paging_state *s);
+/* CR4 and EFER as far as paging goes: without it they say nothing, EFER.LMA is 0 (SDM Vol. 3A, 2.2.1). */
+static inline void paging_state_load(struct paging_state *s)
+{
+    s->cr0 = vmread(VMCS_GUEST_CR0);
+    s->cr3 = vmread(VMCS_GUEST_CR3);
+    s->cr4 = s->efer = 0;
+    if (!(s->cr0 & CR0_PG))
+        return;
+    s->cr4 = vmread(VMCS_GUEST_CR4);
+    s->efer = vmread(VMCS_GUEST_EFER);
+    if ((s->cr4 & CR4_PAE) && !(s->efer & EFER_LMA))
+        for (unsigned i = 0; i < 4; i++)
+            s->pdpte[i] = vmread_nth(VMCS_GUEST_PDPTE0, i);
+}
 void insn_cache_init(void);
 /* The instruction at RIP, or NULL if it cannot be fetched or decoded. Loads the segments that it uses into
  * the vcpu. */
@@ -135,7 +149,11 @@ void event_set(uint8_t vector, enum interruption_type type, bool has_error, uint
 void event_requeue(uint32_t idt_vectoring); /* an exit came in the middle of this delivery */
 void event_correct_resume_flag(void);       /* before an interrupt is delivered at RIP */
 bool event_exception_exit(const struct exit_info *x, struct vm_exit *e);
-void event_prepare_entry(void);
+static inline bool event_is_due(void)
+{
+    return vmx.event.valid || vmx.nmi_pending;
+}
+void event_prepare_entry(void); /* to be called when one is */
 void event_delivered(void);     /* after the MTF exit of its step: records the frame */
 void event_nmi_unblocked(void); /* an IRET was interrupted after it had ended the blocking of NMIs */
 
@@ -146,10 +164,17 @@ void vmx_mov_dr(const struct exit_info *x);
 
 /* trigger.c */
 void trigger_set(enum trigger t, bool armed, gva_t at);
-bool trigger_any(void);
+static inline bool trigger_any(void)
+{
+    return vmx.armed[TRIGGER_START] || vmx.armed[TRIGGER_STOP];
+}
 /* True if one of the DR6 bits is an armed trigger's; these bits are then taken out. */
 bool trigger_hit(uint64_t *dr6_bits, enum trigger *t);
-uint64_t guest_dr7(void);
+extern uint64_t shadow_dr7; /* what the guest believes to be in DR7 while a trigger is armed */
+static inline uint64_t guest_dr7(void)
+{
+    return trigger_any() ? shadow_dr7 : vmread(VMCS_GUEST_DR7);
+}
 void guest_set_dr7(uint64_t dr7);
 uint64_t guest_dr(unsigned n);
 void guest_set_dr(unsigned n, uint64_t value);
@@ -171,5 +196,6 @@ void vmcs_write_controls(uint32_t pin, uint32_t proc, uint32_t exceptions);
 /* entry.asm: 0 after a VM exit; 1 when the instruction failed with an error number in the VMCS, 2 without. */
 int vmx_enter(uint64_t gpr[], bool launched);
 extern uint8_t vmx_exit_entry[];
+extern uint64_t vmx_host_rsp; /* as the current VMCS holds it; 0: not known */
 
 #endif
