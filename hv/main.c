@@ -148,7 +148,7 @@ static void dump(const struct engine *engine)
         return;
     const struct dump_line line = {.put = uart_put, .get = uart_get, .seconds = clock_seconds};
     const struct dump_options how = {
-        .compress = true, .wait_seconds = options.dump_wait, .frame_payload = FRAME_PAYLOAD_MAX};
+        .compress = true, .wait_seconds = options.dump_wait, .frame_payload = FRAME_PAYLOAD_FIRST};
     enum dump_end end = dump_send(&ring, meta, meta_bytes, run_id, &line, &how);
     printk("engram: dump %s\n", end == DUMP_DONE ? "received completely" : "sent; no receiver answered");
 }

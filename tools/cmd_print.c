@@ -181,7 +181,8 @@ int cmd_print(int argc, char **argv)
     if (!input_open(&in, "print", o.path))
         return EXIT_FINDINGS;
     struct walk w;
-    struct walk_handler handler = {.ctx = &o, .item = on_item, .want = want, .finding = on_finding};
+    struct walk_handler handler = {.ctx = &o, .item = on_item, .want = want, .finding = on_finding,
+                                   .dump = input_dump(&in)};
     int code = EXIT_FINE;
     if (!walk_trace(&in.source, &handler, &w))
         code = input_error("print", "%s: %s", o.path, strerror(w.io_error));

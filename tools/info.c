@@ -150,7 +150,7 @@ static void print_losses(FILE *out, const struct info *info)
     uint64_t n;
     bool exact = true, absent_exact = true;
     fputs("\nevents\n", out);
-    if (meta_number(&w->meta, "events", &n))
+    if (walk_recorded(w, &n))
         loss_row(out, "recorded", n, true, "in the whole run");
     loss_row(out, "here", info->stats.accesses, true, "read from this file");
     if (meta_number(&w->meta, "lost", &n))

@@ -26,7 +26,8 @@ enum dump_end { DUMP_DONE, DUMP_UNANSWERED };
 
 /*
  * Sends the file: META with `meta`, the ring's segments, END. `meta` is the text of META and END
- * (docs/format.md), `meta_bytes` long, at most CHUNK_BODY_MAX / 4. `run_id` is repeated in BEGIN and END.
+ * (docs/format.md), `meta_bytes` long, at most CHUNK_BODY_MAX / 4. BEGIN and END repeat `run_id` and say
+ * which events the file holds.
  */
 enum dump_end dump_send(struct ring *ring, const char *meta, uint32_t meta_bytes, uint64_t run_id,
                         const struct dump_line *line, const struct dump_options *options);

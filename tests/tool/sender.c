@@ -168,17 +168,19 @@ int main(int argc, char **argv)
     }
     fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
     record(events, slots);
+    uint64_t first, end_event;
+    ring_events(&ring, &first, &end_event);
     snprintf(meta, sizeof(meta),
              "format=1\nrun=%016" PRIx64 "\nengine=vmx\nengine.reason=it is there\ncpu=none\nguest=sender\noptions=\n"
              "trace=w\nicount=1\nevents=%" PRIu64 "\nlost=0\nfiltered=0\nsegments=%" PRIu64 "\nfirst_sequence=%" PRIu64
-             "\nring.mode=wrap\nring.bytes=%" PRIu64 "\nsegment.bytes=%u\ntsc.hz=1000000\ntsc.start=5000\n"
+             "\nfirst_event=%" PRIu64 "\nring.mode=wrap\nring.bytes=%" PRIu64 "\nsegment.bytes=%u\ntsc.hz=1000000\ntsc.start=5000\n"
              "tsc.end=2005000\nend=all sent\ncounter.exit.ept_violation=%" PRIu64 "\ncounter.hv_ticks=123456\n",
-             RUN, hook_events(), ring_count(&ring), ring_first_sequence(&ring), slots * RING_SEGMENT_BYTES,
+             RUN, hook_events(), ring_count(&ring), ring_first_sequence(&ring), first, slots * RING_SEGMENT_BYTES,
              RING_SEGMENT_BYTES, events);
     if (path)
         write_file(path, meta);
     static const struct dump_line line = {put, get, seconds};
-    const struct dump_options options = {.compress = true, .wait_seconds = (uint32_t)wait, .frame_payload = 1024};
+    const struct dump_options options = {.compress = true, .wait_seconds = (uint32_t)wait, .frame_payload = FRAME_PAYLOAD_FIRST};
     static const char before[] = "guest says hello\r\n";
     uint64_t keep = damage;
     damage = 0;
