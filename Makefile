@@ -64,7 +64,7 @@ $(B)/engram64.elf: $(HV_OBJ) linker.ld
 	$(Q)ld -nostdlib -z max-page-size=0x1000 -z noexecstack --no-warn-rwx-segments -T linker.ld -o $@ $(HV_OBJ)
 
 # The same hypervisor with errors of its own that a test asks for: functions wrapped when it is linked.
-FAULTY_WRAPS := control_console_byte hook_stop uart_get uart_drain
+FAULTY_WRAPS := control_console_byte hook_stop uart_get uart_drain insn_fetch
 $(B)/engram-faulty.elf: $(HV_OBJ) $(B)/tests/fault/image/faulty.o linker.ld
 	$(SAY) LD $@
 	$(Q)ld -nostdlib -z max-page-size=0x1000 -z noexecstack --no-warn-rwx-segments -T linker.ld \

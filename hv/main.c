@@ -157,7 +157,8 @@ static void dump(void)
                                        .trace_reads = options.trace_reads,
                                        .trace_writes = options.trace_writes};
     dump_begun = true;
-    uint32_t meta_bytes = meta_build(&source, meta, sizeof meta);
+    uint32_t meta_bytes = meta_build(&source, meta, sizeof meta - 1);
+    meta_say_what_is_missing(meta);
     if (uart_port() == 0)
         return;
     const struct dump_line line = {.put = uart_put, .get = uart_get, .seconds = clock_seconds};

@@ -39,7 +39,19 @@ expect "dumping: the dump is not whole" 1 "$(cat "$work/dumping/recv.code")"
 expect "dumping: TEXT frames with the error" 1 \
     "$(LC_ALL=C grep -aoP '\xf7\x04..\x00{8}engram: error: the test' "$work/dumping/serial" | wc -l)"
 
+# Writes that the engine could not list are said to be missing, on the console and by the host command.
+run undecoded ""
+expect_line "undecoded: the console says so" \
+    "^engram: writes are missing from the trace: .*undecoded 16[,.]" "$work/undecoded/console"
+for command in verify info; do
+    code=0
+    "$build/engram" $command "$work/undecoded/trace.egrm" >"$work/undecoded/$command" 2>&1 || code=$?
+    expect "undecoded: exit code of engram $command" 1 "$code"
+    expect_line "undecoded: engram $command says so" "META tells of .*: 16 \\(counter.undecoded\\)" "$work/undecoded/$command"
+done
+
 run poweroff ""
+expect_no_line "poweroff: no write is missing" "writes are missing" "$work/poweroff/console"
 expect_line "poweroff: VMX is off before" "^test: before the end: CR4.VMXE is 0" "$work/poweroff/console"
 # It starts again and again.
 AFTER=reset RUN_SECONDS=6 engram_run reset "start=text:START" "$guest" "guest" >"$work/reset.log"

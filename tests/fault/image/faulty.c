@@ -6,6 +6,7 @@
  *     exception   a write to an address that is none, when the guest has written STOP
  *     twice       like panic, and again while the trace is being saved
  *     dumping     in the middle of the dump
+ *     undecoded   no error, but no instruction can be decoded
  *
  * In any case it says whether the processor has left VMX operation before the machine is reset or switched off.
  */
@@ -14,6 +15,7 @@
 #include "guest.h"
 #include "trace/hook.h"
 #include "uart.h"
+#include "vmx/vmx.h"
 #include "x86/cpu.h"
 
 #include <string.h>
@@ -26,6 +28,8 @@ void __real_hook_stop(const char *why);
 void __wrap_hook_stop(const char *why);
 int __real_uart_get(void);
 int __wrap_uart_get(void);
+const struct insn *__real_insn_fetch(const struct code_state *c);
+const struct insn *__wrap_insn_fetch(const struct code_state *c);
 void __real_uart_drain(void);
 void __wrap_uart_drain(void);
 
@@ -69,6 +73,11 @@ int __wrap_uart_get(void)
     if (asked_for("dumping") && control_ended() && ++polls == POLLS_INTO_DUMP)
         panic("the test asked for this in the dump");
     return __real_uart_get();
+}
+
+const struct insn *__wrap_insn_fetch(const struct code_state *c)
+{
+    return asked_for("undecoded") ? NULL : __real_insn_fetch(c);
 }
 
 void __wrap_uart_drain(void)
