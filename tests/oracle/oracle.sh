@@ -61,4 +61,11 @@ oracle_list engram --kind w >"$work/engram.list" || {
     tail -n 5 "$work/engram/console" "$work/engram/recv.err"
     die "oracle: no sound trace from Engram: see $work/engram"
 }
+# What Engram itself says it could not list would be luck, were it the same.
+for counter in unexplained_writes undecoded incomplete_lists walks_dropped; do
+    case $(meta engram counter.$counter) in
+    0 | '') ;;
+    *) die "oracle: Engram counts $(meta engram counter.$counter) $counter: see engram info $work/engram/trace.egrm" ;;
+    esac
+done
 "$build/bin/listcmp" "${compare[@]}" "$work/native.list" "$work/engram.list"
