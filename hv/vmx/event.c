@@ -8,7 +8,9 @@
 #include "vmx/vmx.h"
 
 #include "console.h"
+#include "trace/bytes.h"
 #include "trace/hook.h"
+#include "vmx/caps.h"
 #include "x86/cpu.h"
 #include "x86/debug.h"
 #include "x86/exceptions.h"
@@ -22,8 +24,6 @@ static struct {
     bool real_mode, long_mode, v86;
     unsigned cpl;
     unsigned gate_bytes; /* of a pushed word, outside long mode */
-    struct location cs_access;
-    uint8_t cs_access_before;
 } delivery;
 
 void event_set(uint8_t vector, enum interruption_type type, bool has_error, uint32_t error, uint8_t length)
@@ -102,10 +102,71 @@ static void load_debug_state(uint64_t bits)
     guest_set_dr7(guest_dr7() & ~DR7_GD);
 }
 
+/* What a HLT waits for is there: it is over. */
+static void end_wait(void)
+{
+    if (!vmx.halted)
+        return;
+    vmx_set_pin(PIN_EXTERNAL_INTERRUPT, false);
+    if (vmx.v->rip == vmx.halted_at) /* a breakpoint may have led away */
+        vmx_skip_instruction(vmx.halted);
+    vmx.halted = 0;
+}
+
+/*
+ * Without the activity state HLT, RIP stays at the HLT, which exits again and again, until an exit tells of an
+ * interrupt or NMI. The instruction behind an STI is blocked no longer: it would wait for ever.
+ */
+static void wait_at_hlt(unsigned hlt_bytes)
+{
+    uint64_t blocked = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+    vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~(uint64_t)(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
+    vmx_set_pin(PIN_EXTERNAL_INTERRUPT, true);
+    vmx.halted = hlt_bytes;
+    vmx.halted_at = vmx.v->rip;
+}
+
+void event_wait(unsigned hlt_bytes)
+{
+    bool is_due = vmx.nmi_pending || vmx.held_count || (vmx.v->rflags & RFLAGS_TF);
+    if (!is_due && !vmx_caps.has_hlt_state) {
+        wait_at_hlt(hlt_bytes);
+        return;
+    }
+    vmx_skip_instruction(hlt_bytes);
+    if (!is_due)
+        vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_HLT);
+}
+
+void event_offer_held(void)
+{
+    vmx_set_proc(PROC_INTERRUPT_WINDOW, vmx.held_count != 0);
+}
+
+bool event_hold_interrupt(void)
+{
+    counters.interrupts_held++;
+    if (vmx.held_count == HELD_INTERRUPTS_MAX)
+        return false;
+    vmx.held[vmx.held_count++] = (uint8_t)vmread(VMCS_EXIT_INTERRUPTION_INFO);
+    end_wait();
+    if (vmx.step == STEP_NONE)
+        event_offer_held();
+    return true;
+}
+
+void event_interrupt_window(void)
+{
+    event_set(vmx.held[--vmx.held_count], EVENT_EXTERNAL, false, 0, 0);
+    event_offer_held();
+}
+
 static bool handle_nmi(const struct exit_info *x)
 {
     if (x->idt_vectoring & INTERRUPTION_VALID)
         event_requeue(x->idt_vectoring);
+    else if (vmx.step == STEP_NONE)
+        event_correct_resume_flag();
     if (vmx.step != STEP_NONE)
         counters.nmis_held++;
     vmx.nmi_pending = true;
@@ -157,28 +218,106 @@ bool event_exception_exit(const struct exit_info *x, struct vm_exit *e)
     return false;
 }
 
-/* Protected mode's IDT gate (SDM Vol. 3A, 6.11): how wide its frame is, and its code segment's access byte.
- */
+/* Words pushed, error code included: outside long mode SS:ESP only with a change of privilege level. */
+static unsigned frame_words(bool inner)
+{
+    unsigned error = delivery.hook.has_error_code ? 1 : 0;
+    if (delivery.real_mode)
+        return 3;
+    if (delivery.long_mode)
+        return 5 + error;
+    if (delivery.v86)
+        return 9 + error;
+    return (inner ? 5 : 3) + error;
+}
+
+/* Protected mode's IDT gate (SDM Vol. 3A, 6.11 and 6.14.1) and the segment descriptor (3.4.5). */
 #define GATE_BYTES_LEGACY 8u
 #define GATE_BYTES_LONG 16u
+#define GATE_IST_BYTE 4u
 #define GATE_TYPE_BYTE 5u
 #define GATE_TYPE_32 0x08u
-static void look_at_gate(const struct code_state *c)
+#define DESCRIPTOR_ACCESS_BYTE 5u
+#define DESCRIPTOR_B_BYTE 6u
+#define DESCRIPTOR_B 0x40u
+#define CONFORMING_CODE 0x0cu /* of the type's bits */
+
+static gva_t descriptor_address(uint16_t selector)
 {
-    uint8_t gate[GATE_BYTES_LEGACY];
+    gva_t table = selector & 4 ? vmread_nth(VMCS_GUEST_ES_BASE, SEG_LDTR) : vmread(VMCS_GUEST_GDTR_BASE);
+    return table + (selector & ~7u);
+}
+
+/* A stack pointer of `bytes` bytes in the TSS, and outside long mode the selector behind it. */
+static uint64_t read_tss(const struct code_state *c, unsigned offset, unsigned bytes, uint16_t *ss)
+{
+    uint8_t raw[8] = {0};
+    gva_t at = vmread_nth(VMCS_GUEST_ES_BASE, SEG_TR) + offset;
+    size_t want = ss ? bytes + 2 : 8;
+
+    tables_note(at, want, false);
+    guest_read_linear(&c->paging, at, raw, want);
+    if (!ss)
+        return load64(raw);
+    *ss = load16(raw + bytes);
+    return bytes == 4 ? load32(raw) : load16(raw);
+}
+
+/* Where the frame will end: one past its highest byte (SDM Vol. 3A, 6.12.1, 6.14.2 and 6.14.4). */
+#define TSS_32 0x08u /* of the type in TR's access rights */
+static gva_t frame_end_long(const struct code_state *c, const uint8_t *gate, bool inner, unsigned dpl)
+{
+    unsigned ist = gate[GATE_IST_BYTE] & 7u;
+    uint64_t sp = vmx.v->gpr[RSP];
+    if (ist)
+        sp = read_tss(c, 36 + 8 * (ist - 1), 8, NULL);
+    else if (inner)
+        sp = read_tss(c, 4 + 8 * dpl, 8, NULL);
+    return sp & ~15ull;
+}
+
+static gva_t frame_end_legacy(const struct code_state *c, bool inner, unsigned dpl)
+{
+    uint64_t sp = vmx.v->gpr[RSP], base = vmread_nth(VMCS_GUEST_ES_BASE, SEG_SS);
+    bool wide = vmx.v->seg[SEG_SS].access & SEGMENT_DB;
+    if (inner) {
+        uint8_t d[8] = {0};
+        uint16_t ss;
+        bool tss32 = vmread_nth(VMCS_GUEST_ES_ACCESS, SEG_TR) & TSS_32;
+        sp = tss32 ? read_tss(c, 4 + 8 * dpl, 4, &ss) : read_tss(c, 2 + 4 * dpl, 2, &ss);
+        tables_note_descriptor(descriptor_address(ss));
+        guest_read_linear(&c->paging, descriptor_address(ss), d, sizeof d);
+        base = load16(d + 2) | (uint32_t)d[4] << 16 | (uint32_t)d[7] << 24;
+        wide = d[DESCRIPTOR_B_BYTE] & DESCRIPTOR_B;
+    }
+    return (uint32_t)(base + (wide ? (uint32_t)sp : (uint16_t)sp));
+}
+
+/* What the delivery will touch, in the CPU's order. Only walks and descriptors are taken from it: where it is
+ * wrong, as when the delivery faults, nothing has changed there. */
+static void note_delivery(const struct code_state *c)
+{
+    uint8_t gate[GATE_BYTES_LEGACY], access = 0;
     unsigned bytes = delivery.long_mode ? GATE_BYTES_LONG : GATE_BYTES_LEGACY;
-    gva_t idt = vmread(VMCS_GUEST_IDTR_BASE);
+    gva_t at = vmread(VMCS_GUEST_IDTR_BASE) + delivery.hook.vector * bytes;
 
     delivery.gate_bytes = 4;
-    delivery.cs_access.traced = false;
-    if (guest_read_linear(&c->paging, idt + delivery.hook.vector * bytes, gate, sizeof gate) < sizeof gate)
+    tables_note(at, bytes, false);
+    if (guest_read_linear(&c->paging, at, gate, sizeof gate) < sizeof gate)
         return;
     delivery.gate_bytes = gate[GATE_TYPE_BYTE] & GATE_TYPE_32 ? 4 : 2;
 
-    uint16_t selector = (uint16_t)(gate[2] | gate[3] << 8);
-    gva_t table = selector & 4 ? vmread_nth(VMCS_GUEST_ES_BASE, SEG_LDTR) : vmread(VMCS_GUEST_GDTR_BASE);
-    location_find(&delivery.cs_access, &c->paging, table + (selector & ~7u) + 5, 1);
-    guest_read(delivery.cs_access.gpa, &delivery.cs_access_before, 1);
+    gva_t code = descriptor_address(load16(gate + 2));
+    tables_note_descriptor(code);
+    guest_read_linear(&c->paging, code + DESCRIPTOR_ACCESS_BYTE, &access, 1);
+    unsigned dpl = access >> SEGMENT_DPL_SHIFT & 3;
+    bool inner = dpl < delivery.cpl && (access & CONFORMING_CODE) != CONFORMING_CODE;
+    gva_t end = delivery.long_mode ? frame_end_long(c, gate, inner, dpl) : frame_end_legacy(c, inner, dpl);
+    unsigned words = frame_words(inner);
+    /* Pushed downwards: the upper page comes first. */
+    tables_note(end - 1, 1, true);
+    tables_note(end - words * (delivery.long_mode ? 8 : delivery.gate_bytes), 1, true);
+    tables_note_descriptor_writes();
 }
 
 static void begin_delivery(void)
@@ -202,8 +341,9 @@ static void begin_delivery(void)
     delivery.long_mode = c.paging.efer & EFER_LMA;
     delivery.v86 = vmx.v->rflags & RFLAGS_VM;
     delivery.cpl = c.context & 3u;
+    tables_begin(&delivery.origin, &c.paging);
     if (!delivery.real_mode)
-        look_at_gate(&c);
+        note_delivery(&c);
     vmx.step = STEP_EVENT;
     step_open();
 }
@@ -231,16 +371,18 @@ static void inject(void)
     vmx.event.valid = false;
 }
 
-/* An NMI waits until no step is under way and the guest can take it. */
+/* An NMI waits until no step is under way and the guest can take it. STI does not hold it back: a CPU may give
+ * the NMI-window exit although STI blocks (SDM Vol. 3C, 26.2), and would give it again for ever. */
 static void offer_nmi(void)
 {
     if (vmx.step != STEP_NONE)
         return;
-    if (vmread(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKED_BY_NMI | BLOCKED_BY_MOV_SS | BLOCKED_BY_STI)) {
+    if (vmread(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKED_BY_NMI | BLOCKED_BY_MOV_SS)) {
         vmx_set_proc(PROC_NMI_WINDOW, true);
         return;
     }
     vmx_set_proc(PROC_NMI_WINDOW, false);
+    end_wait();
     vmx.nmi_pending = false;
     event_set(VECTOR_NMI, EVENT_NMI, false, 0, 0);
 }
@@ -256,23 +398,10 @@ void event_prepare_entry(void)
     inject();
 }
 
-/* Words pushed, error code included: outside long mode SS:ESP only with a change of privilege level. */
-static unsigned frame_words(const struct code_state *after)
-{
-    unsigned error = delivery.hook.has_error_code ? 1 : 0;
-    if (delivery.real_mode)
-        return 3;
-    if (delivery.long_mode)
-        return 5 + error;
-    if (delivery.v86)
-        return 9 + error;
-    return ((after->context & 3u) != delivery.cpl ? 5 : 3) + error;
-}
-
 static void record_frame(const struct code_state *after)
 {
     const struct vcpu *v = vmx.v;
-    unsigned words = frame_words(after);
+    unsigned words = frame_words((after->context & 3u) != delivery.cpl);
     unsigned bytes = delivery.real_mode ? 2 : delivery.long_mode ? 8 : delivery.gate_bytes;
     uint64_t base = vmread_nth(VMCS_GUEST_ES_BASE, SEG_SS);
     bool wide = v->seg[SEG_SS].access & SEGMENT_DB;
@@ -283,23 +412,11 @@ static void record_frame(const struct code_state *after)
             after->size == CODE_64 ? at : (uint32_t)(base + (wide ? at & 0xffffffffu : at & 0xffffu));
         struct location p;
         location_find(&p, &after->paging, linear, bytes);
-        if (p.traced)
-            record_write(&delivery.origin, &p, 0);
+        if (!p.traced)
+            continue;
+        tables_record_walks_before(&p);
+        record_write(&delivery.origin, &p, 0);
     }
-}
-
-static void record_cs_access(void)
-{
-    uint8_t now;
-    if (delivery.real_mode || !delivery.cs_access.traced)
-        return;
-    guest_read(delivery.cs_access.gpa, &now, 1);
-    if (now == delivery.cs_access_before)
-        return;
-    struct origin o = delivery.origin;
-    o.cause = CAUSE_DESCRIPTOR;
-    o.vector = 0;
-    record_write(&o, &delivery.cs_access, 0);
 }
 
 void event_delivered(void)
@@ -310,5 +427,5 @@ void event_delivered(void)
     code_state_load(&after);
     hook_event(&delivery.hook);
     record_frame(&after);
-    record_cs_access();
+    tables_record_rest();
 }
