@@ -60,7 +60,8 @@ c" || die "oracle: the run without Engram did not end well: see $work/native/deb
     die "oracle: without Engram the guest did not come from $from to $to: see $work/native"
 "$build/bin/bochs2list" ${walks:+-w} <"$work/native/debugger" >"$work/native.list" ||
     die "oracle: Bochs printed what cannot be understood: see $work/native/debugger"
-printf 'without Engram: %s accesses\n' "$(wc -l <"$work/native.list")"
+printf 'without Engram: %s accesses, of them %s by page walks\n' "$(wc -l <"$work/native.list")" \
+    "$(grep -c ^P "$work/native.list")"
 [ -z "${ORACLE_NATIVE_ONLY:-}" ] || exit 0
 
 engram_run engram "start=rip:$from stop=rip:$to ${ENGRAM_OPTIONS:-}" "$guest" "guest${cmdline:+ $cmdline}" || exit 1
