@@ -1,7 +1,7 @@
 ; A timer interrupt as soon as the one before is done, during writes that are
 ; all counted.
 ;
-;     storm [writes=2000] [count=30] [storm=1] [trap=0]
+;     storm [writes=2000] [count=30] [storm=1] [trap=0] [halt=0]
 ;
 ; The handler starts the timer once more as its last act but one: `count` timer
 ; ticks of 0.84 µs later it is interrupted again. The fewer, the denser the
@@ -14,7 +14,8 @@
 ;     every 16th turn: a REP STOSD of 8 at main_data + 64
 ; and nothing else; the handler writes its frame, a push and its counter, all
 ; between handler_from and handler_to. With trap=1 the main program single-steps
-; itself (TF): the handler of #DB writes its frame and counts there as well.
+; itself (TF): the handler of #DB writes its frame and counts there as well. With
+; halt=1 it waits for an interrupt (HLT) in every second turn.
 ; Prints BOOT, START, STOP, then the totals: "turns N sum N ticks N traps N".
 
 %include "multiboot.inc"
@@ -31,6 +32,7 @@ options_table:
     option "count", opt_count
     option "storm", opt_storm
     option "trap", opt_trap
+    option "halt", opt_halt
     option_end
 
     section .data
@@ -42,6 +44,8 @@ opt_count:
 opt_storm:
     dd 1
 opt_trap:
+    dd 0
+opt_halt:
     dd 0
 
     section .bss
@@ -103,6 +107,10 @@ trace_from:
     jz trace_to
 turn:
     inc ebx
+    mov eax, ebx
+    and eax, [opt_halt]
+    jz plain_write
+    hlt
 plain_write:
     mov [main_data], ebx
 rmw_write:

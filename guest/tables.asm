@@ -17,9 +17,10 @@
 PAGE_GDT equ 1
 PAGE_IDT equ 2
 PAGE_TSS equ 3
-PAGE_IST equ 4    ; stack of the breakpoint's handler
+PAGE_IST equ 4    ; stack of the breakpoint's handler, not present at first
 PAGE_FRESH equ 5  ; written across from PAGE_DATA, which lies below PAGE_FRESH
 PAGE_RSP0 equ 7   ; stack of what comes from ring 3
+PAGE_FAULT equ 8  ; stack of the page fault's handler
 PAGE_STACK equ 10 ; main stack, grows down to the fresh page 9
 %define window(page) (KERNEL_WINDOW + (page) * 4096)
 
@@ -71,6 +72,7 @@ start:
     print "BOOT", 10
     interrupt_gate 3, on_breakpoint, 1, 3
     interrupt_gate 6, on_undefined, 0, 0
+    interrupt_gate 14, on_page_fault, 2, 0
     mov word [idt + 3 * 16 + 2], SEL_NEW_CODE
     enter_long_mode
 
@@ -96,6 +98,8 @@ start:
     mov [rdi + 4], rcx
     mov rcx, window(PAGE_IST + 1)
     mov [rdi + 36], rcx
+    mov rcx, window(PAGE_FAULT + 1)
+    mov [rdi + 44], rcx
 
     ; Both TSS descriptors describe that copy.
 %macro describe_tss 1
@@ -137,12 +141,16 @@ start:
     make_fresh PAGE_FRESH
     make_fresh PAGE_RSP0
     make_fresh PAGE_STACK - 1
+    make_fresh PAGE_FAULT
+    and byte [kernel_pt + PAGE_IST * 8], ~PTE_P
     mov rax, cr3
     mov cr3, rax
     print "START", 10
 
 trace_from:
-    ; Events: IDT, GDT, TSS and stack are walked for the first time, and the handler's code segment is used.
+    nop ; the INT3 comes twice
+    ; Events: IDT, GDT, TSS and stack are walked for the first time, and the handler's code segment is used. The
+    ; first delivery ends in a page fault at the stack, which leaves what it has set.
     int3
     int3
     ; A write whose second page is fresh, and one that finds it dirty.
@@ -179,6 +187,11 @@ trace_to:
     guest_end
 
 on_breakpoint:
+    iretq
+
+on_page_fault:
+    or byte [kernel_pt + PAGE_IST * 8], PTE_P
+    add rsp, 8
     iretq
 
 on_undefined:

@@ -38,6 +38,13 @@ expect "storm: events" "$(cat "$work/storm/main" "$work/storm/handler" | wc -l)"
 expect "storm: frames are interrupt delivery" $((3 * ${counted:-0})) \
     "$(oracle_list storm --cause interrupt --gva "$handler" | wc -l)"
 
+# A HLT in every second turn: the interrupt ends it, and none that comes before it is lost.
+engram_run halting "start=text:START" "$guest" "guest writes=300 halt=1"
+expect_line "halting: totals on the console" "^turns 300 sum $((300 * 301 / 2)) " "$work/halting/console"
+counted=$(grep -aoP "^turns .* ticks \K[0-9]+" "$work/halting/console")
+expect_between "halting: interrupts" 150 1000000 "$counted"
+expect "halting: the handler's writes" $((5 * ${counted:-0})) "$(oracle_list halting --gva "$handler" | wc -l)"
+
 # With TF=1 as well: the steps come to an end, and after each comes its trap, before the interrupt.
 engram_run trapped "start=text:START" "$guest" "guest writes=300 trap=1"
 engram_run trapped_calm "start=text:START" "$guest" "guest writes=300 trap=1 storm=0"
