@@ -139,8 +139,9 @@ bool vmx_caps_read(char *why, size_t size)
     uint32_t liked = PROC2_RDTSCP | PROC2_INVPCID | PROC2_XSAVES | PROC2_USER_WAIT;
     c->proc2 = must_be_1(proc2) | PROC2_EPT | PROC2_UNRESTRICTED_GUEST | (c->has_vpid ? PROC2_VPID : 0) |
                (may_be_1(proc2) & liked);
-    c->exit = must_be_1(exit) | EXIT_CTL_HOST_64 | EXIT_CTL_ACKNOWLEDGE | EXIT_CTL_SAVE_DEBUG | EXIT_CTL_SAVE_EFER |
-              EXIT_CTL_LOAD_EFER | (c->has_pat ? EXIT_CTL_SAVE_PAT | EXIT_CTL_LOAD_PAT : 0);
+    c->exit = must_be_1(exit) | EXIT_CTL_HOST_64 | EXIT_CTL_ACKNOWLEDGE | EXIT_CTL_SAVE_DEBUG |
+              EXIT_CTL_SAVE_EFER | EXIT_CTL_LOAD_EFER |
+              (c->has_pat ? EXIT_CTL_SAVE_PAT | EXIT_CTL_LOAD_PAT : 0);
     c->entry =
         must_be_1(entry) | ENTRY_CTL_LOAD_DEBUG | ENTRY_CTL_LOAD_EFER | (c->has_pat ? ENTRY_CTL_LOAD_PAT : 0);
 

@@ -116,7 +116,7 @@ static bool handle_mtf(const struct exit_info *x, struct vm_exit *e)
         return false;
     case STEP_EVENT:
         vmx.exit_use = USE_EVENT;
-        event_delivered();
+        delivery_end();
         return false;
     default:
         return vmx_fatal(x, e, "an MTF exit without a step");

@@ -93,7 +93,8 @@ static bool modified_next(const struct access_list *list, unsigned i)
     return i + 1 < list->count && next->kind == ACCESS_WRITE && next->linear == list->a[i].linear;
 }
 
-static void note_accesses(const struct insn *insn, const struct code_state *c, const struct violation *violation)
+static void note_accesses(const struct insn *insn, const struct code_state *c,
+                          const struct violation *violation)
 {
     static const struct insn_environment environment = {.vector_register = vector_register};
     struct access_list list;

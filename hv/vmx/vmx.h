@@ -8,7 +8,8 @@
  *   emulate.c   plain stores, carried out by the hypervisor: one exit per write
  *   step.c      any other instruction: one step under the open view
  *   tables.c    what the CPU writes into page tables and descriptors meanwhile
- *   event.c     exceptions and interrupts: delivered under the open view, frames located
+ *   event.c     exceptions, interrupts and NMIs that are due: which comes next, and when
+ *   delivery.c  their delivery under the open view, frames located
  *   control.c   CR0, CR4, debug registers
  *   trigger.c   start= and stop= addresses
  *   record.c    an access on its way to the hook
@@ -175,19 +176,21 @@ void vector_register(unsigned number, bool mmx, uint8_t *bytes);
 /* event.c */
 void event_set(uint8_t vector, enum interruption_type type, bool has_error, uint32_t error, uint8_t length);
 void event_requeue(uint32_t idt_vectoring); /* an exit came in the middle of this delivery */
-void event_correct_resume_flag(void);       /* before an interrupt is delivered at RIP */
 bool event_exception_exit(const struct exit_info *x, struct vm_exit *e);
 static inline bool event_is_due(void)
 {
     return vmx.event.valid || vmx.nmi_pending;
 }
-bool event_hold_interrupt(void);    /* after its exit; false: there are more than there can be */
-void event_interrupt_window(void);  /* the guest can take a held one */
-void event_offer_held(void);        /* asks for that exit where one is held */
+bool event_hold_interrupt(void);     /* after its exit; false: there are more than there can be */
+void event_interrupt_window(void);   /* the guest can take a held one */
+void event_offer_held(void);         /* asks for that exit where one is held */
 void event_wait(unsigned hlt_bytes); /* a HLT with IF=1, RIP still at it */
-void event_prepare_entry(void); /* to be called when one is */
-void event_delivered(void);     /* after the MTF exit of its step: records the frame */
-void event_nmi_unblocked(void); /* an IRET was interrupted after it had ended the blocking of NMIs */
+void event_prepare_entry(void);      /* to be called when one is */
+void event_nmi_unblocked(void);      /* an IRET was interrupted after it had ended the blocking of NMIs */
+
+/* delivery.c */
+void delivery_begin(const struct pending_event *p); /* before it is injected */
+void delivery_end(void);                            /* after the MTF exit of its step: records the frame */
 
 /* control.c */
 void control_registers_init(const struct vcpu *v);
