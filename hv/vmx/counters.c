@@ -57,6 +57,7 @@ size_t vmx_counters_text(char *text, size_t size)
         {"unexplained_writes", counters.unexplained_writes},
         {"incomplete_lists", counters.incomplete_lists},
         {"undecoded", counters.undecoded},
+        {"walks_dropped", counters.walks_dropped},
         {"hv_ticks", recording + counters.hv_ticks[USE_OTHER]},
         {"hv_ticks_record", recording},
         {"hv_ticks_emulated", counters.hv_ticks[USE_EMULATED_STORE]},

@@ -23,12 +23,6 @@ void location_find(struct location *p, const struct paging_state *s, gva_t linea
     p->traced = p->traced || ept_is_traced(w.gpa);
 }
 
-void location_on_page(struct location *p, const struct walk *w, gva_t linear, unsigned size)
-{
-    gpa_t gpa = (w->gpa & PAGE_MASK) | (linear & ~PAGE_MASK);
-    *p = (struct location){.linear = linear, .size = (uint8_t)size, .gpa = gpa, .traced = ept_is_traced(gpa)};
-}
-
 void record_write(const struct origin *o, const struct location *p, uint8_t flags)
 {
     struct access a;

@@ -65,6 +65,13 @@ static inline void finish(struct walk *w, const struct trail *t, uint64_t leaf, 
     w->gpa = (frame & ~(page_bytes - 1)) | (linear & (page_bytes - 1));
 }
 
+/* The walk ends here; what was walked so far may still be of interest. */
+static bool not_present(struct walk *w, const struct trail *t)
+{
+    w->levels = t->levels;
+    return false;
+}
+
 /* 32-bit paging: two levels of 4-byte entries; 4-MiB pages with PSE, bits 32 to 39 in bits 13 to 20 (4.3). */
 static bool walk_32(const struct paging_state *s, gva_t linear, struct walk *w)
 {
@@ -73,7 +80,7 @@ static bool walk_32(const struct paging_state *s, gva_t linear, struct walk *w)
     gpa_t at = (s->cr3 & 0xfffff000u) + ((linear >> 22) & 0x3ff) * 4;
     uint64_t e = guest_read_entry(at, 4);
     if (!(e & PTE_PRESENT))
-        return false;
+        return not_present(w, &t);
     note_entry(w, &t, at, e);
     if ((e & PTE_PAGE_SIZE) && (s->cr4 & CR4_PSE)) {
         finish(w, &t, e, (e & 0xffc00000u) | (((e >> 13) & 0xff) << 32), MIB(4), linear);
@@ -82,7 +89,7 @@ static bool walk_32(const struct paging_state *s, gva_t linear, struct walk *w)
     at = (e & 0xfffff000u) + ((linear >> 12) & 0x3ff) * 4;
     e = guest_read_entry(at, 4);
     if (!(e & PTE_PRESENT))
-        return false;
+        return not_present(w, &t);
     note_entry(w, &t, at, e);
     finish(w, &t, e, e & 0xfffff000u, PAGE_SIZE, linear);
     return true;
@@ -99,7 +106,7 @@ static bool walk_64(gpa_t table, unsigned level, gva_t linear, struct walk *w)
         gpa_t at = (table & PTE_ADDRESS) | (linear >> shift & 0x1ff) << 3;
         uint64_t e = guest_read_entry(at, 8);
         if (!(e & PTE_PRESENT))
-            return false;
+            return not_present(w, &t);
         note_entry(w, &t, at, e);
         if (shift == PAGE_SHIFT || ((e & PTE_PAGE_SIZE) && shift <= GIB_SHIFT)) {
             finish(w, &t, e, e & PTE_ADDRESS, 1ull << shift, linear);
@@ -116,6 +123,7 @@ bool guest_walk_tables(const struct paging_state *s, gva_t linear, struct walk *
     if (!(s->cr4 & CR4_PAE))
         return walk_32(s, linear, w);
     uint64_t pdpte = s->pdpte[(linear >> 30) & 3];
+    w->levels = 0;
     return (pdpte & PTE_PRESENT) && walk_64(pdpte, 2, (uint32_t)linear, w);
 }
 

@@ -24,9 +24,9 @@ struct walk {
     gpa_t entry_gpa[WALK_LEVELS];
     uint64_t entry[WALK_LEVELS];
     uint8_t entry_bytes; /* 4 or 8 */
-    gva_t page_linear;   /* for the caller's use: the page this walk was for */
 };
 
+/* False if nothing is mapped at `linear`; then `levels` and the entries that are present are valid. */
 bool guest_walk_tables(const struct paging_state *s, gva_t linear, struct walk *w);
 
 /* False if nothing is mapped at `linear`. */
