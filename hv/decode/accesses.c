@@ -35,6 +35,8 @@ static void append(struct access_list *list, const struct insn *insn, gva_t line
             list->incomplete = true;
             return;
         }
+        if (insn->code_size != CODE_64)
+            linear = (uint32_t)linear; /* also of a part: linear addresses wrap at 4 GiB */
         list->a[list->count++] =
             (struct insn_access){.linear = linear, .size = (uint8_t)part, .kind = kind, .flags = flags};
         linear += part;

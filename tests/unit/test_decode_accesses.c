@@ -139,6 +139,7 @@ static const struct expectation table[] = {
     {CODE_32, "bound eax, [ebx]", "6203", "R8@404000"},
     {CODE_32, "arpl [ebx], ax", "6303", "R2@404000 W2@404000"},
     {CODE_32, "fnsave [ebx]", "dd33", "W64@404000 W44@404040"},
+    {CODE_32, "fnsave [0xffbfffe0]", "dd35e0ffbfff", "W64@ffffffe0 W44@20"},
     {CODE_16, "mov [bx], ax", "8907", "W2@404000"},
     {CODE_16, "mov [bp+2], ax", "894602", "W2@309002"},
     {CODE_16, "mov [eax], bl", "678818", "W1@401000"},
