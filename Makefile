@@ -22,7 +22,7 @@ ZYDIS_FLAGS := -DZYAN_NO_LIBC -DZYDIS_STATIC_BUILD -DZYCORE_STATIC_BUILD -DZYDIS
 LIBRARIES = $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -isystem $(LZ4_SRC)/lib
 
 HV_CFLAGS = $(WARN) $(FREESTANDING) -fno-strict-aliasing -iquote hv -isystem hv/lib/include $(LIBRARIES)
-HOST_CFLAGS = $(WARN) -O2 -g -D_GNU_SOURCE -iquote hv -iquote tools $(LIBRARIES)
+HOST_CFLAGS = $(WARN) -O2 -g -D_GNU_SOURCE -iquote . -iquote hv -iquote tools $(LIBRARIES)
 
 .PHONY: all help guests iso run test unit fuzz machine-tests corpus clean
 #: make          everything that runs: build/engram.elf, build/engram, guests, build/engram.iso
@@ -152,6 +152,12 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test
 UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))
 UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/asan/%.o) $(ZYDIS_FILES:%=$(B)/host/zydis/%.o)
 
+# The DBT's system side, as a library: a test that uses it brings the memory it runs on (tests/unit/dbt_machine.h).
+DBT_SYS_SRC := $(sort $(wildcard dbt/sys/*.c))
+$(B)/asan/dbt_sys.a: $(DBT_SYS_SRC:%.c=$(B)/asan/%.o)
+	$(SAY) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $^
+
 # Programs that help tests/{oracle,boot,fault}/test_NAME.sh, which boot guests in Bochs.
 TEST_PROGRAMS := $(patsubst %,$(B)/bin/%,$(basename $(notdir $(wildcard tests/oracle/*.c tests/fault/*.c))))
 
@@ -174,7 +180,7 @@ machine-tests: $(B)/engram.elf $(B)/engram guests $(TEST_PROGRAMS)
 	@tests/run.sh $(or $(TESTS),oracle boot fault)
 
 .PRECIOUS: $(B)/tests/% $(B)/asan/%.o
-$(B)/tests/test_%: $(B)/asan/tests/unit/test_%.o $(UNIT_OBJ)
+$(B)/tests/test_%: $(B)/asan/tests/unit/test_%.o $(UNIT_OBJ) $(B)/asan/dbt_sys.a
 	@mkdir -p $(@D)
 	$(SAY) LD $@
 	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcmocka -llz4
