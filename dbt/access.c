@@ -192,10 +192,13 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
 {
     struct emit *e = t->e;
     if (t->bounce) {
-        if (t->bounced == BOUNCE_SLOTS)
+        if (t->bounced == BOUNCE_SLOTS) {
             t->overflow = true;
-        else
-            emit_constant(e, SCRATCH, (uint64_t)(uintptr_t)t->d->bounce[t->bounced++]);
+            return;
+        }
+        t->d->bounce_access[t->bounced] = (uint8_t)access;
+        t->d->bounce_bytes[t->bounced] = (uint8_t)bytes;
+        emit_constant(e, SCRATCH, (uint64_t)(uintptr_t)t->d->bounce[t->bounced++]);
         return;
     }
     if (t->mode & MODE_LIMITED(a->segment)) {
@@ -232,7 +235,7 @@ unsigned emit_record(struct translation *t, const struct address *a, unsigned ki
     if (!is_recorded(t, kind))
         return 0;
     unsigned place = t->record_bytes ? t->record_bytes : 4, width = address_bytes(t);
-    if (t->access_count == RECORDS_MAX || place + width + record_data_bytes(bytes) > t->d->host->room_bytes) {
+    if (t->access_count == RECORDS_MAX || place + width + record_data_bytes(bytes) > t->d->host->room_bytes / 2) {
         t->overflow = true;
         return 0;
     }

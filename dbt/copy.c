@@ -192,9 +192,11 @@ static bool emit_legacy(struct translation *t, const struct guest_insn *g, const
         rm |= 8;
     emit_legacy_prefixes(t, g);
     unsigned rex = rex_in && raw->rex.W ? 8 : 0;
+    if (g->memory >= 0)
+        rex |= c->base & 8 ? 1u : 0;
     if (modrm) {
         rex |= reg & 8 ? 4u : 0;
-        rex |= (g->memory >= 0 ? c->base : rm) & 8 ? 1u : 0;
+        rex |= g->memory < 0 && (rm & 8) ? 1u : 0;
     } else if (in_opcode) {
         rex |= opreg & 8 ? 1u : 0;
     }

@@ -61,6 +61,8 @@ enum exit_kind_dbt {
 };
 
 struct block;
+struct insn;
+struct hook_event;
 
 /* A place where translated code leaves; its index is what the code leaves in `exit_site`. */
 struct exit_site {
@@ -131,7 +133,6 @@ struct dbt {
     uint64_t exit_site;
     uint64_t trap_pc, trap_address, trap_vector;
     uint64_t page_mask, jump_mask;
-    uint64_t segment_base[SEG_COUNT];
     struct tlb tlb[2];
     uint64_t jump_target[JUMP_ENTRIES];
     uint8_t bounce[BOUNCE_SLOTS][64] __attribute__((aligned(64)));
@@ -161,10 +162,13 @@ struct dbt {
     struct block *hash[HASH_ENTRIES];
     uint32_t mode;
     bool quiet_block; /* the next block runs without a budget test: see run.c */
+    bool mode_dirty;
+    bool restart; /* an exit that has not executed the instruction at RIP */
+    uint8_t access_flags; /* of what dbt_read() and dbt_write() record: ACCESS_LOCKED, ACCESS_REP */
+    uint8_t bounce_access[BOUNCE_SLOTS], bounce_bytes[BOUNCE_SLOTS];
     uint64_t budget_start;
     uint64_t instructions;
     struct dbt_counters counters;
-    struct sys_unsupported *unused;
     char stop_line[200];
 };
 
@@ -177,9 +181,12 @@ struct dbt_host {
     uint32_t room_bytes;   /* behind the record buffer's end that are mapped: the largest block's records fit */
     void (*drain)(struct dbt *d);
     uint64_t (*next_deadline)(struct dbt *d); /* instructions from now until the host wants to be asked */
-    bool (*poll)(struct dbt *d);              /* false: the run is over */
-    bool (*read_mmio)(struct dbt *d, gpa_t at, void *to, unsigned bytes);
-    bool (*write_mmio)(struct dbt *d, gpa_t at, const void *from, unsigned bytes);
+    bool (*poll)(struct dbt *d);              /* false: the run is over; cpu.stop_text says why */
+    int (*interrupt)(struct dbt *d);          /* vector of the interrupt that is to be delivered now, -1: none */
+    bool (*wait)(struct dbt *d);              /* until an interrupt is due; false: none can come */
+    uint32_t (*port_in)(struct dbt *d, uint16_t port, unsigned bytes);
+    void (*port_out)(struct dbt *d, uint16_t port, unsigned bytes, uint32_t value);
+    void (*event)(struct dbt *d, const struct hook_event *e); /* the records before it are drained */
 };
 
 #define STATE(field) state_at(offsetof(struct dbt, field))
@@ -211,6 +218,12 @@ void memory_init(struct dbt *d);
 /* ---- slow.c ---- */
 /* Executes the instruction at v.rip on bounce buffers through dbt_read() and dbt_write(). */
 bool slow_execute(struct dbt *d);
+/* The bytes at CS:ip, at most 15; fewer where the second page is absent. False: fault. */
+bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available);
+
+/* ---- io.c: IN and OUT ---- */
+bool io_handles(const struct insn *insn);
+bool io_execute(struct dbt *d, const struct insn *insn);
 
 /* ---- run.c ---- */
 void dbt_init(struct dbt *d, void *code, size_t code_bytes);

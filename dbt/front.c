@@ -300,7 +300,8 @@ bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, 
     g->flags_dead = false;
 
     struct insn insn;
-    g->class = insn_decode(&insn, bytes, available, size) && sys_handles(&insn) ? G_SYSTEM : class_of(g);
+    g->class = insn_decode(&insn, bytes, available, size) && (sys_handles(&insn) || io_handles(&insn)) ? G_SYSTEM
+                                                                                                       : class_of(g);
     set_flags_use(g);
     g->ends_block = g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_JMP ||
                     g->class == G_JMP_INDIRECT || g->class == G_CALL || g->class == G_CALL_INDIRECT ||

@@ -73,9 +73,9 @@ void recorder_spell(struct dbt *d, const struct access *a)
     d->record += sizeof(s);
 }
 
-void recorder_page(struct dbt *d, uint64_t page, uint64_t frame)
+void recorder_page(struct dbt *d, bool user, uint64_t page, uint64_t frame)
 {
-    struct page_record p = {.id = RECORD_PAGE, .page = page, .frame = frame};
+    struct page_record p = {.id = RECORD_PAGE, .user = user, .page = page, .frame = frame};
     make_room(d, sizeof(p));
     memcpy((void *)(uintptr_t)d->record, &p, sizeof(p));
     d->record += sizeof(p);
@@ -90,8 +90,8 @@ static void take_page(struct recorder *r, const struct page_record *p)
         r->cr3 = p->frame;
         return;
     }
-    r->page[p->page % RECORD_PAGES].page = p->page;
-    r->page[p->page % RECORD_PAGES].frame = p->frame;
+    r->page[p->user][p->page % RECORD_PAGES].page = p->page;
+    r->page[p->user][p->page % RECORD_PAGES].frame = p->frame;
 }
 
 /* Where paging is off, linear is physical and no page records are written. */
@@ -100,9 +100,10 @@ static uint64_t physical_of(const struct recorder *r, uint64_t gva, uint8_t cont
     uint64_t page = gva >> PAGE_SHIFT;
     if (!(context & CONTEXT_PAGING))
         return gva;
-    if (r->page[page % RECORD_PAGES].page != page)
-        return ~0ull; /* cannot be: every TLB fill is logged, and the TLB is no larger than the table */
-    return r->page[page % RECORD_PAGES].frame << PAGE_SHIFT | (gva & (PAGE_SIZE - 1));
+    unsigned user = (context & CONTEXT_CPL_MASK) == 3;
+    if (r->page[user][page % RECORD_PAGES].page != page)
+        return ~0ull; /* cannot be: every TLB fill is logged */
+    return r->page[user][page % RECORD_PAGES].frame << PAGE_SHIFT | (gva & (PAGE_SIZE - 1));
 }
 
 static const uint8_t *take_block(struct recorder *r, const uint8_t *p, uint32_t id,

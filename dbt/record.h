@@ -29,7 +29,7 @@ struct spelled_record {
 };
 
 struct page_record {
-    uint32_t id, unused;
+    uint32_t id, user; /* user: of the user's TLB */
     uint64_t page, frame; /* numbers; page ~0: all mappings are forgotten, `frame` is CR3 from now on */
 };
 
@@ -50,7 +50,7 @@ struct record_block {
 
 #define RECORD_BLOCKS_MAX 65536u
 #define RECORD_ACCESSES_MAX (4u * RECORD_BLOCKS_MAX)
-#define RECORD_PAGES 4096u
+#define RECORD_PAGES 256u /* as many as a TLB has, in the same places */
 
 struct recorder {
     uint8_t *start, *end; /* of the buffer */
@@ -62,8 +62,7 @@ struct recorder {
     uint64_t records; /* drained */
     struct {
         uint64_t page, frame;
-    } page[RECORD_PAGES];
-    bool paging; /* page records are written; else linear is physical */
+    } page[2][RECORD_PAGES]; /* supervisor's, user's */
 };
 
 struct dbt;
@@ -80,7 +79,7 @@ uint32_t recorder_prefix(struct dbt *d, uint32_t id, unsigned count);
 void recorder_close(struct dbt *d, uint32_t id, unsigned count);
 
 void recorder_spell(struct dbt *d, const struct access *a);
-void recorder_page(struct dbt *d, uint64_t page, uint64_t frame);
+void recorder_page(struct dbt *d, bool user, uint64_t page, uint64_t frame);
 
 /* Hands everything in the buffer to `take`, and empties it. */
 void recorder_drain(struct dbt *d, void (*take)(const struct access *a, void *context), void *context);

@@ -206,17 +206,6 @@ static void translate_df(struct translation *t, const struct guest_insn *g)
     emit_leave(t, DBT_EXIT_BOUNCED);
 }
 
-static bool translate_xlat(struct translation *t, const struct guest_insn *g)
-{
-    struct address a = {.base = RBX, .index = HOST_NONE, .scale = 1, .bytes = g->z.address_width / 8,
-                        .segment = SEG_DS};
-    for (unsigned i = 0; i < g->z.operand_count; i++)
-        if (g->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY)
-            a.segment = (uint8_t)(g->op[i].mem.segment - ZYDIS_REGISTER_ES);
-    (void)a;
-    return false; /* the index is AL, which no address can name */
-}
-
 static bool translate_insn(struct translation *t, const struct guest_insn *g)
 {
     switch (g->class) {
@@ -234,8 +223,8 @@ static bool translate_insn(struct translation *t, const struct guest_insn *g)
         return translate_lea(t, g);
     case G_STRING:
         return translate_string(t, g);
-    case G_XLAT:
-        return translate_xlat(t, g);
+    case G_XLAT: /* the index is AL, which no address can name */
+        return false;
     case G_DF:
         translate_df(t, g);
         return true;
