@@ -47,6 +47,7 @@ struct tlb {
 #define MODE_PAGING 0x10u
 #define MODE_DF 0x20u
 #define MODE_TF 0x40u
+#define MODE_NO_VECTORS 0x80u    /* CR0.EM, CR0.TS or CR4.OSFXSR do not let them run */
 #define MODE_BASED(seg) (0x100u << (seg))    /* its base is not 0 */
 #define MODE_LIMITED(seg) (0x4000u << (seg)) /* accesses need the checks of segmentation */
 
@@ -55,6 +56,10 @@ enum exit_kind_dbt {
     DBT_EXIT_INDIRECT, /* SCRATCH2 is the target */
     DBT_EXIT_SYSTEM,   /* the instruction is for sys_execute() */
     DBT_EXIT_MISS,     /* a probe missed; SCRATCH is the linear address */
+    DBT_EXIT_SLOW,   /* the instruction is for slow_execute() */
+    DBT_EXIT_LEGACY, /* … for legacy_execute() */
+    DBT_EXIT_UD,     /* … raises #UD */
+    DBT_EXIT_NM,     /* … #NM, or #UD: the guest has switched the FPU or SSE off */
     DBT_EXIT_UNSUPPORTED,
     DBT_EXIT_BOUNCED, /* a bounced instruction is complete */
     DBT_EXIT_TRAP,     /* the host CPU raised an exception in translated code */
@@ -220,6 +225,9 @@ void memory_init(struct dbt *d);
 bool slow_execute(struct dbt *d);
 /* The bytes at CS:ip, at most 15; fewer where the second page is absent. False: fault. */
 bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available);
+
+/* ---- legacy.c: PUSHA, POPA, ENTER ---- */
+bool legacy_execute(struct dbt *d, const struct insn *insn);
 
 /* ---- io.c: IN and OUT ---- */
 bool io_handles(const struct insn *insn);

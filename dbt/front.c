@@ -91,12 +91,6 @@ static bool may_be_copied(const struct guest_insn *g)
         return false;
     }
     switch (g->z.mnemonic) {
-    /* Single bits at a distance of the operand. */
-    case ZYDIS_MNEMONIC_BT:
-    case ZYDIS_MNEMONIC_BTS:
-    case ZYDIS_MNEMONIC_BTR:
-    case ZYDIS_MNEMONIC_BTC:
-        return g->op[0].type != ZYDIS_OPERAND_TYPE_MEMORY || g->op[1].type != ZYDIS_OPERAND_TYPE_REGISTER;
     /* A mask says which elements; x87 environments hold addresses of code and operands. */
     case ZYDIS_MNEMONIC_MASKMOVQ:
     case ZYDIS_MNEMONIC_MASKMOVDQU:
@@ -193,7 +187,24 @@ static uint8_t class_of(const struct guest_insn *g)
     case ZYDIS_MNEMONIC_LEAVE:
         return G_LEAVE;
     case ZYDIS_MNEMONIC_XLAT:
-        return G_XLAT;
+        return G_SLOW;
+    case ZYDIS_MNEMONIC_BT:
+    case ZYDIS_MNEMONIC_BTS:
+    case ZYDIS_MNEMONIC_BTR:
+    case ZYDIS_MNEMONIC_BTC:
+        /* The bit may be far from where the operand says. */
+        return g->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY && g->op[1].type == ZYDIS_OPERAND_TYPE_REGISTER ? G_SLOW
+                                                                                                         : G_COPY;
+    case ZYDIS_MNEMONIC_PUSHA:
+    case ZYDIS_MNEMONIC_PUSHAD:
+    case ZYDIS_MNEMONIC_POPA:
+    case ZYDIS_MNEMONIC_POPAD:
+    case ZYDIS_MNEMONIC_ENTER:
+        return G_LEGACY;
+    case ZYDIS_MNEMONIC_UD0:
+    case ZYDIS_MNEMONIC_UD1:
+    case ZYDIS_MNEMONIC_UD2:
+        return G_UD;
     case ZYDIS_MNEMONIC_CLD:
     case ZYDIS_MNEMONIC_STD:
         return G_DF;
@@ -228,7 +239,8 @@ static bool may_leave_flags(const struct guest_insn *g)
 static void set_flags_use(struct guest_insn *g)
 {
     const ZydisAccessedFlags *f = g->z.cpu_flags;
-    bool opaque = g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_LOOP;
+    bool opaque = g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_LOOP || g->class == G_SLOW ||
+                  g->class == G_LEGACY || g->class == G_UD;
     if (opaque)
         g->flags_read = ARITHMETIC_FLAGS;
     if (!f || opaque)
@@ -303,13 +315,15 @@ bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, 
     g->class = insn_decode(&insn, bytes, available, size) && (sys_handles(&insn) || io_handles(&insn)) ? G_SYSTEM
                                                                                                        : class_of(g);
     set_flags_use(g);
-    g->ends_block = g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_JMP ||
+    g->ends_block = g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_SLOW || g->class == G_LEGACY ||
+                    g->class == G_UD || g->class == G_JMP ||
                     g->class == G_JMP_INDIRECT || g->class == G_CALL || g->class == G_CALL_INDIRECT ||
                     g->class == G_RET || g->class == G_JCC || g->class == G_LOOP || g->class == G_DF ||
                     (g->class == G_STRING && (g->z.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE |
                                                                  ZYDIS_ATTRIB_HAS_REPNE)));
     g->touches_memory = g->class != G_NOP && g->class != G_LEA && g->class != G_JCC && g->class != G_LOOP &&
                         (g->memory >= 0 || g->class != G_COPY);
+    g->divides = is_division(g->z.mnemonic);
     g->can_fault = is_division(g->z.mnemonic) || (g->class == G_COPY && uses_vectors(g));
     return true;
 }

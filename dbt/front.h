@@ -22,7 +22,9 @@ enum guest_class {
     G_POP,
     G_LEAVE,
     G_STRING,
-    G_XLAT,
+    G_SLOW,   /* always by the slow path: its address is not one that the probe can compute */
+    G_LEGACY, /* C code executes it (legacy.c): not in 64-bit mode, or too many accesses */
+    G_UD,     /* UD0, UD1, UD2 */
     G_DF,     /* CLD, STD */
     G_SYSTEM, /* C code executes it */
     G_UNSUPPORTED,
@@ -37,6 +39,7 @@ struct guest_insn {
     int8_t memory;        /* index of the explicit memory operand, -1: none */
     bool ends_block;
     bool can_fault;       /* other than by its memory operand */
+    bool divides;
     bool touches_memory;
     uint32_t flags_read, flags_killed;
     bool flags_dead;      /* before the instruction: nothing that follows in the block, and no fault, sees them */

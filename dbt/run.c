@@ -47,6 +47,8 @@ uint32_t dbt_mode(const struct dbt *d)
         mode |= MODE_USER;
     if (v->cr0 & CR0_PG)
         mode |= MODE_PAGING;
+    if (v->cr0 & (CR0_EM | CR0_TS))
+        mode |= MODE_NO_VECTORS;
     if (v->rflags & RFLAGS_DF)
         mode |= MODE_DF;
     if (v->rflags & RFLAGS_TF)
@@ -299,6 +301,39 @@ static void handle_system(struct dbt *d, const struct exit_site *x)
         d->quiet_block = true;
 }
 
+/* Instructions that C code executes, or that fault: RIP goes there. */
+static void handle_by_c(struct dbt *d, const struct exit_site *x)
+{
+    uint8_t bytes[INSN_BYTES_MAX];
+    size_t available;
+    struct insn insn;
+    bool ok;
+
+    d->cpu.v.rip = x->block->ip + x->block->insn[x->insn].ip;
+    if ((d->mode & MODE_CODE_SIZE) != CODE_64)
+        d->cpu.v.rip = (uint32_t)d->cpu.v.rip;
+    switch (x->kind) {
+    case DBT_EXIT_SLOW:
+        ok = slow_execute(d);
+        break;
+    case DBT_EXIT_UD:
+        ok = dbt_raise(&d->cpu, VECTOR_UD);
+        break;
+    case DBT_EXIT_NM: /* SDM Vol. 3A, table 2-2 and 13.1: EM and OSFXSR make #UD of SSE, TS makes #NM of all */
+        ok = dbt_raise(&d->cpu, d->cpu.v.cr0 & (CR0_TS | CR0_EM) ? VECTOR_NM : VECTOR_UD);
+        break;
+    default:
+        ok = slow_fetch(d, d->cpu.v.rip, bytes, &available) &&
+             insn_decode(&insn, bytes, available, (enum code_size)(d->mode & MODE_CODE_SIZE)) &&
+             legacy_execute(d, &insn);
+        break;
+    }
+    if (!ok)
+        deliver(d);
+    d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
+    d->mode_dirty = true;
+}
+
 static void handle_exit(struct dbt *d, struct exit_site **chain)
 {
     struct exit_site *x = &d->exits[d->exit_site];
@@ -312,6 +347,12 @@ static void handle_exit(struct dbt *d, struct exit_site **chain)
         break;
     case DBT_EXIT_SYSTEM:
         handle_system(d, x);
+        break;
+    case DBT_EXIT_SLOW:
+    case DBT_EXIT_LEGACY:
+    case DBT_EXIT_UD:
+    case DBT_EXIT_NM:
+        handle_by_c(d, x);
         break;
     case DBT_EXIT_MISS:
         handle_miss(d, x);

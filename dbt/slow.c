@@ -130,17 +130,21 @@ static bool store_buffers(struct dbt *d, const struct plan *p)
     return true;
 }
 
-static bool run_on_buffers(struct dbt *d, const struct block *b, const struct plan *p)
+static bool run_on_buffers(struct dbt *d, const struct insn *insn, const struct block *b, const struct plan *p)
 {
     uint64_t rip = d->cpu.v.rip;
     struct vcpu before = d->cpu.v;
     if (!load_buffers(d, p))
         return false;
+    if (insn->form == FORM_BIT_OFFSET) /* the buffer is where the bit is */
+        d->cpu.v.gpr[insn->bit_register] &= 8u * insn->operand_bytes - 1;
     switch_enter(d, b->body);
     if (d->exits[d->exit_site].kind == DBT_EXIT_TRAP) {
         d->cpu.v = before;
         return dbt_raise(&d->cpu, (uint8_t)d->trap_vector);
     }
+    if (insn->form == FORM_BIT_OFFSET)
+        d->cpu.v.gpr[insn->bit_register] = before.gpr[insn->bit_register];
     uint64_t next = d->cpu.v.rip;
     d->cpu.v.rip = rip;
     bool ok = store_buffers(d, p);
@@ -177,7 +181,7 @@ bool slow_execute(struct dbt *d)
         slots++;
     d->access_flags = (insn.locked ? ACCESS_LOCKED : 0) | (insn.rep ? ACCESS_REP : 0);
     bool ok = make_plan(d, &list, slots, &plan)
-                  ? run_on_buffers(d, b, &plan)
+                  ? run_on_buffers(d, &insn, b, &plan)
                   : dbt_stop_unsupported(&d->cpu, "memory operand of a form the slow path does not know");
     d->access_flags = 0;
     d->e = e;

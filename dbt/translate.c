@@ -206,8 +206,27 @@ static void translate_df(struct translation *t, const struct guest_insn *g)
     emit_leave(t, DBT_EXIT_BOUNCED);
 }
 
+/* On the bounce buffer: BT and its like with the offset brought into the operand, and XLAT. */
+static bool translate_slow(struct translation *t, const struct guest_insn *g)
+{
+    if (g->z.mnemonic != ZYDIS_MNEMONIC_XLAT) {
+        bool ok = translate_copy(t, g);
+        emit_leave_to(t, wrap_ip(t, g->ip + g->z.length));
+        return ok;
+    }
+    struct address a = {.base = RBX, .index = HOST_NONE, .segment = SEG_DS};
+    emit_probe(t, &a, DBT_READ, 1);
+    emit_load(t->e, 1, RAX, at(SCRATCH, 0));
+    emit_leave_to(t, wrap_ip(t, g->ip + g->z.length));
+    return true;
+}
+
 static bool translate_insn(struct translation *t, const struct guest_insn *g)
 {
+    if (t->mode & MODE_NO_VECTORS && g->class == G_COPY && g->can_fault && !g->divides) {
+        emit_leave(t, DBT_EXIT_NM);
+        return true;
+    }
     switch (g->class) {
     case G_COPY:
         if (!translate_copy(t, g))
@@ -223,8 +242,18 @@ static bool translate_insn(struct translation *t, const struct guest_insn *g)
         return translate_lea(t, g);
     case G_STRING:
         return translate_string(t, g);
-    case G_XLAT: /* the index is AL, which no address can name */
-        return false;
+    case G_SLOW:
+        if (!t->bounce) {
+            emit_leave(t, DBT_EXIT_SLOW);
+            return true;
+        }
+        return translate_slow(t, g);
+    case G_LEGACY:
+        emit_leave(t, DBT_EXIT_LEGACY);
+        return true;
+    case G_UD:
+        emit_leave(t, DBT_EXIT_UD);
+        return true;
     case G_DF:
         translate_df(t, g);
         return true;
