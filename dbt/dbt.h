@@ -168,6 +168,7 @@ struct dbt {
     uint32_t mode;
     bool quiet_block; /* the next block runs without a budget test: see run.c */
     bool mode_dirty;
+    const uint8_t *retry; /* where the host code of an instruction begins that is to start anew */
     bool restart; /* an exit that has not executed the instruction at RIP */
     uint8_t access_flags; /* of what dbt_read() and dbt_write() record: ACCESS_LOCKED, ACCESS_REP */
     uint8_t bounce_access[BOUNCE_SLOTS], bounce_bytes[BOUNCE_SLOTS];

@@ -181,7 +181,7 @@ static void handle_miss(struct dbt *d, const struct exit_site *x)
         d->budget -= b->budget - x->insn;
         if (b->record_id)
             memcpy((void *)(uintptr_t)d->record, &b->record_id, sizeof(b->record_id));
-        d->resume = (uint64_t)(uintptr_t)b->indirect + i->code;
+        d->retry = b->indirect + i->code;
         return;
     }
     d->budget -= 1;
@@ -449,12 +449,14 @@ static void step(struct dbt *d, struct exit_site **chain)
     *chain = NULL;
     uint64_t faults = d->counters.faults;
     const void *entry = entry_of(d, b);
+    /* RF ends with the instruction, and faults push it as 1 whatever it was (SDM Vol. 3B, 17.3.1.1). */
+    d->cpu.v.rflags &= ~RFLAGS_RF;
     do {
         switch_enter(d, entry);
-        d->resume = 0;
+        d->retry = NULL;
         d->restart = false;
         handle_exit(d, chain);
-        entry = (const void *)(uintptr_t)d->resume;
+        entry = d->retry;
     } while (entry && !d->cpu.stop);
     if (single && !d->restart && faults == d->counters.faults && !d->cpu.stop && !d->cpu.shadow_is_mov_ss) {
         sys_deliver_debug(&d->cpu, DR6_BS);
