@@ -140,6 +140,11 @@ $(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)
 	$(SAY) LD $@
 	$(Q)$(CC) -o $@ $^ -llz4
 
+# tests/dbt/: translated against the real CPU.
+$(B)/dbt-differential: $(B)/host/tests/dbt/differential.o $(B)/dbt-engine/tests/dbt/generate.o $(DBT_OBJ)
+	$(SAY) LD $@
+	$(Q)$(CC) -o $@ $^
+
 $(B)/dbt-engine/%.o: %.c $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (engine)"

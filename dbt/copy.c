@@ -52,6 +52,14 @@ static host_reg substitute_for(const struct encoding *c, host_reg r)
     return r;
 }
 
+static bool has_substitute(const struct encoding *c, host_reg r)
+{
+    for (unsigned i = 0; i < c->count; i++)
+        if (c->sub[i].guest == r)
+            return true;
+    return false;
+}
+
 static bool is_taken(const struct encoding *c, host_reg r)
 {
     for (unsigned i = 0; i < c->count; i++)
@@ -86,7 +94,7 @@ static bool choose_substitutes(struct translation *t, const struct guest_insn *g
         if (o->type != ZYDIS_OPERAND_TYPE_REGISTER)
             continue;
         host_reg r = front_gpr(o->reg.value);
-        if (is_stolen(r) && substitute_for(c, r) == r && !choose_substitute(t, g, c, r))
+        if (is_stolen(r) && !has_substitute(c, r) && !choose_substitute(t, g, c, r))
             return false;
     }
     return true;
