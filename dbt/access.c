@@ -205,6 +205,7 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
         emit_linear(t, SCRATCH, a);
         note_miss(t, emit_jmp(e, NULL), access, bytes, true);
         t->pending[t->pending_count - 1].restore_rcx = false;
+        t->pending[t->pending_count - 1].limited = true;
         return;
     }
     if (t->held && same_address(&t->held_address, a) && bytes <= t->held_bytes &&

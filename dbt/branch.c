@@ -202,7 +202,7 @@ static struct exit_site *new_exit(struct translation *t, const struct pending *p
     }
     struct exit_site *x = &d->exits[d->exit_count++];
     *x = (struct exit_site){.block = t->b, .kind = p->kind, .insn = p->insn, .probe_access = p->probe_access,
-                            .probe_bytes = p->probe_bytes, .records = p->records, .target = p->target};
+                            .probe_bytes = p->probe_bytes, .records = p->records, .limited = p->limited, .target = p->target};
     return x;
 }
 

@@ -76,6 +76,7 @@ struct exit_site {
     uint8_t insn;         /* index in the block: the exit stands at (or, for branches, behind) it */
     uint8_t probe_access; /* DBT_READ, DBT_WRITE */
     uint8_t probe_bytes;
+    bool limited;         /* the segment's limit and rights have to be checked */
     uint16_t records;     /* of the block that are complete */
     uint64_t target;      /* IP, for DBT_EXIT_CHAIN */
     uint8_t *jump;        /* displacement of the jump that is patched to chain */
@@ -169,6 +170,7 @@ struct dbt {
     bool quiet_block; /* the next block runs without a budget test: see run.c */
     bool mode_dirty;
     const uint8_t *retry; /* where the host code of an instruction begins that is to start anew */
+    uint64_t permissions; /* what the TLB's rights were derived from */
     bool restart; /* an exit that has not executed the instruction at RIP */
     uint8_t access_flags; /* of what dbt_read() and dbt_write() record: ACCESS_LOCKED, ACCESS_REP */
     uint8_t bounce_access[BOUNCE_SLOTS], bounce_bytes[BOUNCE_SLOTS];
