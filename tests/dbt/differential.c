@@ -9,7 +9,7 @@
  * saw what the writes before it left, and all writes together are the difference
  * of memory. Instructions on which the CPU faults are taken out first. A failure is reduced
  * to the fewest instructions that still differ and printed with its seed.
- * Odd seeds run with paging on (identity, 4-KiB pages), even ones without.
+ * By the seed modulo 3: 64-bit code without paging, with it (identity, 4-KiB pages), 32-bit code.
  */
 #include "generate.h"
 
@@ -36,6 +36,8 @@
 #define GUARD_BYTES 65536u
 #define XSTATE_BYTES 4096u
 #define ARCH_SET_GS 0x1001
+#define LINUX_CS_64 0x33
+#define LINUX_CS_32 0x23
 #define STATUS_FLAGS (ARITHMETIC_FLAGS | RFLAGS_DF)
 
 struct state {
@@ -48,6 +50,10 @@ struct state {
 static struct machine_pair {
     struct dbt d;
     uint64_t native_gpr[GPR_COUNT], native_flags, host_rsp, faulted;
+    struct {
+        uint32_t offset;
+        uint16_t selector;
+    } __attribute__((packed)) far_code; /* CS of 64- and 32-bit code */
 } *m;
 
 static struct state initial, native_end, dbt_end;
@@ -57,6 +63,7 @@ static uint8_t *model;
 static bool model_failed;
 static char model_text[200];
 static struct sequence sequence;
+static bool long_mode, paging;
 
 /* ---- the native run ---- */
 
@@ -76,8 +83,7 @@ static void make_native_switch(void)
     emit8(&e, 0x9d);
     for (unsigned r = RAX; r < GPR_COUNT; r++)
         emit_load(&e, 8, (host_reg)r, native_gpr(r));
-    emit_jmp(&e, NULL);
-    uint8_t *to_code = e.p - 4;
+    emit_op_mem(&e, 0xff, 4, 5, NATIVE(far_code), false); /* JMP m16:32 */
     native_leave = e.p;
     for (unsigned r = RAX; r < GPR_COUNT; r++)
         emit_store(&e, 8, (host_reg)r, native_gpr(r));
@@ -89,7 +95,6 @@ static void make_native_switch(void)
         emit_bytes(&e, (uint8_t[]){saved[i] & 8 ? 0x41 : 0x90, (uint8_t)(0x58 | (saved[i] & 7))}, 2);
     emit8(&e, 0xfc); /* CLD */
     emit8(&e, 0xc3);
-    emit_patch(to_code, window);
 }
 
 static void save_vectors(uint8_t *to)
@@ -109,7 +114,15 @@ static bool run_native(size_t bytes)
     memcpy(window, initial.memory, WINDOW_BYTES);
     memcpy(window, sequence.code, bytes);
     struct emit e = {.p = window + bytes, .end = window + CODE_BYTES + 16};
-    emit_jmp(&e, native_leave);
+    if (long_mode) {
+        emit_jmp(&e, native_leave);
+    } else {
+        emit8(&e, 0xea); /* JMP ptr16:32 */
+        emit32(&e, (uint32_t)(uintptr_t)native_leave);
+        emit_bytes(&e, (uint8_t[]){LINUX_CS_64, 0}, 2);
+    }
+    m->far_code.offset = (uint32_t)CODE_AT;
+    m->far_code.selector = long_mode ? LINUX_CS_64 : LINUX_CS_32;
     memcpy(m->native_gpr, initial.gpr, sizeof(initial.gpr));
     m->native_flags = initial.rflags;
     m->faulted = 0;
@@ -133,6 +146,7 @@ static void on_exception(int number, siginfo_t *info, void *context)
     if (rip >= CODE_AT && rip < CODE_AT + WINDOW_BYTES) {
         m->faulted = rip;
         r[REG_RIP] = (greg_t)(uintptr_t)native_leave;
+        r[REG_CSGSFS] = (r[REG_CSGSFS] & ~0xffffll) | LINUX_CS_64;
         return;
     }
     uint64_t address = r[REG_TRAPNO] == 14 ? (uint64_t)(uintptr_t)info->si_addr : 0;
@@ -196,7 +210,7 @@ static void no_event(struct dbt *d, const struct hook_event *e)
 static struct dbt_host host = {.drain = drain, .next_deadline = deadline, .poll = yes, .interrupt = no_interrupt,
                                .wait = no, .event = no_event, .room_bytes = ROOM_BYTES};
 
-static void reset_cpu(struct dbt *d, bool paging)
+static void reset_cpu(struct dbt *d)
 {
     struct vcpu *v = &d->cpu.v;
     memcpy(v->gpr, initial.gpr, sizeof(initial.gpr));
@@ -205,18 +219,18 @@ static void reset_cpu(struct dbt *d, bool paging)
     v->cr0 = CR0_PE | CR0_ET | CR0_MP | CR0_NE | (paging ? CR0_PG : 0);
     v->cr3 = TABLES_AT;
     v->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXSAVE | (1u << 10);
-    v->efer = EFER_LME | EFER_LMA;
+    v->efer = long_mode ? EFER_LME | EFER_LMA : 0;
     v->xcr0 = 7;
     for (unsigned s = 0; s <= SEG_GS; s++)
         v->seg[s] = (struct segment){.limit = 0xffffffff, .selector = 8, .access = 0xc093};
-    v->seg[SEG_CS].access = 0xa09b;
+    v->seg[SEG_CS].access = long_mode ? 0xa09b : 0xc09b;
     d->cpu.stop = DBT_RUNS;
     d->cpu.halted = false;
     d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
     d->quiet_block = false;
 }
 
-static void run_translated(size_t bytes, bool paging)
+static void run_translated(size_t bytes)
 {
     static uint8_t own[XSTATE_BYTES] __attribute__((aligned(64)));
     struct dbt *d = &m->d;
@@ -225,7 +239,7 @@ static void run_translated(size_t bytes, bool paging)
     d->ram[CODE_AT + bytes] = 0xf4; /* HLT */
     memcpy(model, d->ram + CODE_AT, WINDOW_BYTES);
     model_failed = false;
-    reset_cpu(d, paging);
+    reset_cpu(d);
     dbt_set_recording(d, true, true);
     recorder_page(d, false, ~0ull, d->cpu.v.cr3);
     save_vectors(own);
@@ -296,12 +310,12 @@ static bool differs(bool print)
 }
 
 /* True if it fails; *faulted: the CPU did. */
-static bool run_both(bool paging, bool print, bool *faulted)
+static bool run_both(bool print, bool *faulted)
 {
     *faulted = !run_native(sequence.bytes);
     if (*faulted)
         return false;
-    run_translated(sequence.bytes, paging);
+    run_translated(sequence.bytes);
     return differs(print);
 }
 
@@ -327,22 +341,22 @@ static bool without_faults(void)
     return sequence.count > 0;
 }
 
-static void reduce_and_print(bool paging, uint64_t seed)
+static void reduce_and_print(uint64_t seed)
 {
     bool faulted;
     for (unsigned i = 0; i < sequence.count;) {
         struct sequence before = sequence;
         remove_insn(&sequence, i);
-        if (!run_both(paging, false, &faulted)) {
+        if (!run_both(false, &faulted)) {
             sequence = before;
             i++;
         }
     }
-    printf("FAILED: seed %lu, paging %s, %u instructions:\n  ", (unsigned long)seed, paging ? "on" : "off", sequence.count);
+    printf("FAILED: seed %lu, %s-bit code, paging %s, %u instructions:\n  ", (unsigned long)seed, long_mode ? "64" : "32", paging ? "on" : "off", sequence.count);
     for (size_t i = 0; i < sequence.bytes; i++)
         printf("%02x", sequence.code[i]);
     printf("\n");
-    run_both(paging, true, &faulted);
+    run_both(true, &faulted);
 }
 
 /* ---- */
@@ -350,7 +364,7 @@ static void reduce_and_print(bool paging, uint64_t seed)
 static void make_initial(uint64_t *s)
 {
     for (unsigned r = 0; r < GPR_COUNT; r++)
-        initial.gpr[r] = random_value(s);
+        initial.gpr[r] = long_mode ? random_value(s) : r < R8 ? (uint32_t)random_value(s) : 0;
     initial.gpr[RSP] = STACK_AT;
     initial.rflags = (random_next(s) & STATUS_FLAGS) | RFLAGS_ONE | RFLAGS_IF;
     for (unsigned k = 0; k < WINDOW_BYTES; k += 8) {
@@ -446,18 +460,20 @@ int main(int argc, char **argv)
     make_machine();
     for (; seed < last && failed < 5; seed++) {
         uint64_t s = seed * 0x9e3779b97f4a7c15ull + 1;
-        bool faulted, paging = seed & 1;
+        bool faulted;
+        long_mode = seed % 3 != 2;
+        paging = seed % 3 == 1;
         for (unsigned i = 0; i < 4; i++)
             random_next(&s);
         make_initial(&s);
-        generate(&sequence, &s, 1 + (unsigned)(random_next(&s) % (SEQUENCE_MAX - 1)));
+        generate(&sequence, &s, 1 + (unsigned)(random_next(&s) % (SEQUENCE_MAX - 1)), long_mode);
         if (!without_faults()) {
             left_out++;
             continue;
         }
-        if (run_both(paging, false, &faulted)) {
+        if (run_both(false, &faulted)) {
             failed++;
-            reduce_and_print(paging, seed);
+            reduce_and_print(seed);
             fflush(stdout);
         }
         instructions += sequence.count;

@@ -35,12 +35,12 @@ uint64_t random_value(uint64_t *s)
     }
 }
 
-enum { MODRM = 1, IMM8 = 2, IMMZ = 4, VEX = 8, NO_OPERANDS = 16, STRING = 32, STACK = 64, LOCKABLE = 128 };
+enum { MODRM = 1, IMM8 = 2, IMMZ = 4, VEX = 8, NO_OPERANDS = 16, STRING = 32, STACK = 64, LOCKABLE = 128, SHORT_32 = 256, OFFSET_32 = 512 };
 
 static const struct template {
     uint8_t map; /* 0: one byte, 1: 0F, 2: 0F38, 3: 0F3A */
     uint8_t first, last;
-    uint8_t kind;
+    uint16_t kind;
 } templates[] = {
     {0, 0x00, 0x03, MODRM | LOCKABLE}, {0, 0x08, 0x0b, MODRM | LOCKABLE}, {0, 0x10, 0x13, MODRM | LOCKABLE},
     {0, 0x18, 0x1b, MODRM | LOCKABLE}, {0, 0x20, 0x23, MODRM | LOCKABLE}, {0, 0x28, 0x2b, MODRM | LOCKABLE},
@@ -53,7 +53,7 @@ static const struct template {
     {0, 0xc0, 0xc1, MODRM | IMM8},     {0, 0xd0, 0xd3, MODRM},            {0, 0xf6, 0xf7, MODRM | LOCKABLE},
     {0, 0xc6, 0xc6, MODRM | IMM8},     {0, 0xc7, 0xc7, MODRM | IMMZ},     {0, 0xfe, 0xff, MODRM | LOCKABLE},
     {0, 0x50, 0x5f, STACK},            {0, 0xa4, 0xa7, STRING},           {0, 0xaa, 0xaf, STRING},
-    {0, 0x91, 0x97, NO_OPERANDS},      {0, 0xfc, 0xfd, NO_OPERANDS},      {0, 0xd7, 0xd7, STRING},
+    {0, 0x40, 0x4f, SHORT_32}, {0, 0xa0, 0xa3, OFFSET_32}, {0, 0x91, 0x97, NO_OPERANDS},      {0, 0xfc, 0xfd, NO_OPERANDS},      {0, 0xd7, 0xd7, STRING},
     {1, 0x40, 0x4f, MODRM},            {1, 0x90, 0x9f, MODRM},            {1, 0xa3, 0xa3, MODRM},
     {1, 0xab, 0xab, MODRM | LOCKABLE}, {1, 0xb3, 0xb3, MODRM | LOCKABLE}, {1, 0xbb, 0xbb, MODRM | LOCKABLE},
     {1, 0xba, 0xba, MODRM | IMM8},     {1, 0xa4, 0xa4, MODRM | IMM8},     {1, 0xa5, 0xa5, MODRM},
@@ -70,8 +70,15 @@ static const struct template {
     {2, 0x98, 0x9f, MODRM | VEX},
 };
 
+static bool long_code;
+
 static size_t put_mov(uint8_t *p, unsigned reg, uint64_t value)
 {
+    if (!long_code) {
+        p[0] = 0xb8 | (reg & 7);
+        memcpy(p + 1, &value, 4);
+        return 5;
+    }
     p[0] = 0x48 | (reg >> 3);
     p[1] = 0xb8 | (reg & 7);
     memcpy(p + 2, &value, 8);
@@ -82,7 +89,7 @@ static unsigned random_register(uint64_t *s)
 {
     unsigned r;
     do
-        r = random_next(s) % 16;
+        r = random_next(s) % (long_code ? 16 : 8);
     while (r == RSP);
     return r;
 }
@@ -130,6 +137,13 @@ static size_t put_random(uint8_t *p, uint64_t *s)
     unsigned reg = (unsigned)random_next(s) % 16, x = random_next(s) % 2, b = random_next(s) % 2;
     bool w = random_next(s) % 2, memory = (t->kind & MODRM) && random_next(s) % 2, size = random_next(s) % 5 == 0;
 
+    if (!long_code) {
+        reg &= 7;
+        x = b = 0;
+        w = false;
+    } else if (t->kind & (SHORT_32 | OFFSET_32)) {
+        return 0;
+    }
     if (memory)
         m = put_memory(p, &setup, modrm, reg, s, &x, &b);
     else if (t->kind & MODRM)
@@ -147,7 +161,7 @@ static size_t put_random(uint8_t *p, uint64_t *s)
     if (t->kind & VEX) {
         insn[n++] = 0xc4;
         insn[n++] = (uint8_t)((reg >> 3 ? 0 : 0x80) | (x ? 0 : 0x40) | (b ? 0 : 0x20) | t->map);
-        insn[n++] = (uint8_t)(w << 7 | random_next(s) % 128);
+        insn[n++] = (uint8_t)(w << 7 | random_next(s) % 128 | (long_code ? 0 : 0x40));
     } else {
         if (size)
             insn[n++] = 0x66;
@@ -156,7 +170,7 @@ static size_t put_random(uint8_t *p, uint64_t *s)
             insn[n++] = repeat ? 0xf3 : 0xf2;
         if (memory && t->kind & LOCKABLE && random_next(s) % 4 == 0)
             insn[n++] = 0xf0;
-        if (w || reg >> 3 || x || b || random_next(s) % 4 == 0)
+        if (long_code && (w || reg >> 3 || x || b || random_next(s) % 4 == 0))
             insn[n++] = (uint8_t)(0x40 | w << 3 | (reg >> 3) << 2 | x << 1 | b);
         if (t->map)
             insn[n++] = 0x0f;
@@ -166,11 +180,11 @@ static size_t put_random(uint8_t *p, uint64_t *s)
     insn[n++] = (uint8_t)opcode;
     memcpy(insn + n, modrm, m);
     n += m;
-    uint64_t immediate = random_value(s);
+    uint64_t immediate = t->kind & OFFSET_32 ? random_place(s) : random_value(s);
     memcpy(insn + n, &immediate, 8); /* as much of it as the decoder says belongs to it */
 
     static struct guest_insn g;
-    if (!front_decode(&g, insn, 15, CODE_AT, CODE_64) || g.class == G_UNSUPPORTED || g.class == G_SYSTEM ||
+    if (!front_decode(&g, insn, 15, CODE_AT, long_code ? CODE_64 : CODE_32) || g.class == G_UNSUPPORTED || g.class == G_SYSTEM ||
         g.class == G_UD || g.class == G_LEGACY || g.divides || (g.ends_block && g.class != G_STRING && g.class != G_DF &&
         g.class != G_SLOW) || g.class == G_NOP)
         return 0;
@@ -192,8 +206,9 @@ static size_t put_random(uint8_t *p, uint64_t *s)
     return setup + g.z.length;
 }
 
-void generate(struct sequence *s, uint64_t *state, unsigned instructions)
+void generate(struct sequence *s, uint64_t *state, unsigned instructions, bool long_mode)
 {
+    long_code = long_mode;
     s->bytes = 0;
     s->count = 0;
     while (s->count < instructions) {
