@@ -9,7 +9,7 @@
  * saw what the writes before it left, and all writes together are the difference
  * of memory. Instructions on which the CPU faults are taken out first. A failure is reduced
  * to the fewest instructions that still differ and printed with its seed.
- * By the seed modulo 3: 64-bit code without paging, with it (identity, 4-KiB pages), 32-bit code.
+ * By the seed modulo 3: 64-bit code without paging, with it (4-KiB pages, those of the data exchanged), 32-bit code.
  */
 #include "generate.h"
 
@@ -160,15 +160,43 @@ static void on_exception(int number, siginfo_t *info, void *context)
 
 /* ---- the translated run ---- */
 
+/* Where a page lies physically: with paging the data's pages change places, so that neighbours are none. */
+static uint64_t frame_of(uint64_t page)
+{
+    const uint64_t first = DATA_AT >> PAGE_SHIFT;
+    return paging && page >= first && page < first + 3 ? first + (page - first + 2) % 3 : page;
+}
+
+static uint64_t physical(uint64_t at) { return frame_of(at >> PAGE_SHIFT) << PAGE_SHIFT | (at & (PAGE_SIZE - 1)); }
+
+static void copy_window(struct dbt *d, uint8_t *to, const uint8_t *from)
+{
+    for (uint64_t k = 0; k < WINDOW_BYTES; k += PAGE_SIZE) {
+        uint8_t *ram = d->ram + physical(CODE_AT + k);
+        if (from)
+            memcpy(ram, from + k, PAGE_SIZE);
+        else
+            memcpy(to + k, ram, PAGE_SIZE);
+    }
+}
+
+static bool place_is_right(const struct access *a)
+{
+    uint64_t last = a->gva + a->size - 1;
+    bool crosses = (a->gva ^ last) >= PAGE_SIZE;
+    return a->gpa == physical(a->gva) && crosses == !!(a->flags & ACCESS_CROSSES) &&
+           (!crosses || a->gpa2 == (physical(last) & PAGE_MASK));
+}
+
 static void explain(const struct access *a, void *context)
 {
     (void)context;
-    uint64_t at_byte = a->gpa - CODE_AT;
+    uint64_t at_byte = a->gva - CODE_AT;
     if (a->cause != CAUSE_INSTRUCTION)
         return;
     if (model_failed)
         return;
-    if (at_byte > WINDOW_BYTES - a->size || a->gpa != a->gva) {
+    if (at_byte > WINDOW_BYTES - a->size || !place_is_right(a)) {
         model_failed = true;
         snprintf(model_text, sizeof(model_text), "access at 0x%lx (physical 0x%lx)", (unsigned long)a->gva,
                  (unsigned long)a->gpa);
@@ -230,14 +258,26 @@ static void reset_cpu(struct dbt *d)
     d->quiet_block = false;
 }
 
+static void make_tables(struct dbt *d)
+{
+    const uint64_t flags = PTE_PRESENT | PTE_WRITABLE | PTE_ACCESSED | PTE_DIRTY;
+    uint64_t *pml4 = (uint64_t *)(d->ram + TABLES_AT), *pdpt = pml4 + 512, *pd = pdpt + 512, *pt = pd + 512;
+    pml4[0] = (TABLES_AT + 0x1000) | flags;
+    pdpt[0] = (TABLES_AT + 0x2000) | flags;
+    pd[0] = (TABLES_AT + 0x3000) | flags;
+    for (uint64_t i = 0; i < 512; i++)
+        pt[i] = frame_of(i) << PAGE_SHIFT | flags;
+}
+
 static void run_translated(size_t bytes)
 {
     static uint8_t own[XSTATE_BYTES] __attribute__((aligned(64)));
     struct dbt *d = &m->d;
-    memcpy(d->ram + CODE_AT, initial.memory, WINDOW_BYTES);
+    copy_window(d, NULL, initial.memory);
     memcpy(d->ram + CODE_AT, sequence.code, bytes);
     d->ram[CODE_AT + bytes] = 0xf4; /* HLT */
-    memcpy(model, d->ram + CODE_AT, WINDOW_BYTES);
+    copy_window(d, model, NULL);
+    make_tables(d);
     model_failed = false;
     reset_cpu(d);
     dbt_set_recording(d, true, true);
@@ -249,7 +289,7 @@ static void run_translated(size_t bytes)
     load_vectors(own);
     memcpy(dbt_end.gpr, d->cpu.v.gpr, sizeof(dbt_end.gpr));
     dbt_end.rflags = d->cpu.v.rflags & STATUS_FLAGS;
-    memcpy(dbt_end.memory, d->ram + CODE_AT, WINDOW_BYTES);
+    copy_window(d, dbt_end.memory, NULL);
 }
 
 /* ---- comparison ---- */
@@ -396,17 +436,6 @@ static void *map(size_t bytes, int protection)
     return p;
 }
 
-static void make_tables(struct dbt *d)
-{
-    const uint64_t flags = PTE_PRESENT | PTE_WRITABLE | PTE_ACCESSED | PTE_DIRTY;
-    uint64_t *pml4 = (uint64_t *)(d->ram + TABLES_AT), *pdpt = pml4 + 512, *pd = pdpt + 512, *pt = pd + 512;
-    pml4[0] = (TABLES_AT + 0x1000) | flags;
-    pdpt[0] = (TABLES_AT + 0x2000) | flags;
-    pd[0] = (TABLES_AT + 0x3000) | flags;
-    for (uint64_t i = 0; i < 512; i++)
-        pt[i] = i << 12 | flags;
-}
-
 static void make_machine(void)
 {
     const int rw = PROT_READ | PROT_WRITE;
@@ -433,7 +462,6 @@ static void make_machine(void)
     d->recorder.end = d->recorder.start + BUFFER_BYTES;
     d->cpu.physical_bits = 40;
     d->cpu.xcr0_allowed = 7;
-    make_tables(d);
     model = map(WINDOW_BYTES, rw);
     if (mmap(window, WINDOW_BYTES, rw | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != window) {
         perror("differential: the test's address range");
