@@ -219,6 +219,7 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
     else
         emit_lookup_flag_free(t, access, bytes);
     t->held = true;
+    t->held_record = 0;
     t->held_address = *a;
     t->held_access = (uint8_t)access;
     t->held_bytes = (uint8_t)bytes;
@@ -236,19 +237,26 @@ unsigned emit_record(struct translation *t, const struct address *a, unsigned ki
     if (!is_recorded(t, kind))
         return 0;
     unsigned place = t->record_bytes ? t->record_bytes : 4, width = address_bytes(t);
-    if (t->access_count == RECORDS_MAX || place + width + record_data_bytes(bytes) > t->d->host->room_bytes / 2) {
+    bool shared = t->held && t->held_record && same_address(&t->held_address, a);
+    unsigned data = shared ? place : place + width;
+    if (t->access_count == RECORDS_MAX || data + record_data_bytes(bytes) > t->d->host->room_bytes / 2) {
         t->overflow = true;
         return 0;
     }
     t->access[t->access_count++] = (struct record_access){.rip = t->b->cs_base + t->g[t->index].ip,
-                                                          .offset = (uint16_t)place,
+                                                          .address = (uint16_t)(shared ? t->held_record : place),
+                                                          .data = (uint16_t)data,
                                                           .kind = (uint8_t)kind,
                                                           .size = (uint8_t)bytes,
                                                           .flags = flags,
                                                           .address_bytes = (uint8_t)width};
     if (t->code_size != CODE_64)
         t->access[t->access_count - 1].rip = (uint32_t)t->access[t->access_count - 1].rip;
-    t->record_bytes = place + width + record_data_bytes(bytes);
+    t->record_bytes = data + record_data_bytes(bytes);
+    if (shared)
+        return data;
+    if (t->held && same_address(&t->held_address, a))
+        t->held_record = place;
     bool plain = a->base != HOST_NONE && !is_stolen(a->base) && a->index == HOST_NONE && a->disp == 0 &&
                  a->bytes >= width && !has_base(t, a);
     host_reg from = plain ? a->base : SCRATCH2;
@@ -262,7 +270,7 @@ unsigned emit_record(struct translation *t, const struct address *a, unsigned ki
             emit_load(t->e, 8, SCRATCH, STATE(temp[3]));
     }
     emit_store(t->e, width, from, at(RECORD, (int32_t)place));
-    return place + width;
+    return data;
 }
 
 void emit_record_data(struct translation *t, unsigned place, unsigned bytes)

@@ -178,9 +178,8 @@ static void emit_side(struct translation *t, const struct pending *p)
     struct emit *e = t->e;
     unsigned unused = t->b->budget - p->insn;
     if (t->record_bytes) {
-        unsigned bytes = p->records ? t->access[p->records - 1].offset + t->access[p->records - 1].address_bytes +
-                                          record_data_bytes(t->access[p->records - 1].size)
-                                    : 0;
+        const struct record_access *last = &t->access[p->records ? p->records - 1 : 0];
+        unsigned bytes = p->records ? last->data + record_data_bytes(last->size) : 0;
         if (bytes) {
             uint32_t id = recorder_prefix(t->d, t->b->record_id, p->records);
             if (!id)

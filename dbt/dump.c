@@ -32,7 +32,7 @@ void dbt_print_block(struct dbt *d, const struct block *b, const struct dbt_prin
             for (unsigned k = in->records; k < (i + 1 < b->insn_count ? b->insn[i + 1].records : r->count); k++) {
                 const struct record_access *a = &d->recorder.access[r->first + k];
                 print->line("       %s of %u bytes at record offset %u\n", a->kind == ACCESS_WRITE ? "write" : "read",
-                            a->size, a->offset);
+                            a->size, a->data);
             }
     }
     for (uint32_t at_byte = 0; at_byte < b->code_bytes; at_byte += HOST_LINE) {

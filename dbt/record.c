@@ -26,7 +26,7 @@ static unsigned bytes_of_prefix(const struct recorder *r, const struct record_bl
     if (!count)
         return 0;
     const struct record_access *a = &r->access[b->first + count - 1];
-    return (unsigned)a->offset + a->address_bytes + record_data_bytes(a->size);
+    return a->data + record_data_bytes(a->size);
 }
 
 uint32_t recorder_prefix(struct dbt *d, uint32_t id, unsigned count)
@@ -117,14 +117,14 @@ static const uint8_t *take_block(struct recorder *r, const uint8_t *p, uint32_t 
     out.has_data = 1;
     for (unsigned i = 0; i < b->count; i++) {
         const struct record_access *a = &r->access[b->first + i];
-        const uint8_t *at = p + a->offset;
+        const uint8_t *at = p + a->address;
         out.rip = a->rip;
         out.gva = a->address_bytes == 8 ? load64(at) : load32(at);
         out.gpa = physical_of(r, out.gva, b->context);
         out.kind = a->kind;
         out.flags = a->flags;
         out.size = a->size;
-        memcpy(out.data, at + a->address_bytes, a->size);
+        memcpy(out.data, p + a->data, a->size);
         take(&out, context);
         r->records++;
     }

@@ -5,7 +5,8 @@
  *     record = u32 id │ address │ data │ address │ data │ ...
  *
  * What an id stands for is fixed: how many accesses, by which instruction each,
- * kind, size. Addresses take 4 bytes in 16- and 32-bit code and 8 in 64-bit code;
+ * kind, size. An address that an access before it in the record has already is not
+ * written again. Addresses take 4 bytes in 16- and 32-bit code and 8 in 64-bit code;
  * data take their size, at least 4. Everything that C code records is spelled out
  * behind RECORD_SPELLED; RECORD_PAGE says where a linear page lies from now on.
  */
@@ -36,7 +37,7 @@ struct page_record {
 /* An access of a block. */
 struct record_access {
     uint64_t rip; /* linear */
-    uint16_t offset; /* in the record */
+    uint16_t address, data; /* where they stand in the record; accesses at one address share it */
     uint8_t kind, size, flags, address_bytes;
 };
 

@@ -53,6 +53,7 @@ struct translation {
     bool held;
     struct address held_address;
     uint8_t held_access, held_bytes;
+    unsigned held_record; /* where its address stands in the record, 0: nowhere yet */
 };
 
 static inline unsigned address_bytes(const struct translation *t) { return t->code_size == CODE_64 ? 8 : 4; }
