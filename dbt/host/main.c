@@ -132,6 +132,9 @@ static void map_buffer(struct dbt *d)
     uint8_t *p = map(bytes + ROOM_BYTES + GUARD_BYTES, PROT_NONE);
     if (mprotect(p, bytes + ROOM_BYTES, PROT_READ | PROT_WRITE))
         host_fail("the record buffer cannot be mapped");
+    /* As the hypervisor's ring will be: large pages, there from the start. */
+    madvise(p, bytes, MADV_HUGEPAGE);
+    memset(p, 0, bytes);
     d->recorder.start = p;
     d->recorder.end = p + bytes;
     machine_host.room_bytes = ROOM_BYTES;
