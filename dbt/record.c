@@ -64,9 +64,18 @@ static void make_room(struct dbt *d, unsigned bytes)
 
 void recorder_spell(struct dbt *d, const struct access *a)
 {
-    struct spelled_record s = {.id = RECORD_SPELLED, .kind = a->kind, .cause = a->cause, .vector = a->vector,
-                               .flags = a->flags, .size = a->size, .context = a->context, .rip = a->rip,
-                               .gva = a->gva, .gpa = a->gpa, .gpa2 = a->gpa2, .cr3 = a->cr3};
+    struct spelled_record s = {.id = RECORD_SPELLED,
+                               .kind = a->kind,
+                               .cause = a->cause,
+                               .vector = a->vector,
+                               .flags = a->flags,
+                               .size = a->size,
+                               .context = a->context,
+                               .rip = a->rip,
+                               .gva = a->gva,
+                               .gpa = a->gpa,
+                               .gpa2 = a->gpa2,
+                               .cr3 = a->cr3};
     memcpy(s.data, a->data, sizeof(s.data));
     make_room(d, sizeof(s));
     memcpy((void *)(uintptr_t)d->record, &s, sizeof(s));
@@ -136,9 +145,18 @@ static const uint8_t *take_spelled(struct recorder *r, const uint8_t *p,
 {
     struct spelled_record s;
     memcpy(&s, p, sizeof(s));
-    struct access out = {.rip = s.rip, .gva = s.gva, .gpa = s.gpa, .gpa2 = s.gpa2, .cr3 = s.cr3, .kind = s.kind,
-                         .cause = s.cause, .vector = s.vector, .flags = s.flags, .size = s.size,
-                         .context = s.context, .has_data = 1};
+    struct access out = {.rip = s.rip,
+                         .gva = s.gva,
+                         .gpa = s.gpa,
+                         .gpa2 = s.gpa2,
+                         .cr3 = s.cr3,
+                         .kind = s.kind,
+                         .cause = s.cause,
+                         .vector = s.vector,
+                         .flags = s.flags,
+                         .size = s.size,
+                         .context = s.context,
+                         .has_data = 1};
     memcpy(out.data, s.data, sizeof(out.data));
     take(&out, context);
     r->records++;

@@ -85,7 +85,8 @@ static void update_mode(struct dbt *d)
     if (d->cpu.v.dr7 & DR7_ENABLES)
         dbt_stop_unsupported(&d->cpu, "hardware breakpoints (DR7) are not supported by the DBT engine");
     if ((d->cpu.v.cr0 & CR0_AM) && (d->cpu.v.rflags & RFLAGS_AC) && dbt_cpl(&d->cpu) == 3)
-        dbt_stop_unsupported(&d->cpu, "alignment checks (CR0.AM, EFLAGS.AC) are not supported by the DBT engine");
+        dbt_stop_unsupported(&d->cpu,
+                             "alignment checks (CR0.AM, EFLAGS.AC) are not supported by the DBT engine");
     uint32_t before = d->mode;
     d->mode = dbt_mode(d);
     d->mode |= segment_mode(d);
@@ -154,7 +155,8 @@ static void stop_at_insn(struct dbt *d)
 
 /* ---- records of a block that is left in its middle ---- */
 
-static void leave_inside(struct dbt *d, const struct block *b, unsigned insn, unsigned records, unsigned executed)
+static void leave_inside(struct dbt *d, const struct block *b, unsigned insn, unsigned records,
+                         unsigned executed)
 {
     const struct block_insn *i = &b->insn[insn];
     d->cpu.v.rip = b->ip + i->ip;

@@ -80,9 +80,14 @@ static bool host_wait(struct dbt *d)
     return false;
 }
 
-static struct dbt_host machine_host = {
-    .drain = trace_drain, .next_deadline = next_deadline, .poll = host_poll, .interrupt = host_interrupt,
-    .wait = host_wait, .port_in = ports_in, .port_out = ports_out, .event = trace_event};
+static struct dbt_host machine_host = {.drain = trace_drain,
+                                       .next_deadline = next_deadline,
+                                       .poll = host_poll,
+                                       .interrupt = host_interrupt,
+                                       .wait = host_wait,
+                                       .port_in = ports_in,
+                                       .port_out = ports_out,
+                                       .event = trace_event};
 
 static void guest_cpuid(struct dbt_cpu *c)
 {
@@ -200,7 +205,8 @@ static void load_guest(struct dbt *d, const char *path, const char *title)
         host_fail("%s: cannot be read", path);
     kernel_size = (uint64_t)st.st_size;
     kernel_bytes = mmap(NULL, kernel_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    struct boot_module module = {.start = host_options.ram_bytes, .end = host_options.ram_bytes + kernel_size};
+    struct boot_module module = {.start = host_options.ram_bytes,
+                                 .end = host_options.ram_bytes + kernel_size};
     snprintf(module.string, sizeof(module.string), "%s", title);
     struct machine m = {.map = {{0, 0x9fc00, MEMORY_RAM}, {MIB(1), host_options.ram_bytes, MEMORY_RAM}},
                         .map_count = 2,

@@ -54,7 +54,7 @@ static struct machine_pair {
         uint32_t offset;
         uint16_t selector;
     } __attribute__((packed)) far_code; /* CS of 64- and 32-bit code */
-} *m;
+} * m;
 
 static struct state initial, native_end, dbt_end;
 static uint8_t *const window = (uint8_t *)CODE_AT; /* the native run's memory */
@@ -68,7 +68,10 @@ static bool long_mode, paging;
 /* ---- the native run ---- */
 
 #define NATIVE(field) state_at(offsetof(struct machine_pair, field))
-static struct operand native_gpr(unsigned r) { return state_at(offsetof(struct machine_pair, native_gpr) + 8u * r); }
+static struct operand native_gpr(unsigned r)
+{
+    return state_at(offsetof(struct machine_pair, native_gpr) + 8u * r);
+}
 
 static void make_native_switch(void)
 {
@@ -167,7 +170,10 @@ static uint64_t frame_of(uint64_t page)
     return paging && page >= first && page < first + 3 ? first + (page - first + 2) % 3 : page;
 }
 
-static uint64_t physical(uint64_t at) { return frame_of(at >> PAGE_SHIFT) << PAGE_SHIFT | (at & (PAGE_SIZE - 1)); }
+static uint64_t physical(uint64_t at)
+{
+    return frame_of(at >> PAGE_SHIFT) << PAGE_SHIFT | (at & (PAGE_SIZE - 1));
+}
 
 static void copy_window(struct dbt *d, uint8_t *to, const uint8_t *from)
 {
@@ -204,12 +210,16 @@ static void explain(const struct access *a, void *context)
         memcpy(model + at_byte, a->data, a->size);
     } else if (memcmp(model + at_byte, a->data, a->size)) {
         model_failed = true;
-        snprintf(model_text, sizeof(model_text), "read of %u bytes at 0x%lx by 0x%lx has other data than memory", a->size,
+        snprintf(model_text, sizeof(model_text),
+                 "read of %u bytes at 0x%lx by 0x%lx has other data than memory", a->size,
                  (unsigned long)a->gva, (unsigned long)a->rip);
     }
 }
 
-static void drain(struct dbt *d) { recorder_drain(d, explain, NULL); }
+static void drain(struct dbt *d)
+{
+    recorder_drain(d, explain, NULL);
+}
 static uint64_t deadline(struct dbt *d)
 {
     (void)d;
@@ -235,8 +245,13 @@ static void no_event(struct dbt *d, const struct hook_event *e)
     (void)d;
     (void)e;
 }
-static struct dbt_host host = {.drain = drain, .next_deadline = deadline, .poll = yes, .interrupt = no_interrupt,
-                               .wait = no, .event = no_event, .room_bytes = ROOM_BYTES};
+static struct dbt_host host = {.drain = drain,
+                               .next_deadline = deadline,
+                               .poll = yes,
+                               .interrupt = no_interrupt,
+                               .wait = no,
+                               .event = no_event,
+                               .room_bytes = ROOM_BYTES};
 
 static void reset_cpu(struct dbt *d)
 {
@@ -314,7 +329,8 @@ static bool differs(bool print)
     if (native_end.rflags != dbt_end.rflags) {
         bad = true;
         if (print)
-            printf("  flags: expected %lx, got %lx\n", (unsigned long)native_end.rflags, (unsigned long)dbt_end.rflags);
+            printf("  flags: expected %lx, got %lx\n", (unsigned long)native_end.rflags,
+                   (unsigned long)dbt_end.rflags);
     }
     /* MXCSR, MM, XMM, and the upper halves of YMM. */
     static const struct {
@@ -333,8 +349,8 @@ static bool differs(bool print)
         if (native_end.memory[k] != dbt_end.memory[k]) {
             bad = true;
             if (print)
-                printf("  memory at 0x%lx: expected %02x, got %02x\n", (unsigned long)(CODE_AT + k), native_end.memory[k],
-                       dbt_end.memory[k]);
+                printf("  memory at 0x%lx: expected %02x, got %02x\n", (unsigned long)(CODE_AT + k),
+                       native_end.memory[k], dbt_end.memory[k]);
             break;
         }
     if (!model_failed && memcmp(model + CODE_BYTES, dbt_end.memory + CODE_BYTES, WINDOW_BYTES - CODE_BYTES)) {
@@ -392,7 +408,8 @@ static void reduce_and_print(uint64_t seed)
             i++;
         }
     }
-    printf("FAILED: seed %lu, %s-bit code, paging %s, %u instructions:\n  ", (unsigned long)seed, long_mode ? "64" : "32", paging ? "on" : "off", sequence.count);
+    printf("FAILED: seed %lu, %s-bit code, paging %s, %u instructions:\n  ", (unsigned long)seed,
+           long_mode ? "64" : "32", paging ? "on" : "off", sequence.count);
     for (size_t i = 0; i < sequence.bytes; i++)
         printf("%02x", sequence.code[i]);
     printf("\n");
@@ -463,17 +480,20 @@ static void make_machine(void)
     d->cpu.physical_bits = 40;
     d->cpu.xcr0_allowed = 7;
     model = map(WINDOW_BYTES, rw);
-    if (mmap(window, WINDOW_BYTES, rw | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != window) {
+    if (mmap(window, WINDOW_BYTES, rw | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+             0) != window) {
         perror("differential: the test's address range");
         exit(2);
     }
     /* Within reach of a 32-bit jump from the window. */
-    native_code = mmap((void *)0x10000000, 8192, rw | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    native_code = mmap((void *)0x10000000, 8192, rw | PROT_EXEC,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     native_code_end = native_code + 8192;
     make_native_switch();
     stack_t stack = {.ss_size = 1 << 18, .ss_sp = map(1 << 18, rw)};
     sigaltstack(&stack, NULL);
-    struct sigaction action = {.sa_sigaction = on_exception, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    struct sigaction action = {.sa_sigaction = on_exception,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
     for (unsigned i = 0; i < ARRAY_SIZE(signals); i++)
         sigaction(signals[i], &action, NULL);
@@ -483,7 +503,8 @@ static void make_machine(void)
 
 int main(int argc, char **argv)
 {
-    uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 0) : 1000, seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+    uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 0) : 1000,
+             seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
     uint64_t left_out = 0, instructions = 0, failed = 0, last = seed + count;
     make_machine();
     for (; seed < last && failed < 5; seed++) {

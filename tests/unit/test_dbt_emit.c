@@ -8,7 +8,10 @@ struct written {
     struct emit e;
 };
 
-static struct written start(void) { return (struct written){.bytes = {0}}; }
+static struct written start(void)
+{
+    return (struct written){.bytes = {0}};
+}
 #define EMIT(call, ...)                                                                                      \
     do {                                                                                                     \
         struct written w = start();                                                                          \
@@ -43,8 +46,8 @@ static void addresses(void **state)
     (void)state;
     EMIT(emit_lea(e, 8, RSP, at(RSP, -8)), 0x48, 0x8d, 0x64, 0x24, 0xf8);
     EMIT(emit_lea(e, 2, RSP, at(RSP, -2)), 0x66, 0x8d, 0x64, 0x24, 0xfe);
-    EMIT(emit_lea(e, 4, R12, ((struct operand){.base = RDI, .index = R9, .scale = 4, .disp = 256})), 0x46, 0x8d, 0xa4,
-         0x8f, 0, 1, 0, 0);
+    EMIT(emit_lea(e, 4, R12, ((struct operand){.base = RDI, .index = R9, .scale = 4, .disp = 256})), 0x46,
+         0x8d, 0xa4, 0x8f, 0, 1, 0, 0);
     EMIT(emit_lea_no_base(e, 8, RAX, RCX, 8, 16), 0x48, 0x8d, 0x04, 0xcd, 16, 0, 0, 0);
 }
 
@@ -85,8 +88,9 @@ static void what_does_not_fit_is_noticed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(moves),      cmocka_unit_test(addresses), cmocka_unit_test(bit_fields),
-        cmocka_unit_test(arithmetic), cmocka_unit_test(jumps),     cmocka_unit_test(what_does_not_fit_is_noticed),
+        cmocka_unit_test(moves),      cmocka_unit_test(addresses),
+        cmocka_unit_test(bit_fields), cmocka_unit_test(arithmetic),
+        cmocka_unit_test(jumps),      cmocka_unit_test(what_does_not_fit_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
