@@ -6,7 +6,7 @@
 #define TRAP32 0x8f
 #define INTERRUPT32 0x8e
 #define FROM_USER 0x60 /* gate DPL 3 */
-#define ERROR_IDT(vector, ext) ((vector) * 8u | 2 | (ext))
+#define ERROR_IDT(vector, ext) ((vector)*8u | 2 | (ext))
 
 static void expect_at(uint16_t cs, uint64_t rip, uint64_t rsp, unsigned cpl)
 {
@@ -31,7 +31,8 @@ static void real_mode_pushes_three_words(void **state)
     cpu.v.rip = 0x10;
     cpu.v.rflags |= RFLAGS_IF | RFLAGS_TF | 1;
     RUNS(0xcd, 0x21);
-    EXPECT_WRITES({STACK0 - 2, 0x303, 2, CAUSE_EXCEPTION, 0x21}, {STACK0 - 4, 0x700, 2, CAUSE_EXCEPTION, 0x21},
+    EXPECT_WRITES({STACK0 - 2, 0x303, 2, CAUSE_EXCEPTION, 0x21},
+                  {STACK0 - 4, 0x700, 2, CAUSE_EXCEPTION, 0x21},
                   {STACK0 - 6, 0x12, 2, CAUSE_EXCEPTION, 0x21});
     expect_at(0x1122, 0x3344, STACK0 - 6, 0);
     assert_int_equal(cpu.v.seg[SEG_CS].base, 0x11220);
@@ -71,7 +72,8 @@ static void interrupt_gate_32_same_level(void **state)
     cpu.halted = true;
     assert_true(sys_deliver_interrupt(&cpu, 0x30));
     EXPECT_WRITES({STACK0 - 4, RFLAGS_ONE | RFLAGS_IF | RFLAGS_NT, 4, CAUSE_INTERRUPT, 0x30},
-                  {STACK0 - 8, CODE32, 4, CAUSE_INTERRUPT, 0x30}, {STACK0 - 12, CODE, 4, CAUSE_INTERRUPT, 0x30},
+                  {STACK0 - 8, CODE32, 4, CAUSE_INTERRUPT, 0x30},
+                  {STACK0 - 12, CODE, 4, CAUSE_INTERRUPT, 0x30},
                   {GDT + CODE32 + 5, 0x9b, 1, CAUSE_DESCRIPTOR, 0});
     expect_at(CODE32, 0xa0001234, STACK0 - 12, 0);
     assert_int_equal(cpu.v.rflags, RFLAGS_ONE);
@@ -102,7 +104,8 @@ static void inner_level_switches_to_the_tss_stack(void **state)
                   {STACK_TSS - 16, USER_CODE32, 4, CAUSE_EXCEPTION, VECTOR_PF},
                   {STACK_TSS - 20, CODE, 4, CAUSE_EXCEPTION, VECTOR_PF},
                   {STACK_TSS - 24, 6, 4, CAUSE_EXCEPTION, VECTOR_PF},
-                  {GDT + CODE32 + 5, 0x9b, 1, CAUSE_DESCRIPTOR, 0}, {GDT + DATA32 + 5, 0x93, 1, CAUSE_DESCRIPTOR, 0});
+                  {GDT + CODE32 + 5, 0x9b, 1, CAUSE_DESCRIPTOR, 0},
+                  {GDT + DATA32 + 5, 0x93, 1, CAUSE_DESCRIPTOR, 0});
     expect_at(CODE32, HANDLER, STACK_TSS - 24, 0);
     assert_int_equal(cpu.v.seg[SEG_SS].selector, DATA32);
     assert_int_equal(cpu.v.seg[SEG_DS].selector, USER_DATA32);
@@ -215,9 +218,10 @@ static void gate_faults(void **state)
                 assert_true(sys_deliver_fault(&cpu));
             }
             uint32_t error = (uint32_t)peek(STACK0 - 16, 4);
-            if (cpu.v.rip != 0x1000u + cases[n].vector || error != (cases[n].error | ext) || peek(STACK0 - 12, 4) != CODE)
-                fail_msg("%s: expected vector %u error 0x%x, got vector %lu error 0x%x", cases[n].what, cases[n].vector,
-                         cases[n].error | ext, cpu.v.rip - 0x1000, error);
+            if (cpu.v.rip != 0x1000u + cases[n].vector || error != (cases[n].error | ext) ||
+                peek(STACK0 - 12, 4) != CODE)
+                fail_msg("%s: expected vector %u error 0x%x, got vector %lu error 0x%x", cases[n].what,
+                         cases[n].vector, cases[n].error | ext, cpu.v.rip - 0x1000, error);
             assert_int_equal(events, 1);
         }
 }
@@ -264,8 +268,8 @@ static void inner_stack_faults(void **state)
         poke(TSS + 8, cases[n].ss, 4);
         cpu.v.seg[SEG_TR].limit = cases[n].tss_limit;
         if (EXECUTE(0xcd, 0x80) || cpu.fault.vector != cases[n].vector || cpu.fault.error != cases[n].error)
-            fail_msg("%s: expected vector %u error 0x%x, got %u 0x%x", cases[n].what, cases[n].vector, cases[n].error,
-                     cpu.fault.vector, cpu.fault.error);
+            fail_msg("%s: expected vector %u error 0x%x, got %u 0x%x", cases[n].what, cases[n].vector,
+                     cases[n].error, cpu.fault.vector, cpu.fault.error);
         expect_no_writes();
         expect_at(USER_CODE32, CODE, STACK3, 3);
     }
@@ -289,7 +293,8 @@ static void long_mode_always_pushes_the_stack(void **state)
     cpu.v.rflags |= RFLAGS_IF;
     assert_true(sys_deliver_interrupt(&cpu, 0x30));
     uint64_t top = STACK0 - 16;
-    EXPECT_WRITES({top - 8, DATA32, 8, CAUSE_INTERRUPT, 0x30}, {top - 16, STACK0 - 3, 8, CAUSE_INTERRUPT, 0x30},
+    EXPECT_WRITES({top - 8, DATA32, 8, CAUSE_INTERRUPT, 0x30},
+                  {top - 16, STACK0 - 3, 8, CAUSE_INTERRUPT, 0x30},
                   {top - 24, RFLAGS_ONE | RFLAGS_IF, 8, CAUSE_INTERRUPT, 0x30},
                   {top - 32, CODE64, 8, CAUSE_INTERRUPT, 0x30}, {top - 40, CODE, 8, CAUSE_INTERRUPT, 0x30},
                   {GDT + CODE64 + 5, 0x9b, 1, CAUSE_DESCRIPTOR, 0});

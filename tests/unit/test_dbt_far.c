@@ -2,7 +2,7 @@
 #include "dbt_machine.h"
 
 #define TARGET 0x5678u
-#define FAR(opcode, selector) opcode, 0x78, 0x56, 0, 0, (selector) & 0xff, (selector) >> 8
+#define FAR(opcode, selector) opcode, 0x78, 0x56, 0, 0, (selector)&0xff, (selector) >> 8
 #define JMP_FAR(selector) FAR(0xea, selector)
 #define CALL_FAR(selector) FAR(0x9a, selector)
 
@@ -20,8 +20,9 @@ static void put_frame_(unsigned bytes, const uint64_t *words, unsigned count)
     for (unsigned n = 0; n < count; n++)
         poke(cpu.v.gpr[RSP] + n * bytes, words[n], bytes);
 }
-#define FRAME(bytes, ...)                                                                                              \
-    put_frame_(bytes, (const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
+#define FRAME(bytes, ...)                                                                                    \
+    put_frame_(bytes, (const uint64_t[]){__VA_ARGS__},                                                       \
+               sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
 
 /* A call gate in the free slot. */
 static void gate(uint16_t selector, uint8_t access, uint8_t parameters)
@@ -98,8 +99,8 @@ static void jmp_faults(void **state)
         uint16_t cs = cpu.v.seg[SEG_CS].selector;
         uint16_t s = cases[n].selector;
         if (EXECUTE(JMP_FAR(s)) || cpu.fault.vector != cases[n].vector || cpu.fault.error != cases[n].error)
-            fail_msg("%s: expected vector %u error 0x%x, got %u 0x%x", cases[n].what, cases[n].vector, cases[n].error,
-                     cpu.fault.vector, cpu.fault.error);
+            fail_msg("%s: expected vector %u error 0x%x, got %u 0x%x", cases[n].what, cases[n].vector,
+                     cases[n].error, cpu.fault.vector, cpu.fault.error);
         expect_at(cs, CODE, rsp, cases[n].cpl);
         expect_no_writes();
     }
@@ -165,7 +166,8 @@ static void call_real_mode(void **state)
     machine_real();
     cpu.v.seg[SEG_CS].selector = 0x77;
     RUNS(0x9a, 0x78, 0x56, 0x34, 0x12);
-    EXPECT_WRITES({STACK0 - 2, 0x77, 2, CAUSE_INSTRUCTION, 0}, {STACK0 - 4, CODE + 5, 2, CAUSE_INSTRUCTION, 0});
+    EXPECT_WRITES({STACK0 - 2, 0x77, 2, CAUSE_INSTRUCTION, 0},
+                  {STACK0 - 4, CODE + 5, 2, CAUSE_INSTRUCTION, 0});
     expect_at(0x1234, 0x5678, STACK0 - 4, 0);
 }
 
@@ -174,7 +176,8 @@ static void call_same_level(void **state)
     (void)state;
     machine_protected(3);
     RUNS(CALL_FAR(CONFORMING));
-    EXPECT_WRITES({STACK3 - 4, USER_CODE32, 4, CAUSE_INSTRUCTION, 0}, {STACK3 - 8, CODE + 7, 4, CAUSE_INSTRUCTION, 0},
+    EXPECT_WRITES({STACK3 - 4, USER_CODE32, 4, CAUSE_INSTRUCTION, 0},
+                  {STACK3 - 8, CODE + 7, 4, CAUSE_INSTRUCTION, 0},
                   {GDT + CONFORMING + 5, 0x9f, 1, CAUSE_DESCRIPTOR, 0});
     expect_at(CONFORMING | 3, TARGET, STACK3 - 8, 3);
 }
@@ -200,7 +203,8 @@ static void call_gate_to_the_same_level(void **state)
     gate(CODE32, GATE16, 0);
     RUNS(0x9a, 1, 2, 3, 4, FREE_SLOT, 0); /* the offset is not used; a 16-bit gate pushes words */
     expect_at(CODE32, TARGET, STACK0 - 4, 0);
-    EXPECT_WRITES({STACK0 - 2, CODE32, 2, CAUSE_INSTRUCTION, 0}, {STACK0 - 4, CODE + 7, 2, CAUSE_INSTRUCTION, 0},
+    EXPECT_WRITES({STACK0 - 2, CODE32, 2, CAUSE_INSTRUCTION, 0},
+                  {STACK0 - 4, CODE + 7, 2, CAUSE_INSTRUCTION, 0},
                   {GDT + CODE32 + 5, 0x9b, 1, CAUSE_DESCRIPTOR, 0});
 }
 
@@ -211,12 +215,13 @@ static void call_gate_to_an_inner_level_copies_parameters(void **state)
     gate(CODE32, GATE32 | FROM_USER, 2);
     FRAME(4, 0x111, 0x222, 0x333);
     RUNS(CALL_FAR(FREE_SLOT | 3));
-    EXPECT_WRITES({STACK_TSS - 4, USER_DATA32, 4, CAUSE_INSTRUCTION, 0},
-                  {STACK_TSS - 8, STACK3, 4, CAUSE_INSTRUCTION, 0}, {STACK_TSS - 12, 0x222, 4, CAUSE_INSTRUCTION, 0},
-                  {STACK_TSS - 16, 0x111, 4, CAUSE_INSTRUCTION, 0},
-                  {STACK_TSS - 20, USER_CODE32, 4, CAUSE_INSTRUCTION, 0},
-                  {STACK_TSS - 24, CODE + 7, 4, CAUSE_INSTRUCTION, 0},
-                  {GDT + CODE32 + 5, 0x9b, 1, CAUSE_DESCRIPTOR, 0}, {GDT + DATA32 + 5, 0x93, 1, CAUSE_DESCRIPTOR, 0});
+    EXPECT_WRITES(
+        {STACK_TSS - 4, USER_DATA32, 4, CAUSE_INSTRUCTION, 0},
+        {STACK_TSS - 8, STACK3, 4, CAUSE_INSTRUCTION, 0}, {STACK_TSS - 12, 0x222, 4, CAUSE_INSTRUCTION, 0},
+        {STACK_TSS - 16, 0x111, 4, CAUSE_INSTRUCTION, 0},
+        {STACK_TSS - 20, USER_CODE32, 4, CAUSE_INSTRUCTION, 0},
+        {STACK_TSS - 24, CODE + 7, 4, CAUSE_INSTRUCTION, 0}, {GDT + CODE32 + 5, 0x9b, 1, CAUSE_DESCRIPTOR, 0},
+        {GDT + DATA32 + 5, 0x93, 1, CAUSE_DESCRIPTOR, 0});
     expect_at(CODE32, TARGET, STACK_TSS - 24, 0);
     assert_int_equal(cpu.v.seg[SEG_SS].selector, DATA32);
     RUNS(0xca, 8, 0); /* and back: both stacks give up the parameters */
@@ -245,9 +250,10 @@ static void call_gate_faults(void **state)
     for (unsigned n = 0; n < ARRAY_SIZE(cases); n++) {
         machine_protected(cases[n].cpl);
         gate(cases[n].code, cases[n].access, 0);
-        if (EXECUTE(CALL_FAR(FREE_SLOT)) || cpu.fault.vector != cases[n].vector || cpu.fault.error != cases[n].error)
-            fail_msg("%s: expected vector %u error 0x%x, got %u 0x%x", cases[n].what, cases[n].vector, cases[n].error,
-                     cpu.fault.vector, cpu.fault.error);
+        if (EXECUTE(CALL_FAR(FREE_SLOT)) || cpu.fault.vector != cases[n].vector ||
+            cpu.fault.error != cases[n].error)
+            fail_msg("%s: expected vector %u error 0x%x, got %u 0x%x", cases[n].what, cases[n].vector,
+                     cases[n].error, cpu.fault.vector, cpu.fault.error);
         expect_no_writes();
     }
 }
@@ -341,8 +347,8 @@ static void ret_faults(void **state)
         machine_protected(0);
         FRAME(4, TARGET, cases[n].cs, STACK3, cases[n].ss);
         if (EXECUTE(0xcb) || cpu.fault.vector != cases[n].vector || cpu.fault.error != cases[n].error)
-            fail_msg("%s: expected vector %u error 0x%x, got %u 0x%x", cases[n].what, cases[n].vector, cases[n].error,
-                     cpu.fault.vector, cpu.fault.error);
+            fail_msg("%s: expected vector %u error 0x%x, got %u 0x%x", cases[n].what, cases[n].vector,
+                     cases[n].error, cpu.fault.vector, cpu.fault.error);
         expect_at(CODE32, CODE, STACK0, 0);
         expect_no_writes();
     }
@@ -355,7 +361,8 @@ static void ret_outwards_drops_inner_segments(void **state)
 {
     (void)state;
     machine_protected(0);
-    cpu.v.seg[SEG_FS] = cpu.v.seg[SEG_GS] = (struct segment){.limit = 0xffff, .selector = USER_DATA32, .access = 0xf3};
+    cpu.v.seg[SEG_FS] = cpu.v.seg[SEG_GS] =
+        (struct segment){.limit = 0xffff, .selector = USER_DATA32, .access = 0xf3};
     cpu.v.seg[SEG_GS].selector = CONFORMING;
     cpu.v.seg[SEG_GS].access = 0x9f;
     FRAME(4, TARGET, USER_CODE32, STACK3, USER_DATA32);

@@ -1,4 +1,5 @@
-/* Segment registers, descriptor tables and the instructions that look at descriptors: SDM Vol. 2 and Vol. 3A, ch. 5. */
+/* Segment registers, descriptor tables and the instructions that look at descriptors: SDM Vol. 2 and Vol. 3A,
+ * ch. 5. */
 #include "dbt_machine.h"
 
 #define MOV_TO(segment) 0x8e, 0xc0 | (segment) << 3 /* from AX */
@@ -12,15 +13,19 @@ static void start(unsigned cpl, uint16_t ax)
     cpu.v.gpr[RAX] = 0xdead0000 | ax;
 }
 
-static void expect_segment(unsigned segment, uint16_t selector, uint64_t base, uint32_t limit, uint32_t access)
+static void expect_segment(unsigned segment, uint16_t selector, uint64_t base, uint32_t limit,
+                           uint32_t access)
 {
     const struct segment *s = &cpu.v.seg[segment];
     if (s->selector != selector || s->base != base || s->limit != limit || s->access != access)
-        fail_msg("segment %u: expected 0x%x base 0x%lx limit 0x%x access 0x%x, got 0x%x 0x%lx 0x%x 0x%x", segment,
-                 selector, base, limit, access, s->selector, s->base, s->limit, s->access);
+        fail_msg("segment %u: expected 0x%x base 0x%lx limit 0x%x access 0x%x, got 0x%x 0x%lx 0x%x 0x%x",
+                 segment, selector, base, limit, access, s->selector, s->base, s->limit, s->access);
 }
 
-static void expect_zero_flag(bool on) { assert_int_equal(!!(cpu.v.rflags & RFLAGS_ZF), on); }
+static void expect_zero_flag(bool on)
+{
+    assert_int_equal(!!(cpu.v.rflags & RFLAGS_ZF), on);
+}
 
 static void real_mode_changes_the_base_alone(void **state)
 {
@@ -86,8 +91,8 @@ static void data_segment_faults(void **state)
         start(cases[n].cpl, cases[n].selector);
         struct segment before = cpu.v.seg[SEG_DS];
         if (EXECUTE(MOV_DS) || cpu.fault.vector != cases[n].vector || cpu.fault.error != cases[n].error)
-            fail_msg("%s: expected vector %u error 0x%x, got %u 0x%x", cases[n].what, cases[n].vector, cases[n].error,
-                     cpu.fault.vector, cpu.fault.error);
+            fail_msg("%s: expected vector %u error 0x%x, got %u 0x%x", cases[n].what, cases[n].vector,
+                     cases[n].error, cpu.fault.vector, cpu.fault.error);
         assert_memory_equal(&before, &cpu.v.seg[SEG_DS], sizeof before);
         expect_no_writes();
     }
@@ -121,8 +126,8 @@ static void stack_segment_faults(void **state)
     for (unsigned n = 0; n < ARRAY_SIZE(cases); n++) {
         start(cases[n].cpl, cases[n].selector);
         if (EXECUTE(MOV_SS) || cpu.fault.vector != cases[n].vector || cpu.fault.error != cases[n].error)
-            fail_msg("%s: expected vector %u error 0x%x, got %u 0x%x", cases[n].what, cases[n].vector, cases[n].error,
-                     cpu.fault.vector, cpu.fault.error);
+            fail_msg("%s: expected vector %u error 0x%x, got %u 0x%x", cases[n].what, cases[n].vector,
+                     cases[n].error, cpu.fault.vector, cpu.fault.error);
         assert_false(cpu.interrupt_shadow);
     }
 }

@@ -3,13 +3,17 @@
 
 #define FRAME 0x155000u
 
-static bool translate(gva_t at, unsigned access, gpa_t *gpa) { return dbt_translate(&cpu, at, access, gpa); }
+static bool translate(gva_t at, unsigned access, gpa_t *gpa)
+{
+    return dbt_translate(&cpu, at, access, gpa);
+}
 
 static void expect_gpa(gva_t at, unsigned access, gpa_t expected)
 {
     gpa_t got = 0;
     if (!translate(at, access, &got))
-        fail_msg("0x%lx: expected 0x%lx, got vector %u error 0x%x", at, expected, cpu.fault.vector, cpu.fault.error);
+        fail_msg("0x%lx: expected 0x%lx, got vector %u error 0x%x", at, expected, cpu.fault.vector,
+                 cpu.fault.error);
     if (got != expected)
         fail_msg("0x%lx: expected 0x%lx, got 0x%lx", at, expected, got);
 }
@@ -38,7 +42,8 @@ static void paging_pae(void)
 
 /* Tables for linear 0x7f8040201000 (index 0xff, 1, 1, 1), all at user level, and CPL 0. */
 #define LINEAR 0x7f8040201abcu
-static const gpa_t pml4e = TABLES + 0xff * 8, pdpte = TABLES + 0x1008, pde = TABLES + 0x2008, pte = TABLES + 0x3008;
+static const gpa_t pml4e = TABLES + 0xff * 8, pdpte = TABLES + 0x1008, pde = TABLES + 0x2008,
+                   pte = TABLES + 0x3008;
 static void paging_4_level(unsigned cpl)
 {
     machine_long(cpl);
@@ -219,7 +224,8 @@ static void reserved_bits_in_ia32e_mode(void **state)
         poke(cases[n].at, peek(cases[n].at, 8) | cases[n].bits, 8);
         gpa_t gpa;
         if (translate(LINEAR, DBT_READ, &gpa) || cpu.fault.error != (FAULT_PRESENT | FAULT_RESERVED))
-            fail_msg("%s: expected #PF with error 9, got gpa 0x%lx error 0x%x", cases[n].what, gpa, cpu.fault.error);
+            fail_msg("%s: expected #PF with error 9, got gpa 0x%lx error 0x%x", cases[n].what, gpa,
+                     cpu.fault.error);
     }
 }
 
