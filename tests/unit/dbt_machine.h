@@ -58,8 +58,11 @@ struct logged {
     uint64_t value;
     uint8_t bytes, cause, vector;
 };
-static struct logged written[64];
-static unsigned writes;
+struct log {
+    struct logged entry[64];
+    unsigned count;
+};
+static struct log written, reads;
 static struct hook_event recorded_event;
 static unsigned events, mode_changes, flushes, global_flushes, page_flushes;
 static gva_t flushed_page;
@@ -75,11 +78,11 @@ static inline void poke(gpa_t at, uint64_t v, unsigned bytes)
     memcpy(ram + at, &v, bytes);
 }
 
-static inline void log_write(gva_t at, uint64_t value, unsigned bytes, uint8_t cause)
+static inline void note(struct log *log, gva_t at, uint64_t value, unsigned bytes, uint8_t cause)
 {
     uint8_t vector = cause == CAUSE_EXCEPTION || cause == CAUSE_INTERRUPT ? cpu.event_vector : 0;
-    assert_true(writes < ARRAY_SIZE(written));
-    written[writes++] = (struct logged){at, value, (uint8_t)bytes, cause, vector};
+    assert_true(log->count < ARRAY_SIZE(log->entry));
+    log->entry[log->count++] = (struct logged){at, value, (uint8_t)bytes, cause, vector};
 }
 
 /* Two passes: all pages are checked before anything is written. */
@@ -102,9 +105,13 @@ static inline bool transfer(struct dbt_cpu *c, gva_t at, uint8_t *to, const uint
 
 bool dbt_read(struct dbt_cpu *c, gva_t at, void *to, unsigned bytes, unsigned access, uint8_t cause)
 {
-    (void)cause;
+    uint64_t value = 0;
     assert_false(access & (DBT_WRITE | DBT_FETCH));
-    return transfer(c, at, to, NULL, bytes, access);
+    if (!transfer(c, at, to, NULL, bytes, access))
+        return false;
+    memcpy(&value, to, bytes < sizeof value ? bytes : sizeof value);
+    note(&reads, at, value, bytes, cause);
+    return true;
 }
 
 bool dbt_write(struct dbt_cpu *c, gva_t at, const void *from, unsigned bytes, unsigned access, uint8_t cause)
@@ -114,7 +121,7 @@ bool dbt_write(struct dbt_cpu *c, gva_t at, const void *from, unsigned bytes, un
     if (!transfer(c, at, NULL, from, bytes, access))
         return false;
     memcpy(&value, from, bytes);
-    log_write(at, value, bytes, cause);
+    note(&written, at, value, bytes, cause);
     return true;
 }
 
@@ -133,7 +140,7 @@ void dbt_physical_write(struct dbt_cpu *c, gpa_t at, uint64_t value, unsigned by
 void dbt_record_walk(struct dbt_cpu *c, gpa_t entry, uint64_t value, unsigned bytes)
 {
     (void)c;
-    log_write(entry, value, bytes, CAUSE_PAGE_WALK);
+    note(&written, entry, value, bytes, CAUSE_PAGE_WALK);
 }
 
 void dbt_record_event(struct dbt_cpu *c, const struct hook_event *e)
@@ -187,7 +194,8 @@ static inline void machine_real(void)
 {
     memset(ram, 0, sizeof ram);
     memset(&cpu, 0, sizeof cpu);
-    writes = events = mode_changes = flushes = global_flushes = page_flushes = 0;
+    written.count = reads.count = 0;
+    events = mode_changes = flushes = global_flushes = page_flushes = 0;
     cpu.v.rflags = RFLAGS_ONE;
     cpu.v.cr0 = CR0_ET;
     cpu.v.dr6 = 0xffff0ff0;
@@ -354,27 +362,31 @@ static inline void expect_unsupported(bool ran, const char *part)
         fail_msg("expected '%s' in '%s'", part, cpu.stop_text);
 }
 
-/* The writes so far, in order; then the log is empty. */
-static inline void expect_writes_(const struct logged *expected, unsigned count)
+/* The writes or reads so far, in order; then both logs are empty. */
+static inline void expect_log(const char *what, struct log *log, const struct logged *expected,
+                              unsigned count)
 {
-    for (unsigned n = 0; n < count && n < writes; n++) {
-        const struct logged *e = &expected[n], *g = &written[n];
+    for (unsigned n = 0; n < count && n < log->count; n++) {
+        const struct logged *e = &expected[n], *g = &log->entry[n];
         if (e->at != g->at || e->value != g->value || e->bytes != g->bytes || e->cause != g->cause ||
             e->vector != g->vector)
-            fail_msg("write %u: expected %u bytes at 0x%lx = 0x%lx cause %u vector %u, got %u at 0x%lx = "
-                     "0x%lx cause %u vector %u",
-                     n, e->bytes, e->at, e->value, e->cause, e->vector, g->bytes, g->at, g->value, g->cause,
-                     g->vector);
+            fail_msg("%s %u: expected %u bytes at 0x%lx = 0x%lx cause %u vector %u, got %u at 0x%lx = 0x%lx "
+                     "cause %u "
+                     "vector %u",
+                     what, n, e->bytes, e->at, e->value, e->cause, e->vector, g->bytes, g->at, g->value,
+                     g->cause, g->vector);
     }
-    assert_int_equal(writes, count);
-    writes = 0;
+    assert_int_equal(log->count, count);
+    written.count = reads.count = 0;
 }
-#define EXPECT_WRITES(...)                                                                                   \
-    expect_writes_((const struct logged[]){__VA_ARGS__},                                                     \
-                   sizeof((const struct logged[]){__VA_ARGS__}) / sizeof(struct logged))
+#define EXPECT_LOG(what, log, ...)                                                                           \
+    expect_log(what, log, (const struct logged[]){__VA_ARGS__},                                              \
+               sizeof((const struct logged[]){__VA_ARGS__}) / sizeof(struct logged))
+#define EXPECT_WRITES(...) EXPECT_LOG("write", &written, __VA_ARGS__)
+#define EXPECT_READS(...) EXPECT_LOG("read", &reads, __VA_ARGS__)
 static inline void expect_no_writes(void)
 {
-    assert_int_equal(writes, 0);
+    assert_int_equal(written.count, 0);
 }
 
 #endif

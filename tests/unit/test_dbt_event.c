@@ -131,8 +131,8 @@ static void gate_16_pushes_words(void **state)
     cpu.v.rflags |= RFLAGS_IF | RFLAGS_AC;
     assert_true(sys_deliver_interrupt(&cpu, 0x30));
     expect_at(CODE32, 0x1234, STACK0 - 6, 0);
-    assert_int_equal(written[0].bytes, 2);
-    assert_int_equal(written[0].value, 0x202);
+    assert_int_equal(written.entry[0].bytes, 2);
+    assert_int_equal(written.entry[0].value, 0x202);
 }
 
 static void sixteen_bit_tss_names_a_word_stack(void **state)
@@ -324,7 +324,7 @@ static void ist_switches_stacks_at_the_same_level(void **state)
     assert_true(sys_deliver_nmi(&cpu));
     expect_at(CODE64, HANDLER, STACK_IST - 40, 0);
     assert_int_equal(cpu.v.seg[SEG_SS].selector, DATA32);
-    assert_int_equal(written[0].cause, CAUSE_INTERRUPT);
+    assert_int_equal(written.entry[0].cause, CAUSE_INTERRUPT);
     assert_int_equal(recorded_event.type, SYS_NMI);
     assert_true(cpu.nmi_blocked);
 }
@@ -367,7 +367,7 @@ static void second_exception_makes_a_double_fault(void **state)
     assert_int_equal(peek(STACK0 - 16, 4), 0);
     assert_int_equal(peek(STACK0 - 12, 4), CODE);
     assert_int_equal(recorded_event.vector, VECTOR_DF);
-    assert_int_equal(written[0].vector, VECTOR_DF);
+    assert_int_equal(written.entry[0].vector, VECTOR_DF);
     assert_int_equal(events, 1);
 }
 
@@ -466,6 +466,30 @@ static void a_stack_page_that_is_absent_faults_with_the_old_state(void **state)
     assert_int_equal(cpu.event_external, 0);
 }
 
+/* Vectors, gates and stacks out of the TSS, as Bochs reads them. */
+static void reads_of_a_delivery(void **state)
+{
+    (void)state;
+    machine_real();
+    poke(0x21 * 4, 0x11223344, 4);
+    RUNS(0xcd, 0x21);
+    EXPECT_READS({0x84, 0x3344, 2, CAUSE_EXCEPTION, 0x21}, {0x86, 0x1122, 2, CAUSE_EXCEPTION, 0x21});
+    machine_protected(3);
+    put_idt_gate(0x30, CODE32, HANDLER, INTERRUPT32, 0);
+    assert_true(sys_deliver_interrupt(&cpu, 0x30));
+    EXPECT_READS({IDT + 0x180, 0x00008e0000085678, 8, CAUSE_DESCRIPTOR, 0},
+                 {GDT + CODE32, 0xcf9a000000ffff, 8, CAUSE_DESCRIPTOR, 0},
+                 {TSS + 8, DATA32, 2, CAUSE_INTERRUPT, 0x30}, {TSS + 4, STACK_TSS, 4, CAUSE_INTERRUPT, 0x30},
+                 {GDT + DATA32, 0xcf92000000ffff, 8, CAUSE_DESCRIPTOR, 0});
+    machine_long(3);
+    put_idt_gate(0x30, CODE64, HANDLER, INTERRUPT32, 0);
+    assert_true(sys_deliver_interrupt(&cpu, 0x30));
+    EXPECT_READS({IDT + 0x300, 0x00008e0000385678, 8, CAUSE_DESCRIPTOR, 0},
+                 {IDT + 0x308, 0, 8, CAUSE_DESCRIPTOR, 0},
+                 {GDT + CODE64, 0xaf9a000000ffff, 8, CAUSE_DESCRIPTOR, 0},
+                 {TSS + 4, STACK_TSS, 8, CAUSE_INTERRUPT, 0x30});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -498,6 +522,7 @@ int main(void)
         cmocka_unit_test(a_software_interrupts_fault_is_no_double_fault),
         cmocka_unit_test(debug_exceptions_set_dr6_and_clear_gd),
         cmocka_unit_test(delivery_ends_the_shadow),
+        cmocka_unit_test(reads_of_a_delivery),
         cmocka_unit_test(a_stack_page_that_is_absent_faults_with_the_old_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -220,8 +220,8 @@ static void call_gate_to_an_inner_level_copies_parameters(void **state)
         {STACK_TSS - 8, STACK3, 4, CAUSE_INSTRUCTION, 0}, {STACK_TSS - 12, 0x222, 4, CAUSE_INSTRUCTION, 0},
         {STACK_TSS - 16, 0x111, 4, CAUSE_INSTRUCTION, 0},
         {STACK_TSS - 20, USER_CODE32, 4, CAUSE_INSTRUCTION, 0},
-        {STACK_TSS - 24, CODE + 7, 4, CAUSE_INSTRUCTION, 0}, {GDT + CODE32 + 5, 0x9b, 1, CAUSE_DESCRIPTOR, 0},
-        {GDT + DATA32 + 5, 0x93, 1, CAUSE_DESCRIPTOR, 0});
+        {STACK_TSS - 24, CODE + 7, 4, CAUSE_INSTRUCTION, 0}, {GDT + DATA32 + 5, 0x93, 1, CAUSE_DESCRIPTOR, 0},
+        {GDT + CODE32 + 5, 0x9b, 1, CAUSE_DESCRIPTOR, 0});
     expect_at(CODE32, TARGET, STACK_TSS - 24, 0);
     assert_int_equal(cpu.v.seg[SEG_SS].selector, DATA32);
     RUNS(0xca, 8, 0); /* and back: both stacks give up the parameters */
@@ -526,6 +526,47 @@ static void rf_survives_iret_alone(void **state)
     assert_false(cpu.v.rflags & RFLAGS_RF);
 }
 
+static void reads_come_in_bochss_order(void **state)
+{
+    (void)state;
+    machine_protected(0);
+    poke(0x5000, TARGET, 4);
+    poke(0x5004, CODE32, 2);
+    put_descriptor(GDT, CODE32, 0, 0xfffff, 0x9b, 0xc);
+    RUNS(0xff, 0x2d, 0x00, 0x50, 0, 0); /* jmp far [0x5000] */
+    EXPECT_READS({0x5000, TARGET, 4, CAUSE_INSTRUCTION, 0}, {0x5004, CODE32, 2, CAUSE_INSTRUCTION, 0},
+                 {GDT + CODE32, 0xcf9b000000ffff, 8, CAUSE_DESCRIPTOR, 0});
+    FRAME(4, TARGET, USER_CODE32, STACK3, USER_DATA32);
+    RUNS(0xcb);
+    EXPECT_READS(
+        {STACK0 + 4, USER_CODE32, 4, CAUSE_INSTRUCTION, 0}, {STACK0, TARGET, 4, CAUSE_INSTRUCTION, 0},
+        {GDT + 0x18, 0xcffa000000ffff, 8, CAUSE_DESCRIPTOR, 0},
+        {STACK0 + 12, USER_DATA32, 2, CAUSE_INSTRUCTION, 0}, {STACK0 + 8, STACK3, 4, CAUSE_INSTRUCTION, 0},
+        {GDT + 0x20, 0xcff2000000ffff, 8, CAUSE_DESCRIPTOR, 0});
+    machine_protected(0);
+    FRAME(4, TARGET, USER_CODE32, 2, STACK3, USER_DATA32);
+    RUNS(0xcf);
+    EXPECT_READS({STACK0 + 8, 2, 4, CAUSE_INSTRUCTION, 0}, {STACK0 + 4, USER_CODE32, 4, CAUSE_INSTRUCTION, 0},
+                 {STACK0, TARGET, 4, CAUSE_INSTRUCTION, 0},
+                 {GDT + 0x18, 0xcffa000000ffff, 8, CAUSE_DESCRIPTOR, 0},
+                 {STACK0 + 16, USER_DATA32, 2, CAUSE_INSTRUCTION, 0},
+                 {GDT + 0x20, 0xcff2000000ffff, 8, CAUSE_DESCRIPTOR, 0},
+                 {STACK0 + 12, STACK3, 4, CAUSE_INSTRUCTION, 0});
+    machine_long(0);
+    FRAME(8, TARGET, USER_CODE64, 2, STACK3, USER_DATA32);
+    RUNS(0x48, 0xcf);
+    EXPECT_READS(
+        {STACK0 + 16, 2, 8, CAUSE_INSTRUCTION, 0}, {STACK0 + 8, USER_CODE64, 8, CAUSE_INSTRUCTION, 0},
+        {STACK0, TARGET, 8, CAUSE_INSTRUCTION, 0}, {GDT + 0x40, 0xaffa000000ffff, 8, CAUSE_DESCRIPTOR, 0},
+        {STACK0 + 32, USER_DATA32, 8, CAUSE_INSTRUCTION, 0}, {STACK0 + 24, STACK3, 8, CAUSE_INSTRUCTION, 0},
+        {GDT + 0x20, 0xcff2000000ffff, 8, CAUSE_DESCRIPTOR, 0});
+    machine_real();
+    FRAME(2, TARGET, 0x700, 2);
+    RUNS(0xcf);
+    EXPECT_READS({STACK0, TARGET, 2, CAUSE_INSTRUCTION, 0}, {STACK0 + 2, 0x700, 2, CAUSE_INSTRUCTION, 0},
+                 {STACK0 + 4, 2, 2, CAUSE_INSTRUCTION, 0});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -563,6 +604,7 @@ int main(void)
         cmocka_unit_test(iretd_in_compatibility_mode_to_the_same_level),
         cmocka_unit_test(iret_with_nt_faults_in_ia32e_mode),
         cmocka_unit_test(rf_survives_iret_alone),
+        cmocka_unit_test(reads_come_in_bochss_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

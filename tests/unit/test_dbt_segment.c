@@ -207,7 +207,7 @@ static void ltr_sets_busy(void **state)
     start(0, TSS_SELECTOR);
     RUNS(0x0f, 0x00, 0xd8); /* ltr ax */
     expect_segment(SEG_TR, TSS_SELECTOR, TSS, 0x67, 0x8b);
-    EXPECT_WRITES({GDT + TSS_SELECTOR + 5, 0x8b, 1, CAUSE_DESCRIPTOR, 0});
+    EXPECT_WRITES({GDT + TSS_SELECTOR + 4, 0x8b00, 4, CAUSE_DESCRIPTOR, 0});
     FAULTS(VECTOR_GP, TSS_SELECTOR, 0x0f, 0x00, 0xd8); /* busy */
     cpu.v.gpr[RAX] = 0;
     FAULTS(VECTOR_GP, 0, 0x0f, 0x00, 0xd8);
@@ -237,7 +237,7 @@ static void pop_and_push_segment(void **state)
     RUNS(0x1f); /* pop ds */
     expect_segment(SEG_DS, DATA16, 0x100, 0xffff, 0x93);
     assert_int_equal(cpu.v.gpr[RSP], STACK0 + 4);
-    writes = 0;
+    written.count = reads.count = 0;
     RUNS(0x1e); /* push ds: two bytes of the slot */
     EXPECT_WRITES({STACK0, DATA16, 2, CAUSE_INSTRUCTION, 0});
     assert_int_equal(cpu.v.gpr[RSP], STACK0);
@@ -270,7 +270,7 @@ static void push_fs_in_64_bit_mode_moves_8(void **state)
     (void)state;
     machine_long(3);
     RUNS(0x0f, 0xa0);
-    EXPECT_WRITES({STACK3 - 8, USER_DATA32, 2, CAUSE_INSTRUCTION, 0});
+    EXPECT_WRITES({STACK3 - 8, USER_DATA32, 8, CAUSE_INSTRUCTION, 0});
     poke(STACK3 - 8, 0, 8);
     RUNS(0x0f, 0xa1);
     expect_segment(SEG_FS, 0, 0, 0, SEGMENT_UNUSABLE);
@@ -293,6 +293,24 @@ static void lds_loads_pointer_and_segment(void **state)
     cpu.v.gpr[RSI] = 7;
     FAULTS(VECTOR_NP, ABSENT_DATA, 0x0f, 0xb5, 0x33); /* lgs esi, [ebx] */
     assert_int_equal(cpu.v.gpr[RSI], 7);
+}
+
+static void reads_come_in_bochss_order(void **state)
+{
+    (void)state;
+    start(0, 0);
+    poke(0x5004, DATA16, 2);
+    RUNS(0x0f, 0xb4, 0x0d, 0x00, 0x50, 0, 0); /* lfs ecx, [0x5000] */
+    EXPECT_READS({0x5004, DATA16, 2, CAUSE_INSTRUCTION, 0}, {0x5000, 0, 4, CAUSE_INSTRUCTION, 0},
+                 {GDT + DATA16, peek(GDT + DATA16, 8) & ~(1ull << 40), 8, CAUSE_DESCRIPTOR, 0});
+    RUNS(0x0f, 0x01, 0x1d, 0x00, 0x50, 0, 0); /* lidt [0x5000] */
+    EXPECT_READS({0x5000, 0, 2, CAUSE_INSTRUCTION, 0}, {0x5002, DATA16 << 16, 4, CAUSE_INSTRUCTION, 0});
+    poke(STACK0, 0, 4);
+    RUNS(0x0f, 0xa1); /* pop fs */
+    EXPECT_READS({STACK0, 0, 2, CAUSE_INSTRUCTION, 0});
+    machine_long(0);
+    RUNS(0x0f, 0x01, 0x1c, 0x25, 0x00, 0x50, 0, 0);
+    EXPECT_READS({0x5002, 0, 8, CAUSE_INSTRUCTION, 0}, {0x5000, 0, 2, CAUSE_INSTRUCTION, 0});
 }
 
 static void vex_prefixes_are_no_lds(void **state)
@@ -324,7 +342,7 @@ static void memory_operands_obey_segmentation(void **state)
     (void)state;
     start(0, DATA16);
     RUNS(MOV_DS);
-    writes = 0;
+    written.count = reads.count = 0;
     cpu.v.gpr[RBX] = 0xffff;
     FAULTS(VECTOR_GP, 0, 0x8c, 0x1b); /* mov [ebx], ds: the second byte lies behind the limit */
     cpu.v.gpr[RBX] = 0xfffe;
@@ -490,6 +508,7 @@ int main(void)
         cmocka_unit_test(a_faulting_pop_leaves_the_stack_pointer),
         cmocka_unit_test(push_fs_in_64_bit_mode_moves_8),
         cmocka_unit_test(lds_loads_pointer_and_segment),
+        cmocka_unit_test(reads_come_in_bochss_order),
         cmocka_unit_test(vex_prefixes_are_no_lds),
         cmocka_unit_test(mov_from_segment_widths),
         cmocka_unit_test(memory_operands_obey_segmentation),

@@ -185,8 +185,8 @@ static void walk_5_level(void **state)
     cpu.v.cr3 = TABLES + 0x4000;
     poke(TABLES + 0x4000 + 0x55 * 8, TABLES | 7, 8);
     expect_gpa(0x55ull << 48 | LINEAR, DBT_READ, FRAME | 0xabc);
-    assert_int_equal(written[0].at, TABLES + 0x4000 + 0x55 * 8);
-    assert_int_equal(writes, 5);
+    assert_int_equal(written.entry[0].at, TABLES + 0x4000 + 0x55 * 8);
+    assert_int_equal(written.count, 5);
 }
 
 static void non_canonical_is_a_general_protection_fault(void **state)
