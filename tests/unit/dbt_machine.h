@@ -85,7 +85,7 @@ static inline void note(struct log *log, gva_t at, uint64_t value, unsigned byte
     log->entry[log->count++] = (struct logged){at, value, (uint8_t)bytes, cause, vector};
 }
 
-/* Two passes: all pages are checked before anything is written. */
+/* Two passes: all pages are checked before anything is written. Outside RAM there are ones. */
 static inline bool transfer(struct dbt_cpu *c, gva_t at, uint8_t *to, const uint8_t *from, unsigned bytes,
                             unsigned access)
 {
@@ -94,11 +94,12 @@ static inline bool transfer(struct dbt_cpu *c, gva_t at, uint8_t *to, const uint
             gpa_t p;
             if (!dbt_translate(c, at + n, access, &p))
                 return false;
-            assert_true(p < RAM_BYTES);
-            if (pass && from)
+            if (!pass)
+                continue;
+            if (from && p < RAM_BYTES)
                 ram[p] = from[n];
-            else if (pass)
-                to[n] = ram[p];
+            else if (to)
+                to[n] = p < RAM_BYTES ? ram[p] : 0xff;
         }
     return true;
 }
@@ -134,7 +135,8 @@ uint64_t dbt_physical_read(struct dbt_cpu *c, gpa_t at, unsigned bytes)
 void dbt_physical_write(struct dbt_cpu *c, gpa_t at, uint64_t value, unsigned bytes)
 {
     (void)c;
-    poke(at, value, bytes);
+    if (at + bytes <= RAM_BYTES)
+        poke(at, value, bytes);
 }
 
 void dbt_record_walk(struct dbt_cpu *c, gpa_t entry, uint64_t value, unsigned bytes)
