@@ -37,7 +37,7 @@ static inline unsigned iopl(const struct dbt_cpu *c)
 }
 static inline bool is_canonical(const struct dbt_cpu *c, uint64_t at)
 {
-    unsigned unused = c->v.cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;
+    unsigned unused = (c->v.cr4 & CR4_LA57) ? 64 - 57 : 64 - 48;
     return (uint64_t)((int64_t)(at << unused) >> unused) == at;
 }
 static inline uint64_t truncate_to(uint64_t v, unsigned bytes)

@@ -333,6 +333,28 @@ static void fetches_are_told_only_with_nx_or_smep(void **state)
     expect_page_fault(LINEAR, DBT_FETCH, FAULT_FETCH);
 }
 
+static void page_sizes_are_told(void **state)
+{
+    gpa_t gpa;
+    (void)state;
+    paging_4_level(0);
+    assert_true(translate(LINEAR, DBT_READ, &gpa));
+    assert_int_equal(cpu.page_shift, 12);
+    poke(pde, 0x87, 8);
+    assert_true(translate(LINEAR, DBT_READ, &gpa));
+    assert_int_equal(cpu.page_shift, 21);
+    poke(pdpte, 0x87, 8);
+    assert_true(translate(LINEAR, DBT_READ, &gpa));
+    assert_int_equal(cpu.page_shift, 30);
+    paging_32(CR4_PSE);
+    poke(TABLES, 0x83, 4);
+    assert_true(translate(0, DBT_READ, &gpa));
+    assert_int_equal(cpu.page_shift, 22);
+    cpu.v.cr0 &= ~CR0_PG;
+    assert_true(translate(0, DBT_READ, &gpa));
+    assert_int_equal(cpu.page_shift, 12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +376,7 @@ int main(void)
         cmocka_unit_test(a_faulting_walk_changes_nothing),
         cmocka_unit_test(permissions),
         cmocka_unit_test(upper_tables_restrict_as_well),
+        cmocka_unit_test(page_sizes_are_told),
         cmocka_unit_test(fetches_are_told_only_with_nx_or_smep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
