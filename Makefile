@@ -127,6 +127,35 @@ $(B)/host/%.o: %.c $(B)/deps.mk
 	$(SAY) CC "$< (host)"
 	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
 
+# ---- the DBT engine as a Linux process --------------------------------------
+# The guest's vector registers are in the CPU while it runs, so what runs in between must not use them: the engine
+# is compiled as for the hypervisor, and memcpy() and its kin come from hv/lib.
+
+DBT_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/decode/*.c)) hv/lib/string.c hv/format_text.c
+DBT_OBJ := $(DBT_SRC:%.c=$(B)/dbt-engine/%.o) $(ZYDIS_FILES:%=$(B)/dbt-engine/zydis/%.o)
+DBT_HOST_OBJ := $(patsubst %.c,$(B)/host/%.o,$(sort $(wildcard dbt/host/*.c)) $(addprefix hv/,bootinfo.c elf.c \
+	error_text.c memory_map.c multiboot_guest.c multiboot_header.c multiboot_info.c) $(TRACE_SRC))
+
+$(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)
+	$(SAY) LD $@
+	$(Q)$(CC) -o $@ $^ -llz4
+
+# tests/dbt/: translated against the real CPU.
+$(B)/dbt-differential: $(B)/host/tests/dbt/differential.o $(B)/dbt-engine/tests/dbt/generate.o $(DBT_OBJ)
+	$(SAY) LD $@
+	$(Q)$(CC) -o $@ $^
+
+$(B)/dbt-engine/%.o: %.c $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) CC "$< (engine)"
+	$(Q)$(CC) $(HOST_CFLAGS) -mgeneral-regs-only -fno-strict-aliasing -MMD -MP -c -o $@ $<
+
+$(B)/dbt-engine/zydis/%.o: $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) CC "zydis/$*.c (engine)"
+	$(Q)$(CC) -O2 -mgeneral-regs-only $(ZYDIS_FLAGS) -I $(ZYDIS_SRC)/include -I $(ZYDIS_SRC)/src -c -o $@ \
+		$(ZYDIS_SRC)/src/$*.c
+
 # ---- ISO and runs -----------------------------------------------------------
 
 #: make iso      a hybrid ISO of Engram with its built-in guest (CD or USB stick): build/engram.iso
