@@ -191,7 +191,7 @@ $(B)/asan/dbt_sys.a: $(DBT_SYS_SRC:%.c=$(B)/asan/%.o)
 TEST_PROGRAMS := $(patsubst %,$(B)/bin/%,$(basename $(notdir $(wildcard tests/oracle/*.c tests/fault/*.c))))
 
 #: make test     all tests: unit, tool, fuzz, oracle, boot, fault
-test: $(B)/engram.elf $(B)/engram guests $(UNIT) $(TEST_PROGRAMS) $(FUZZ)
+test: $(B)/engram.elf $(B)/engram $(B)/dbt-host guests $(UNIT) $(TEST_PROGRAMS) $(FUZZ)
 	@tests/run.sh
 
 vpath %.c tests/oracle tests/fault
@@ -205,7 +205,7 @@ unit: $(UNIT)
 	@tests/run.sh unit
 
 #: make machine-tests  what boots guests; TESTS='tests/boot/test_X.sh ...' for some of it
-machine-tests: $(B)/engram.elf $(B)/engram guests $(TEST_PROGRAMS)
+machine-tests: $(B)/engram.elf $(B)/engram $(B)/dbt-host guests $(TEST_PROGRAMS)
 	@tests/run.sh $(or $(TESTS),oracle boot fault)
 
 .PRECIOUS: $(B)/tests/% $(B)/asan/%.o
