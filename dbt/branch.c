@@ -175,7 +175,8 @@ bool translate_branch(struct translation *t, const struct guest_insn *g)
 
 /* ---- behind the block ---- */
 
-/* What was charged at the head for instructions that are not executed comes back; the record is that of fewer. */
+/* What was charged at the head for instructions that are not executed comes back; the record is that of
+ * fewer. */
 static void emit_side(struct translation *t, const struct pending *p)
 {
     struct emit *e = t->e;

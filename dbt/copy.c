@@ -109,7 +109,8 @@ static bool uses_high_byte(const struct guest_insn *g)
     return false;
 }
 
-/* The host register for the field of ModRM, opcode or VEX.vvvv that `encoding` names; `raw` if it is no GPR. */
+/* The host register for the field of ModRM, opcode or VEX.vvvv that `encoding` names; `raw` if it is no
+ * GPR. */
 static unsigned field(const struct guest_insn *g, const struct encoding *c, ZydisOperandEncoding encoding,
                       unsigned raw)
 {
@@ -149,7 +150,8 @@ static bool has_operand_encoding(const struct guest_insn *g, ZydisOperandEncodin
 
 /* ---- legacy encoding ---- */
 
-/* Operand-size, repeat and LOCK prefixes; segments and address size are gone with the memory operand. In 16-bit code
+/* Operand-size, repeat and LOCK prefixes; segments and address size are gone with the memory operand. In
+ * 16-bit code
  * the operand-size prefix has the opposite meaning, unless it is part of the opcode. */
 static void emit_legacy_prefixes(struct translation *t, const struct guest_insn *g)
 {

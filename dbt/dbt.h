@@ -29,8 +29,10 @@
 #define ARITHMETIC_FLAGS 0x8d5u
 
 /*
- * The software TLB: one for the supervisor, one for the user. Entry i holds a page whose number is i modulo its
- * size. `read` and `write` are minus the page's address, or of some page that cannot be here where the access has
+ * The software TLB: one for the supervisor, one for the user. Entry i holds a page whose number is i
+ * modulo its
+ * size. `read` and `write` are minus the page's address, or of some page that cannot be here where the
+ * access has
  * to go the slow way (absent, read-only, code, MMIO); then address + tag is no offset in a page.
  */
 #define TLB_ENTRIES 256u
@@ -183,7 +185,8 @@ struct dbt {
 
 #define PAGE_HAS_CODE 0x01u
 
-/* What the machine around the processor does. C code may use vector registers in these only if it saves them. */
+/* What the machine around the processor does. C code may use vector registers in these only if it saves
+ * them. */
 struct dbt_host {
     uint64_t budget_base; /* the lowest address of the budget's readable range: see run.c */
     uint64_t budget_bytes;
@@ -220,7 +223,8 @@ void cache_forget_jumps(struct dbt *d);
 struct block *cache_block_at(struct dbt *d, uint64_t host_pc);
 
 /* ---- translate.c ---- */
-/* The block at CS:ip; NULL with the fault in the cpu, or with cpu.stop. With `bounce`, its first instruction alone, on
+/* The block at CS:ip; NULL with the fault in the cpu, or with cpu.stop. With `bounce`, its first
+ * instruction alone, on
  * the bounce buffers instead of memory, not entered in the cache. */
 struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce);
 

@@ -169,7 +169,8 @@ static void leave_inside(struct dbt *d, const struct block *b, unsigned insn, un
 /* ---- exits ---- */
 
 /*
- * A probe missed. The TLB is filled and the instruction starts anew; where that does not help the slow path executes
+ * A probe missed. The TLB is filled and the instruction starts anew; where that does not help the slow
+ * path executes
  * it. What the fill itself records (page-table bits, mappings) belongs behind the block's records so far.
  */
 static void handle_miss(struct dbt *d, const struct exit_site *x)
@@ -335,7 +336,8 @@ static void handle_by_c(struct dbt *d, const struct exit_site *x)
     case DBT_EXIT_UD:
         ok = dbt_raise(&d->cpu, VECTOR_UD);
         break;
-    case DBT_EXIT_NM: /* SDM Vol. 3A, table 2-2 and 13.1: EM and OSFXSR make #UD of SSE, TS makes #NM of all */
+    /* SDM Vol. 3A, table 2-2 and 13.1: EM and OSFXSR make #UD of SSE, TS makes #NM of all */
+    case DBT_EXIT_NM:
         ok = dbt_raise(&d->cpu, d->cpu.v.cr0 & (CR0_TS | CR0_EM) ? VECTOR_NM : VECTOR_UD);
         break;
     default:

@@ -1,4 +1,5 @@
-/* PUSH, POP, CALL, RET and LEAVE: the guest's stack pointer is in RSP, where no instruction of the host may use it. */
+/* PUSH, POP, CALL, RET and LEAVE: the guest's stack pointer is in RSP, where no instruction of the host may
+ * use it. */
 #include "dbt/translate.h"
 
 /* RSP moves by `by` bytes, in the width that the stack has. */

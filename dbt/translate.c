@@ -48,7 +48,8 @@ static bool stop_no_ram(struct dbt *d, gpa_t at)
     return false;
 }
 
-/* The bytes of the instruction at ip, at most 15, into `buffer`. On the second page of a block's first instruction
+/* The bytes of the instruction at ip, at most 15, into `buffer`. On the second page of a block's first
+ * instruction
  * faults count; else the block ends before it. */
 static bool fetch_insn(struct translation *t, uint64_t ip, uint8_t *buffer, size_t *available, gpa_t *gpa2)
 {
