@@ -29,7 +29,7 @@ uint32_t ports_in(struct dbt *d, uint16_t port, unsigned bytes)
         return lcr;
     if (port == COM1 + 7)
         return scratch_register;
-    if (port >= COM1 && port < COM1 + 8)
+    if ((port >= COM1 && port < COM1 + 8) || port == KEYBOARD_COMMAND) /* its buffers are empty */
         return 0;
     return bytes == 4 ? 0xffffffffu : bytes == 2 ? 0xffffu : 0xffu;
 }
