@@ -25,7 +25,7 @@ ZYDIS_FLAGS := -DZYAN_NO_LIBC -DZYDIS_STATIC_BUILD -DZYCORE_STATIC_BUILD -DZYDIS
 LIBRARIES = $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -isystem $(LZ4_SRC)/lib
 
 HV_CFLAGS = $(WARN) $(FREESTANDING) -fno-strict-aliasing -iquote hv -isystem hv/lib/include $(LIBRARIES)
-HOST_CFLAGS = $(WARN) -O2 -g -D_GNU_SOURCE -iquote hv -iquote tools $(LIBRARIES)
+HOST_CFLAGS = $(WARN) -O2 -g -D_GNU_SOURCE -iquote . -iquote hv -iquote tools $(LIBRARIES)
 
 .PHONY: all help guests iso run test unit fuzz machine-tests corpus bench clean
 #: make          everything that runs: build/engram.elf, build/engram, guests, build/engram.iso
@@ -142,6 +142,51 @@ $(B)/host/%.o: %.c $(B)/deps.mk
 	$(SAY) CC "$< (host)"
 	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
 
+# ---- the DBT engine as a Linux process --------------------------------------
+# The guest's vector registers are in the CPU while it runs, so what runs in between must not use them: the engine
+# is compiled as for the hypervisor, and memcpy() and its kin come from hv/lib.
+
+DBT_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/decode/*.c)) hv/lib/string.c hv/format_text.c
+DBT_OBJ := $(DBT_SRC:%.c=$(B)/dbt-engine/%.o) $(ZYDIS_FILES:%=$(B)/dbt-engine/zydis/%.o)
+DBT_HOST_OBJ := $(patsubst %.c,$(B)/host/%.o,$(sort $(wildcard dbt/host/*.c)) $(addprefix hv/,bootinfo.c elf.c \
+	error_text.c memory_map.c multiboot_guest.c multiboot_header.c multiboot_info.c) $(TRACE_SRC))
+
+$(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)
+	$(SAY) LD $@
+	$(Q)$(CC) -o $@ $^ -llz4
+
+# tests/dbt/: translated against the real CPU.
+$(B)/dbt-differential: $(B)/host/tests/dbt/differential.o $(B)/dbt-engine/tests/dbt/generate.o $(DBT_OBJ)
+	$(SAY) LD $@
+	$(Q)$(CC) -o $@ $^
+
+DBT_GUESTS := $(patsubst tests/dbt/%.asm,$(B)/tests/dbt/%.elf,$(sort $(wildcard tests/dbt/*.asm)))
+.PRECIOUS: $(B)/tests/dbt/%.o
+$(B)/tests/dbt/%.o: tests/dbt/%.asm $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) NASM $<
+	$(Q)$(NASM) -w+error -f elf32 -I guest/include/ -MP -MD $(@:.o=.d) -o $@ $<
+$(B)/tests/dbt/%.elf: $(B)/tests/dbt/%.o guest/guest.ld
+	$(SAY) LD $@
+	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments -T guest/guest.ld -o $@ $<
+
+#: make dbt-tests  the DBT engine as a Linux process: differential, guests
+DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-differential $(DBT_GUESTS)
+.PHONY: dbt-tests
+dbt-tests: $(DBT_TEST_DEPS) $(B)/engram guests $(B)/bin/bochs2list $(B)/bin/listcmp
+	@tests/run.sh dbt
+
+$(B)/dbt-engine/%.o: %.c $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) CC "$< (engine)"
+	$(Q)$(CC) $(HOST_CFLAGS) -mgeneral-regs-only -fno-strict-aliasing -MMD -MP -c -o $@ $<
+
+$(B)/dbt-engine/zydis/%.o: $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) CC "zydis/$*.c (engine)"
+	$(Q)$(CC) -O2 -mgeneral-regs-only $(ZYDIS_FLAGS) -I $(ZYDIS_SRC)/include -I $(ZYDIS_SRC)/src -c -o $@ \
+		$(ZYDIS_SRC)/src/$*.c
+
 # ---- ISO and runs -----------------------------------------------------------
 
 #: make iso      a hybrid ISO of Engram with its built-in guest (CD or USB stick): build/engram.iso
@@ -167,11 +212,17 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test
 UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))
 UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/asan/%.o) $(ZYDIS_FILES:%=$(B)/host/zydis/%.o)
 
+# The DBT's system side, as a library: a test that uses it brings the memory it runs on (tests/unit/dbt_machine.h).
+DBT_SYS_SRC := $(sort $(wildcard dbt/sys/*.c))
+$(B)/asan/dbt_sys.a: $(DBT_SYS_SRC:%.c=$(B)/asan/%.o)
+	$(SAY) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $^
+
 # Programs that help tests/{oracle,boot,fault}/test_NAME.sh, which boot guests in Bochs.
 TEST_PROGRAMS := $(patsubst %,$(B)/bin/%,$(basename $(notdir $(wildcard tests/oracle/*.c tests/fault/*.c tests/tool/*.c))))
 
 #: make test     all tests: unit, tool, fuzz, oracle, boot, fault
-test: $(B)/engram.elf $(B)/engram-faulty.elf $(B)/engram guests $(UNIT) $(TEST_PROGRAMS) $(FUZZ)
+test: $(B)/engram.elf $(B)/engram-faulty.elf $(B)/engram guests $(UNIT) $(TEST_PROGRAMS) $(FUZZ) $(DBT_TEST_DEPS)
 	@tests/run.sh
 
 vpath %.c tests/oracle tests/fault tests/tool
@@ -185,11 +236,11 @@ unit: $(UNIT)
 	@tests/run.sh unit
 
 #: make machine-tests  what boots guests; TESTS='tests/boot/test_X.sh ...' for some of it
-machine-tests: $(B)/engram.elf $(B)/engram-faulty.elf $(B)/engram guests $(TEST_PROGRAMS)
+machine-tests: $(B)/engram.elf $(B)/engram-faulty.elf $(B)/engram $(B)/dbt-host guests $(TEST_PROGRAMS)
 	@tests/run.sh $(or $(TESTS),oracle boot fault)
 
 .PRECIOUS: $(B)/tests/% $(B)/asan/%.o
-$(B)/tests/test_%: $(B)/asan/tests/unit/test_%.o $(UNIT_OBJ)
+$(B)/tests/test_%: $(B)/asan/tests/unit/test_%.o $(UNIT_OBJ) $(B)/asan/dbt_sys.a
 	@mkdir -p $(@D)
 	$(SAY) LD $@
 	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcmocka -llz4

@@ -77,6 +77,9 @@ skip() {
     exit 77
 }
 
+# require_cpu FLAG WHY: skips the test where the host's processor lacks it
+require_cpu() { grep -qw "$1" /proc/cpuinfo || skip "this machine's processor has no $1: $2"; }
+
 finish() {
     if [ $((passed + failed)) = 0 ]; then fail "no check was made"; fi
     printf '%s checks passed, %s failed\n' "$passed" "$failed"

@@ -17,25 +17,38 @@
 #define CR0_CD (1ull << 30)
 #define CR0_PG (1ull << 31)
 #define CR4_VME (1ull << 0)
+#define CR4_PVI (1ull << 1)
+#define CR4_TSD (1ull << 2)
 #define CR4_DE (1ull << 3)
 #define CR4_PSE (1ull << 4)
 #define CR4_PAE (1ull << 5)
 #define CR4_PGE (1ull << 7)
 #define CR4_OSFXSR (1ull << 9)
+#define CR4_UMIP (1ull << 11)
 #define CR4_LA57 (1ull << 12)
 #define CR4_VMXE (1ull << 13)
 #define CR4_FSGSBASE (1ull << 16)
 #define CR4_PCIDE (1ull << 17)
 #define CR4_OSXSAVE (1ull << 18)
+#define CR4_SMEP (1ull << 20)
+#define CR4_SMAP (1ull << 21)
+#define CR4_PKE (1ull << 22)
 #define CR4_CET (1ull << 23)
 
 /* RFLAGS (SDM Vol. 1, 3.4.3). */
 #define RFLAGS_ONE (1ull << 1)
+#define RFLAGS_ZF (1ull << 6)
 #define RFLAGS_TF (1ull << 8)
 #define RFLAGS_IF (1ull << 9)
 #define RFLAGS_DF (1ull << 10)
+#define RFLAGS_IOPL_SHIFT 12
+#define RFLAGS_IOPL (3ull << RFLAGS_IOPL_SHIFT)
+#define RFLAGS_NT (1ull << 14)
 #define RFLAGS_RF (1ull << 16)
 #define RFLAGS_VM (1ull << 17)
+#define RFLAGS_AC (1ull << 18)
+#define RFLAGS_VIF (1ull << 19)
+#define RFLAGS_VIP (1ull << 20)
 #define RFLAGS_ID (1ull << 21)
 
 /* Model-specific registers (SDM Vol. 4, 2.1). */
@@ -48,9 +61,14 @@
 #define IA32_DEBUGCTL 0x1d9u
 #define IA32_PAT 0x277u
 #define IA32_EFER 0xc0000080u
+#define IA32_STAR 0xc0000081u
+#define IA32_LSTAR 0xc0000082u
+#define IA32_CSTAR 0xc0000083u
+#define IA32_FMASK 0xc0000084u
 #define IA32_FS_BASE 0xc0000100u
 #define IA32_GS_BASE 0xc0000101u
 #define IA32_KERNEL_GS_BASE 0xc0000102u
+#define IA32_TSC_AUX 0xc0000103u
 #define EFER_SCE (1ull << 0)
 #define EFER_LME (1ull << 8)
 #define EFER_LMA (1ull << 10)

@@ -8,6 +8,14 @@
 #define PTE_ACCESSED (1ull << 5)
 #define PTE_DIRTY (1ull << 6)
 #define PTE_PAGE_SIZE (1ull << 7)
+#define PTE_NO_EXECUTE (1ull << 63)
 #define PTE_ADDRESS 0x000ffffffffff000ull
+
+/* Page-fault error codes (4.7). */
+#define FAULT_PRESENT 0x01u
+#define FAULT_WRITE 0x02u
+#define FAULT_USER 0x04u
+#define FAULT_RESERVED 0x08u
+#define FAULT_FETCH 0x10u
 
 #endif

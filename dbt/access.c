@@ -1,0 +1,301 @@
+/*
+ * Memory operands: linear address, software TLB, record.
+ *
+ * Where the flags are dead the probe is
+ *
+ *     lea   r12, [address]
+ *     rorx  r13d, r12d, 12                  page number in the low byte: the TLB's index
+ *     movzx r13d, r13b
+ *     add   r12, gs:[tag + r13*8]           minus the page: an offset in the page, if it is this page
+ *     cmp   r12, 4096 - size
+ *     ja    miss
+ *     add   r12, gs:[host + r13*8]
+ *
+ * and else the same with LEA and JRCXZ, which leave them alone (RCX put aside).
+ */
+#include "dbt/translate.h"
+
+/* ---- addresses ---- */
+
+static uint8_t segment_of(ZydisRegister r)
+{
+    return r >= ZYDIS_REGISTER_ES && r <= ZYDIS_REGISTER_GS ? (uint8_t)(r - ZYDIS_REGISTER_ES) : SEG_DS;
+}
+
+struct address address_of(const struct translation *t, const struct guest_insn *g,
+                          const ZydisDecodedOperand *o)
+{
+    struct address a = {.base = front_gpr(o->mem.base),
+                        .index = front_gpr(o->mem.index),
+                        .scale = o->mem.scale ? o->mem.scale : 1,
+                        .segment = segment_of(o->mem.segment),
+                        .bytes = g->z.address_width / 8,
+                        .disp = o->mem.disp.value};
+    (void)t;
+    if (o->mem.base == ZYDIS_REGISTER_RIP || o->mem.base == ZYDIS_REGISTER_EIP) {
+        a.base = HOST_NONE;
+        a.disp += (int64_t)(g->ip + g->z.length);
+    }
+    return a;
+}
+
+struct address address_stack(const struct translation *t, host_reg base, int64_t disp)
+{
+    return (struct address){.base = base,
+                            .index = HOST_NONE,
+                            .scale = 1,
+                            .segment = SEG_SS,
+                            .bytes = (uint8_t)stack_width(t),
+                            .disp = disp};
+}
+
+static uint64_t truncate_address(uint64_t v, unsigned bytes)
+{
+    return bytes >= 8 ? v : v & ((1ull << 8 * bytes) - 1);
+}
+
+static bool fits_disp(int64_t v)
+{
+    return v >= INT32_MIN && v <= INT32_MAX;
+}
+
+void emit_effective(struct translation *t, host_reg to, const struct address *a)
+{
+    struct emit *e = t->e;
+    unsigned size = a->bytes == 8 ? 8 : 4;
+    int32_t disp = size == 4 ? (int32_t)(uint32_t)a->disp : (int32_t)a->disp;
+    host_reg base = a->base, index = a->index, other = to == SCRATCH ? SCRATCH2 : SCRATCH;
+
+    if (base == HOST_NONE && index == HOST_NONE) {
+        emit_constant(e, to, truncate_address((uint64_t)a->disp, a->bytes));
+        return;
+    }
+    if (is_stolen(base) && (!is_stolen(index) || index == base)) {
+        emit_load(e, 8, to, guest_gpr(base));
+        index = index == base ? to : index;
+        base = to;
+    } else if (is_stolen(base)) {
+        t->held = t->held && other != SCRATCH;
+        emit_load(e, 8, to, guest_gpr(base));
+        emit_load(e, 8, other, guest_gpr(index));
+        base = to;
+        index = other;
+    } else if (is_stolen(index)) {
+        emit_load(e, 8, to, guest_gpr(index));
+        index = to;
+    }
+    if (size == 8 && !fits_disp(a->disp)) { /* an absolute address of 64 bits has no registers */
+        t->overflow = true;
+        return;
+    }
+    if (base == HOST_NONE)
+        emit_lea_no_base(e, size, to, index, a->scale, disp);
+    else if (index == HOST_NONE && disp == 0)
+        emit_move(e, size, to, base);
+    else
+        emit_lea(e, size, to,
+                 (struct operand){.base = base, .index = index, .scale = a->scale, .disp = disp});
+    if (a->bytes == 2)
+        emit_move_zx(e, 2, to, to);
+}
+
+static bool has_base(const struct translation *t, const struct address *a)
+{
+    if (t->code_size == CODE_64)
+        return a->segment == SEG_FS || a->segment == SEG_GS;
+    return t->mode & MODE_BASED(a->segment);
+}
+
+/* The linear address. The segment's base comes by way of the other scratch register. */
+static void emit_linear(struct translation *t, host_reg to, const struct address *a)
+{
+    host_reg other = to == SCRATCH ? SCRATCH2 : SCRATCH;
+    emit_effective(t, to, a);
+    if (!has_base(t, a))
+        return;
+    if (to == SCRATCH) {
+        emit_load(t->e, 8, other,
+                  state_at(offsetof(struct dbt, cpu.v.seg) + a->segment * sizeof(struct segment) +
+                           offsetof(struct segment, base)));
+        emit_lea(t->e, t->code_size == CODE_64 ? 8 : 4, to,
+                 (struct operand){.base = to, .index = other, .scale = 1, .disp = 0});
+        return;
+    }
+    /* SCRATCH holds the operand's host address and must stay. */
+    emit_store(t->e, 8, SCRATCH, STATE(temp[2]));
+    emit_load(t->e, 8, SCRATCH,
+              state_at(offsetof(struct dbt, cpu.v.seg) + a->segment * sizeof(struct segment) +
+                       offsetof(struct segment, base)));
+    emit_lea(t->e, t->code_size == CODE_64 ? 8 : 4, to,
+             (struct operand){.base = to, .index = SCRATCH, .scale = 1, .disp = 0});
+    emit_load(t->e, 8, SCRATCH, STATE(temp[2]));
+}
+
+/* ---- ways out ---- */
+
+struct pending *add_exit(struct translation *t, unsigned kind, uint8_t *place)
+{
+    static struct pending spare;
+    if (t->pending_count == PENDING_MAX) {
+        t->overflow = true;
+        return &spare;
+    }
+    struct pending *p = &t->pending[t->pending_count++];
+    *p = (struct pending){.place = place,
+                          .kind = (uint8_t)kind,
+                          .insn = (uint8_t)t->index,
+                          .records = (uint16_t)t->b->insn[t->index].records};
+    return p;
+}
+
+/* ---- probe ---- */
+
+static size_t tlb_field(const struct translation *t, size_t field)
+{
+    return offsetof(struct dbt, tlb) + (t->mode & MODE_USER ? sizeof(struct tlb) : 0) + field;
+}
+
+static size_t tag_field(const struct translation *t, unsigned access)
+{
+    return tlb_field(t, access & DBT_WRITE ? offsetof(struct tlb, write) : offsetof(struct tlb, read));
+}
+
+static void note_miss(struct translation *t, uint8_t *place, unsigned access, unsigned bytes, bool free)
+{
+    struct pending *p = add_exit(t, DBT_EXIT_MISS, place);
+    p->probe_access = (uint8_t)access;
+    p->probe_bytes = (uint8_t)bytes;
+    p->undo_tag = !free;
+    p->restore_rcx = free;
+}
+
+static void emit_lookup(struct translation *t, unsigned access, unsigned bytes)
+{
+    struct emit *e = t->e;
+    emit_add_mem(e, 8, SCRATCH, state_indexed(tag_field(t, access), SCRATCH2));
+    emit_cmp_imm32(e, 8, SCRATCH, (int32_t)(PAGE_SIZE - bytes));
+    note_miss(t, emit_jcc(e, CC_A, NULL), access, bytes, false);
+    emit_add_mem(e, 8, SCRATCH, state_indexed(tlb_field(t, offsetof(struct tlb, host)), SCRATCH2));
+}
+
+/* The last byte's distance from the page must have no bits above 11. */
+static void emit_lookup_flag_free(struct translation *t, unsigned access, unsigned bytes)
+{
+    struct emit *e = t->e;
+    emit_store(e, 8, RCX, STATE(spilled_rcx));
+    emit_load(e, 8, RCX, state_indexed(tag_field(t, access), SCRATCH2));
+    emit_lea(e, 8, RCX,
+             (struct operand){.base = RCX, .index = SCRATCH, .scale = 1, .disp = (int32_t)bytes - 1});
+    emit_pext(e, RCX, RCX, STATE(page_mask));
+    uint8_t *hit = emit_jrcxz(e, 8);
+    note_miss(t, emit_jmp(e, NULL), access, bytes, true);
+    emit_here(e, hit);
+    emit_load(e, 8, RCX, STATE(spilled_rcx));
+    emit_load(e, 8, SCRATCH2, state_indexed(tlb_field(t, offsetof(struct tlb, addend)), SCRATCH2));
+    emit_lea(e, 8, SCRATCH, (struct operand){.base = SCRATCH, .index = SCRATCH2, .scale = 1, .disp = 0});
+}
+
+static bool same_address(const struct address *a, const struct address *b)
+{
+    return a->base == b->base && a->index == b->index && a->scale == b->scale && a->segment == b->segment &&
+           a->bytes == b->bytes && a->disp == b->disp;
+}
+
+void emit_probe(struct translation *t, const struct address *a, unsigned access, unsigned bytes)
+{
+    struct emit *e = t->e;
+    if (t->bounce) {
+        if (t->bounced == BOUNCE_SLOTS) {
+            t->overflow = true;
+            return;
+        }
+        t->d->bounce_access[t->bounced] = (uint8_t)access;
+        t->d->bounce_bytes[t->bounced] = (uint8_t)bytes;
+        emit_constant(e, SCRATCH, (uint64_t)(uintptr_t)t->d->bounce[t->bounced++]);
+        return;
+    }
+    if (t->mode & MODE_LIMITED(a->segment)) {
+        emit_linear(t, SCRATCH, a);
+        note_miss(t, emit_jmp(e, NULL), access, bytes, true);
+        t->pending[t->pending_count - 1].restore_rcx = false;
+        t->pending[t->pending_count - 1].limited = true;
+        return;
+    }
+    if (t->held && same_address(&t->held_address, a) && bytes <= t->held_bytes &&
+        (t->held_access & DBT_WRITE || !(access & DBT_WRITE)))
+        return;
+    emit_linear(t, SCRATCH, a);
+    emit_rorx(e, 4, SCRATCH2, SCRATCH, PAGE_SHIFT);
+    emit_move_zx(e, 1, SCRATCH2, SCRATCH2);
+    if (t->g[t->index].flags_dead)
+        emit_lookup(t, access, bytes);
+    else
+        emit_lookup_flag_free(t, access, bytes);
+    t->held = true;
+    t->held_record = 0;
+    t->held_address = *a;
+    t->held_access = (uint8_t)access;
+    t->held_bytes = (uint8_t)bytes;
+}
+
+/* ---- record ---- */
+
+static bool is_recorded(const struct translation *t, unsigned kind)
+{
+    return !t->bounce && (kind == ACCESS_WRITE ? t->d->record_writes : t->d->record_reads);
+}
+
+unsigned emit_record(struct translation *t, const struct address *a, unsigned kind, unsigned bytes,
+                     uint8_t flags)
+{
+    if (!is_recorded(t, kind))
+        return 0;
+    unsigned place = t->record_bytes ? t->record_bytes : 4, width = address_bytes(t);
+    bool shared = t->held && t->held_record && same_address(&t->held_address, a);
+    unsigned data = shared ? place : place + width;
+    if (t->access_count == RECORDS_MAX || data + record_data_bytes(bytes) > t->d->host->room_bytes / 2) {
+        t->overflow = true;
+        return 0;
+    }
+    t->access[t->access_count++] =
+        (struct record_access){.rip = t->b->cs_base + t->g[t->index].ip,
+                               .address = (uint16_t)(shared ? t->held_record : place),
+                               .data = (uint16_t)data,
+                               .kind = (uint8_t)kind,
+                               .size = (uint8_t)bytes,
+                               .flags = flags,
+                               .address_bytes = (uint8_t)width};
+    if (t->code_size != CODE_64)
+        t->access[t->access_count - 1].rip = (uint32_t)t->access[t->access_count - 1].rip;
+    t->record_bytes = data + record_data_bytes(bytes);
+    if (shared)
+        return data;
+    if (t->held && same_address(&t->held_address, a))
+        t->held_record = place;
+    bool plain = a->base != HOST_NONE && !is_stolen(a->base) && a->index == HOST_NONE && a->disp == 0 &&
+                 a->bytes >= width && !has_base(t, a);
+    host_reg from = plain ? a->base : SCRATCH2;
+    if (!plain) {
+        /* With two stolen registers in the address this takes both scratch registers. */
+        bool keep = is_stolen(a->base) && is_stolen(a->index) && a->base != a->index;
+        if (keep)
+            emit_store(t->e, 8, SCRATCH, STATE(temp[3]));
+        emit_linear(t, SCRATCH2, a);
+        if (keep)
+            emit_load(t->e, 8, SCRATCH, STATE(temp[3]));
+    }
+    emit_store(t->e, width, from, at(RECORD, (int32_t)place));
+    return data;
+}
+
+void emit_record_data(struct translation *t, unsigned place, unsigned bytes)
+{
+    if (!place)
+        return;
+    for (unsigned done = 0; done < bytes;) {
+        unsigned rest = bytes - done, part = rest >= 8 ? 8 : rest >= 4 ? 4 : rest >= 2 ? 2 : 1;
+        emit_load_zx(t->e, part, SCRATCH2, at(SCRATCH, (int32_t)done));
+        emit_store(t->e, part, SCRATCH2, at(RECORD, (int32_t)(place + done)));
+        done += part;
+    }
+}

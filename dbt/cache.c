@@ -1,0 +1,176 @@
+/*
+ * The code cache: translated blocks, found by IP and mode, chained to each other,
+ * and dropped when their code is written. Memory is bounded: when it is used up,
+ * everything is flushed and begins anew.
+ */
+#include "dbt/switch.h"
+
+#define FLUSH_MARGIN 65536u /* bytes that the largest block takes at most */
+
+static unsigned hash_of(uint64_t ip, uint32_t mode)
+{
+    return (unsigned)((ip ^ (uint64_t)mode << 40) * 0x9e3779b97f4a7c15ull >> 51) % HASH_ENTRIES;
+}
+
+void cache_forget_jumps(struct dbt *d)
+{
+    for (unsigned i = 0; i < JUMP_ENTRIES; i++)
+        d->jump_target[i] = (uint64_t)(uintptr_t)d->leave_indirect;
+}
+
+bool cache_init(struct dbt *d, void *code, size_t code_bytes)
+{
+    d->cache = code;
+    d->cache_end = d->cache + code_bytes;
+    d->e = (struct emit){.p = d->cache, .end = d->cache_end};
+    switch_init(d, &d->e);
+    d->cache_start = d->e.p;
+    cache_flush(d);
+    return !d->e.full;
+}
+
+void cache_flush(struct dbt *d)
+{
+    d->e = (struct emit){.p = d->cache_start, .end = d->cache_end};
+    d->block_count = d->insn_count = 0;
+    memset(d->exits, 0, EXIT_SITES_FIXED * sizeof(d->exits[0]));
+    d->exits[EXIT_SITE_INDIRECT].kind = DBT_EXIT_INDIRECT;
+    d->exits[EXIT_SITE_TRAP].kind = DBT_EXIT_TRAP;
+    d->exit_count = EXIT_SITES_FIXED;
+    memset(d->hash, 0, sizeof(d->hash));
+    for (uint64_t page = 0; page < d->ram_bytes >> PAGE_SHIFT; page++) {
+        d->page_flags[page] = 0;
+        d->page_blocks[page] = NULL;
+    }
+    cache_forget_jumps(d);
+    tlb_flush_all(d);
+    d->counters.flushes++;
+}
+
+bool cache_is_nearly_full(const struct dbt *d)
+{
+    return (size_t)(d->e.end - d->e.p) < FLUSH_MARGIN || d->block_count + 2 >= d->block_max ||
+           d->insn_count + BLOCK_INSNS_MAX >= d->insn_max ||
+           d->exit_count + 4 * BLOCK_INSNS_MAX >= d->exit_max;
+}
+
+struct block *cache_find(struct dbt *d, uint64_t ip, gpa_t gpa)
+{
+    uint64_t base = (d->mode & MODE_CODE_SIZE) == 2 ? 0 : d->cpu.v.seg[SEG_CS].base;
+    for (struct block *b = d->hash[hash_of(ip, d->mode)]; b; b = b->next_hash)
+        if (b->ip == ip && b->mode == d->mode && b->valid && b->gpa == gpa && b->cs_base == base)
+            return b;
+    return NULL;
+}
+
+static void enter_page(struct dbt *d, struct block *b, unsigned which, gpa_t gpa)
+{
+    uint64_t page = gpa >> PAGE_SHIFT;
+    b->next_page[which] = d->page_blocks[page];
+    d->page_blocks[page] = b;
+    if (!(d->page_flags[page] & PAGE_HAS_CODE)) {
+        d->page_flags[page] |= PAGE_HAS_CODE;
+        tlb_flush_all(d); /* the page may be in it as writable, under any address */
+    }
+}
+
+void cache_insert(struct dbt *d, struct block *b)
+{
+    unsigned h = hash_of(b->ip, b->mode);
+    b->next_hash = d->hash[h];
+    d->hash[h] = b;
+    enter_page(d, b, 0, b->gpa);
+    if (b->crosses)
+        enter_page(d, b, 1, b->gpa2);
+}
+
+void cache_chain(struct dbt *d, struct exit_site *from, struct block *to)
+{
+    if (from->linked)
+        return;
+    from->linked = to;
+    from->next_incoming = to->incoming;
+    to->incoming = from;
+    emit_patch(from->jump, to->code);
+    d->counters.chains++;
+}
+
+static void unlink_outgoing(struct dbt *d, struct block *b)
+{
+    for (uint32_t i = 0; i < b->exit_count; i++) {
+        struct exit_site *x = &d->exits[b->first_exit + i];
+        if (!x->linked)
+            continue;
+        for (struct exit_site **p = &x->linked->incoming; *p; p = &(*p)->next_incoming)
+            if (*p == x) {
+                *p = x->next_incoming;
+                break;
+            }
+        emit_patch(x->jump, x->stub);
+        x->linked = NULL;
+    }
+}
+
+static void invalidate(struct dbt *d, struct block *b)
+{
+    for (struct exit_site *x = b->incoming; x; x = x->next_incoming) {
+        emit_patch(x->jump, x->stub);
+        x->linked = NULL;
+        d->counters.unlinked++;
+    }
+    b->incoming = NULL;
+    unlink_outgoing(d, b);
+    for (struct block **p = &d->hash[hash_of(b->ip, b->mode)]; *p; p = &(*p)->next_hash)
+        if (*p == b) {
+            *p = b->next_hash;
+            break;
+        }
+    b->valid = false;
+    cache_forget_jumps(d);
+    d->counters.invalidations++;
+}
+
+static bool overlaps(const struct block *b, unsigned which, gpa_t at, unsigned bytes)
+{
+    uint64_t first = b->crosses ? PAGE_SIZE - (b->gpa & (PAGE_SIZE - 1)) : b->guest_bytes;
+    gpa_t start = which ? b->gpa2 : b->gpa;
+    uint64_t length = which ? b->guest_bytes - first : first;
+    return at < start + length && start < at + bytes;
+}
+
+void cache_invalidate(struct dbt *d, gpa_t at, unsigned bytes)
+{
+    uint64_t page = at >> PAGE_SHIFT;
+    if (at >= d->ram_bytes || !(d->page_flags[page] & PAGE_HAS_CODE))
+        return;
+    struct block **p = &d->page_blocks[page];
+    while (*p) {
+        struct block *b = *p;
+        unsigned which = b->gpa >> PAGE_SHIFT == page ? 0 : 1;
+        if (b->valid && overlaps(b, which, at, bytes))
+            invalidate(d, b);
+        if (b->valid)
+            p = &b->next_page[which];
+        else
+            *p = b->next_page[which];
+    }
+    if (!d->page_blocks[page])
+        d->page_flags[page] &= (uint8_t)~PAGE_HAS_CODE; /* the TLB learns of it at the next miss */
+}
+
+struct block *cache_block_at(struct dbt *d, uint64_t host_pc)
+{
+    uint32_t low = 0, high = d->block_count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        const struct block *b = &d->blocks[middle];
+        uint64_t start = (uint64_t)(uintptr_t)b->indirect;
+        if (host_pc < start)
+            high = middle;
+        else if (host_pc >= start + b->code_bytes)
+            low = middle + 1;
+        else
+            return &d->blocks[middle];
+    }
+    return NULL;
+}

@@ -1,0 +1,86 @@
+/*
+ * The DBT engine's processor: the architectural state (struct vcpu) and what
+ * the translator and the system part (dbt/sys/) share.
+ */
+#ifndef ENGRAM_DBT_CPU_H
+#define ENGRAM_DBT_CPU_H
+
+#include "types.h"
+#include "vcpu.h"
+
+/* An exception that the current instruction raised; instructions report it by returning false. */
+struct dbt_fault {
+    uint8_t vector;
+    bool has_error;
+    uint32_t error;
+    uint64_t address; /* CR2, for #PF */
+};
+
+/* Why the run cannot go on; tested when something returned false. */
+enum dbt_stop {
+    DBT_RUNS = 0,
+    DBT_TRIPLE_FAULT,
+    DBT_UNSUPPORTED, /* `stop_text` says what, in one line */
+};
+
+struct dbt_cpu {
+    struct vcpu v;
+
+    /* What the processor can do; set before the guest starts. */
+    uint8_t physical_bits; /* MAXPHYADDR: page-table bits above it are reserved */
+    bool has_gib_pages;    /* CPUID.80000001H:EDX.26 */
+    uint64_t
+        cr4_allowed; /* bits the guest may set; without VME, PVI, VMXE, CET, PKE: these are not implemented */
+    uint64_t xcr0_allowed; /* CPUID.0DH.0:EDX:EAX */
+    uint64_t pdpte[4];     /* with PAE paging, as the CPU holds them; loaded by sys_load_pdptes() */
+
+    /* MSRs that the guest may change and the engine must know (others go through the core). */
+    uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+    uint64_t star, lstar, cstar, fmask, kernel_gs_base, tsc_aux, pat;
+
+    /* Of the page that dbt_translate() found last: 12, 21, 22 or 30. INVLPG names one address and means all
+     * of its page (SDM Vol. 3A, 4.10.4.1), however many entries a TLB holds for it. */
+    uint8_t page_shift;
+
+    bool interrupt_shadow; /* STI or MOV SS: nothing is delivered before the next instruction is over */
+    bool shadow_is_mov_ss; /* debug exceptions wait as well */
+    bool nmi_blocked;      /* until IRET */
+    bool halted;
+
+    struct dbt_fault fault; /* valid after something returned false and `stop` is DBT_RUNS */
+    enum dbt_stop stop;
+    const char *stop_text;
+
+    /* The event under delivery: of accesses with CAUSE_EXCEPTION and CAUSE_INTERRUPT, the record's vector.
+     * Their RIP is that of the interrupted instruction, which v.rip still is while they are made. */
+    uint8_t event_vector;
+    uint8_t event_external; /* the EXT bit of error codes that this delivery raises (SDM Vol. 3A, 6.13) */
+
+    /* What the core answers. CPUID changes the registers; an MSR that is not there returns false: #GP(0). */
+    void (*cpuid)(struct dbt_cpu *c);
+    bool (*read_msr)(struct dbt_cpu *c, uint32_t msr, uint64_t *value);
+    bool (*write_msr)(struct dbt_cpu *c, uint32_t msr, uint64_t value);
+    uint64_t (*read_tsc)(struct dbt_cpu *c);
+
+    /* Called when what the translator derived from the state may be stale. */
+    void (*mode_changed)(struct dbt_cpu *c); /* CR0, CR4, EFER, DR7, segments, CPL; AC with SMAP */
+    void (*tlb_flush)(struct dbt_cpu *c,
+                      bool global); /* CR3, CR0.PG, CR4.PGE/PSE/PAE…; global: global pages too */
+    void (*tlb_flush_page)(struct dbt_cpu *c, gva_t at); /* INVLPG */
+};
+
+/* Sets c->fault and returns false, for `return dbt_raise(…)`. In dbt/sys/raise.c. */
+bool dbt_raise(struct dbt_cpu *c, uint8_t vector);
+bool dbt_raise_error(struct dbt_cpu *c, uint8_t vector, uint32_t error);
+bool dbt_raise_page_fault(struct dbt_cpu *c, gva_t address, uint32_t error);
+
+/* Ends the run: sets c->stop and c->stop_text and returns false. `text` stays valid. */
+bool dbt_stop_unsupported(struct dbt_cpu *c, const char *text);
+
+/* SS.DPL is the CPL in every mode, a null SS of 64-bit mode included (SDM Vol. 3C, 25.4.1). */
+static inline unsigned dbt_cpl(const struct dbt_cpu *c)
+{
+    return c->v.seg[SEG_SS].access >> SEGMENT_DPL_SHIFT & 3;
+}
+
+#endif

@@ -1,0 +1,265 @@
+/*
+ * The translator's own state and what its files share.
+ *
+ *     run.c ──► cache.c (find) ──► translate.c ──► front.c (decode, liveness)
+ *       │                            ├─ access.c (probe, record)   copy.c (re-encode)
+ *       │                            └─ stack.c  string.c  branch.c
+ *       ├─ enter() ─► translated code ─► exit
+ *       └─ slow.c (TLB fill, bounce)   memory.c   record.c   sys/
+ *
+ * While translated code runs: rax to r11 and rsp hold the guest's registers,
+ * RFLAGS its arithmetic flags, GS points to struct dbt, r14 to where the next
+ * record goes, r15 is the budget; r12 and r13 are scratch. The guest's own r12 to
+ * r15 lie in the state. DF is 0: the guest's is part of the mode.
+ */
+#ifndef ENGRAM_DBT_DBT_H
+#define ENGRAM_DBT_DBT_H
+
+#include "dbt/cpu.h"
+#include "dbt/emit.h"
+#include "dbt/memory.h"
+#include "dbt/record.h"
+
+#define SCRATCH R12 /* after a probe: the host address of the operand */
+#define SCRATCH2 R13
+#define RECORD R14
+#define BUDGET R15
+#define STOLEN_FIRST R12 /* guest registers from here on lie in the state */
+
+#define ARITHMETIC_FLAGS 0x8d5u
+
+/*
+ * The software TLB: one for the supervisor, one for the user. Entry i holds a page whose number is i
+ * modulo its
+ * size. `read` and `write` are minus the page's address, or of some page that cannot be here where the
+ * access has
+ * to go the slow way (absent, read-only, code, MMIO); then address + tag is no offset in a page.
+ */
+#define TLB_ENTRIES 256u
+struct tlb {
+    uint64_t read[TLB_ENTRIES], write[TLB_ENTRIES];
+    uint64_t host[TLB_ENTRIES];   /* where the page lies in this address space */
+    uint64_t addend[TLB_ENTRIES]; /* host - page address */
+};
+
+/* What a block's translation depends on besides the code. */
+#define MODE_CODE_SIZE 0x3u /* enum code_size */
+#define MODE_STACK32 0x4u
+#define MODE_USER 0x8u
+#define MODE_PAGING 0x10u
+#define MODE_DF 0x20u
+#define MODE_TF 0x40u
+#define MODE_NO_VECTORS 0x80u                /* CR0.EM, CR0.TS or CR4.OSFXSR do not let them run */
+#define MODE_BASED(seg) (0x100u << (seg))    /* its base is not 0 */
+#define MODE_LIMITED(seg) (0x4000u << (seg)) /* accesses need the checks of segmentation */
+
+enum exit_kind_dbt {
+    DBT_EXIT_CHAIN,    /* a direct branch whose target is not linked yet */
+    DBT_EXIT_INDIRECT, /* SCRATCH2 is the target */
+    DBT_EXIT_SYSTEM,   /* the instruction is for sys_execute() */
+    DBT_EXIT_MISS,     /* a probe missed; SCRATCH is the linear address */
+    DBT_EXIT_SLOW,     /* the instruction is for slow_execute() */
+    DBT_EXIT_LEGACY,   /* … for legacy_execute() */
+    DBT_EXIT_UD,       /* … raises #UD */
+    DBT_EXIT_NM,       /* … #NM, or #UD: the guest has switched the FPU or SSE off */
+    DBT_EXIT_UNSUPPORTED,
+    DBT_EXIT_BOUNCED, /* a bounced instruction is complete */
+    DBT_EXIT_TRAP,    /* the host CPU raised an exception in translated code */
+};
+
+struct block;
+struct insn;
+struct hook_event;
+
+/* A place where translated code leaves; its index is what the code leaves in `exit_site`. */
+struct exit_site {
+    struct block *block;
+    uint8_t kind;
+    uint8_t insn;         /* index in the block: the exit stands at (or, for branches, behind) it */
+    uint8_t probe_access; /* DBT_READ, DBT_WRITE */
+    uint8_t probe_bytes;
+    bool limited;     /* the segment's limit and rights have to be checked */
+    uint16_t records; /* of the block that are complete */
+    uint64_t target;  /* IP, for DBT_EXIT_CHAIN */
+    uint8_t *jump;    /* displacement of the jump that is patched to chain */
+    uint8_t *stub;    /* what it points to while it is not linked */
+    struct block *linked;
+    struct exit_site *next_incoming;
+};
+
+/* A guest instruction in a block. */
+struct block_insn {
+    uint32_t code;    /* offset of its host code in the block's */
+    uint16_t ip;      /* relative to the block's */
+    uint16_t records; /* in the block before it */
+    uint8_t length;
+    uint8_t spilled; /* host registers whose guest value is in spill[]: count */
+    uint8_t spill_reg[3];
+};
+
+#define BLOCK_INSNS_MAX 64u
+
+struct block {
+    uint64_t ip, cs_base;
+    uint32_t mode;
+    uint8_t insn_count;
+    uint8_t budget; /* instructions charged at the head */
+    bool valid;
+    bool crosses; /* its code lies on two pages: found anew each time when paging is on */
+    uint16_t guest_bytes;
+    uint32_t code_bytes;
+    uint32_t record_id; /* of the dictionary; 0 where the block records nothing */
+    gpa_t gpa, gpa2;    /* first byte; first byte on the second page */
+    uint8_t *code;      /* entry for direct branches */
+    uint8_t *body;      /* behind the budget and the room test */
+    uint8_t *indirect;  /* entry that compares SCRATCH2 with the block's IP */
+    struct block_insn *insn;
+    uint64_t executed;
+    struct block *next_hash;
+    struct block *next_page[2]; /* others on the same physical pages */
+    struct exit_site *incoming;
+    uint32_t first_exit, exit_count;
+};
+
+struct dbt_counters {
+    uint64_t blocks, chains, lookups, misses, fills, flushes, invalidations, bounces, system, traps, budget,
+        drains;
+    uint64_t tlb_flushes, faults, interrupts, unlinked;
+};
+
+#define JUMP_BITS 12
+#define JUMP_ENTRIES (1u << JUMP_BITS)
+#define HASH_ENTRIES 8192u
+#define BOUNCE_SLOTS 2u
+
+struct dbt {
+    struct dbt_cpu cpu; /* first: the two are cast into each other */
+
+    /* What translated code and the trampoline touch. */
+    uint64_t host_rsp, resume, exit_flags;
+    uint64_t record, budget, scratch, scratch2;
+    uint64_t spill[4], spilled_rcx, temp[4];
+    uint64_t exit_site;
+    uint64_t trap_pc, trap_address, trap_vector;
+    uint64_t page_mask, jump_mask;
+    struct tlb tlb[2];
+    uint64_t jump_target[JUMP_ENTRIES];
+    uint8_t bounce[BOUNCE_SLOTS][64] __attribute__((aligned(64)));
+
+    /* The host. */
+    uint8_t *ram;
+    uint64_t ram_bytes;
+    uint8_t *page_flags; /* one per page of RAM: PAGE_HAS_CODE */
+    struct block **page_blocks;
+    const struct dbt_host *host;
+
+    /* Recording. */
+    bool record_reads, record_writes;
+    struct recorder recorder;
+
+    /* The code cache. */
+    void (*enter)(struct dbt *d, const void *code);
+    uint8_t *leave, *leave_trap, *leave_indirect;
+    uint8_t *cache, *cache_end, *cache_start;
+    struct emit e;
+    struct block *blocks;
+    uint32_t block_count, block_max;
+    struct exit_site *exits;
+    uint32_t exit_count, exit_max;
+    struct block_insn *insns;
+    uint32_t insn_count, insn_max;
+    struct block *hash[HASH_ENTRIES];
+    uint32_t mode;
+    bool quiet_block; /* the next block runs without a budget test: see run.c */
+    bool mode_dirty;
+    const uint8_t *retry; /* where the host code of an instruction begins that is to start anew */
+    uint64_t permissions; /* what the TLB's rights were derived from */
+    bool restart;         /* an exit that has not executed the instruction at RIP */
+    uint8_t access_flags; /* of what dbt_read() and dbt_write() record: ACCESS_LOCKED, ACCESS_REP */
+    uint8_t bounce_access[BOUNCE_SLOTS], bounce_bytes[BOUNCE_SLOTS];
+    uint64_t budget_start;
+    uint64_t instructions;
+    struct dbt_counters counters;
+    char stop_line[200];
+};
+
+#define PAGE_HAS_CODE 0x01u
+
+/* What the machine around the processor does. C code may use vector registers in these only if it saves
+ * them. */
+struct dbt_host {
+    uint64_t budget_base; /* the lowest address of the budget's readable range: see run.c */
+    uint64_t budget_bytes;
+    uint32_t room_bytes; /* behind the record buffer's end that are mapped: the largest block's records fit */
+    void (*drain)(struct dbt *d);
+    uint64_t (*next_deadline)(struct dbt *d); /* instructions from now until the host wants to be asked */
+    bool (*poll)(struct dbt *d);              /* false: the run is over; cpu.stop_text says why */
+    int (*interrupt)(struct dbt *d); /* vector of the interrupt that is to be delivered now, -1: none */
+    bool (*wait)(struct dbt *d);     /* until an interrupt is due; false: none can come */
+    uint32_t (*port_in)(struct dbt *d, uint16_t port, unsigned bytes);
+    void (*port_out)(struct dbt *d, uint16_t port, unsigned bytes, uint32_t value);
+    void (*event)(struct dbt *d, const struct hook_event *e); /* the records before it are drained */
+};
+
+#define STATE(field) state_at(offsetof(struct dbt, field))
+static inline struct operand guest_gpr(unsigned n)
+{
+    return state_at(offsetof(struct dbt, cpu.v.gpr) + 8u * n);
+}
+static inline struct dbt *dbt_of(struct dbt_cpu *c)
+{
+    return (struct dbt *)c;
+}
+
+/* ---- cache.c ---- */
+bool cache_init(struct dbt *d, void *code, size_t code_bytes);
+void cache_flush(struct dbt *d);
+bool cache_is_nearly_full(const struct dbt *d);
+struct block *cache_find(struct dbt *d, uint64_t ip, gpa_t gpa);
+void cache_insert(struct dbt *d, struct block *b);
+void cache_chain(struct dbt *d, struct exit_site *from, struct block *to);
+void cache_invalidate(struct dbt *d, gpa_t at, unsigned bytes);
+void cache_forget_jumps(struct dbt *d);
+struct block *cache_block_at(struct dbt *d, uint64_t host_pc);
+
+/* ---- translate.c ---- */
+/* The block at CS:ip; NULL with the fault in the cpu, or with cpu.stop. With `bounce`, its first
+ * instruction alone, on
+ * the bounce buffers instead of memory, not entered in the cache. */
+struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce);
+
+/* ---- memory.c ---- */
+void tlb_flush_all(struct dbt *d);
+/* False: fault raised. *fast tells whether the probe will hit now. */
+bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast);
+void memory_init(struct dbt *d);
+
+/* ---- slow.c ---- */
+/* Executes the instruction at v.rip on bounce buffers through dbt_read() and dbt_write(). */
+bool slow_execute(struct dbt *d);
+/* The bytes at CS:ip, at most 15; fewer where the second page is absent. False: fault. */
+bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available);
+
+/* ---- legacy.c: PUSHA, POPA, ENTER ---- */
+bool legacy_execute(struct dbt *d, const struct insn *insn);
+
+/* ---- io.c: IN and OUT ---- */
+bool io_handles(const struct insn *insn);
+bool io_execute(struct dbt *d, const struct insn *insn);
+
+/* ---- run.c ---- */
+void dbt_init(struct dbt *d, void *code, size_t code_bytes);
+void dbt_run(struct dbt *d);
+/* For the host's exception handler: true if `pc` is translated code, then execution goes on at *resume. */
+bool dbt_trap(struct dbt *d, uint64_t pc, uint64_t address, uint64_t vector, uint64_t *resume);
+void dbt_set_recording(struct dbt *d, bool reads, bool writes);
+uint32_t dbt_mode(const struct dbt *d);
+
+/* ---- dump.c ---- */
+struct dbt_print {
+    void (*line)(const char *format, ...) __attribute__((format(printf, 1, 2)));
+};
+void dbt_print_block(struct dbt *d, const struct block *b, const struct dbt_print *print);
+size_t dbt_counters_text(const struct dbt *d, char *text, size_t size);
+
+#endif

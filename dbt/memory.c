@@ -1,0 +1,218 @@
+/* Guest memory: the software TLB, and the accesses that C code makes for the guest. */
+#include "dbt/dbt.h"
+
+#include "trace/format.h"
+#include "trace/hook.h"
+#include "x86/cpu.h"
+
+/* ---- TLB ---- */
+
+/* Minus the page of a neighbouring entry: no address that is looked up here lies in it. */
+static uint64_t no_page(unsigned index)
+{
+    return 0 - ((uint64_t)(index ^ 1u) << PAGE_SHIFT);
+}
+
+void tlb_flush_all(struct dbt *d)
+{
+    for (unsigned user = 0; user < 2; user++)
+        for (unsigned i = 0; i < TLB_ENTRIES; i++)
+            d->tlb[user].read[i] = d->tlb[user].write[i] = no_page(i);
+    d->counters.tlb_flushes++;
+}
+
+static void tlb_flush_callback(struct dbt_cpu *c, bool global)
+{
+    struct dbt *d = dbt_of(c);
+    (void)global; /* keeping global pages would only save time */
+    tlb_flush_all(d);
+    cache_forget_jumps(d);
+    if (d->record_reads || d->record_writes)
+        recorder_page(d, false, ~0ull, c->v.cr3);
+}
+
+static void tlb_flush_page_callback(struct dbt_cpu *c, gva_t at)
+{
+    struct dbt *d = dbt_of(c);
+    unsigned i = at >> PAGE_SHIFT & (TLB_ENTRIES - 1);
+    for (unsigned user = 0; user < 2; user++)
+        d->tlb[user].read[i] = d->tlb[user].write[i] = no_page(i);
+    cache_forget_jumps(d);
+}
+
+static void mode_changed_callback(struct dbt_cpu *c)
+{
+    dbt_of(c)->mode_dirty = true;
+}
+
+static bool is_ram(const struct dbt *d, gpa_t gpa, unsigned bytes)
+{
+    return gpa < d->ram_bytes && d->ram_bytes - gpa >= bytes;
+}
+
+bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast)
+{
+    bool user = d->mode & MODE_USER;
+    unsigned i = at >> PAGE_SHIFT & (TLB_ENTRIES - 1);
+    struct tlb *tlb = &d->tlb[user];
+    gpa_t gpa;
+
+    *fast = false;
+    if (!dbt_translate(&d->cpu, at, access & DBT_WRITE, &gpa))
+        return false;
+    gva_t page = at & PAGE_MASK;
+    gpa_t frame = gpa & PAGE_MASK;
+    if (!is_ram(d, frame, PAGE_SIZE))
+        return true;
+    if (access & DBT_WRITE && d->page_flags[frame >> PAGE_SHIFT] & PAGE_HAS_CODE)
+        return true;
+    if (tlb->read[i] != 0 - page)
+        tlb->write[i] = no_page(i); /* another page's */
+    tlb->read[i] = 0 - page;
+    if (access & DBT_WRITE)
+        tlb->write[i] = 0 - page;
+    tlb->host[i] = (uint64_t)(uintptr_t)d->ram + frame;
+    tlb->addend[i] = tlb->host[i] - page;
+    *fast = true;
+    d->counters.fills++;
+    if (d->mode & MODE_PAGING && (d->record_reads || d->record_writes))
+        recorder_page(d, user, page >> PAGE_SHIFT, frame >> PAGE_SHIFT);
+    return true;
+}
+
+/* ---- accesses by C code ---- */
+
+struct place {
+    gpa_t gpa[2];
+    unsigned first; /* bytes on the first page */
+};
+
+static bool find_place(struct dbt_cpu *c, gva_t at, unsigned bytes, unsigned access, struct place *p)
+{
+    unsigned in_page = (unsigned)(PAGE_SIZE - (at & (PAGE_SIZE - 1)));
+    p->first = bytes < in_page ? bytes : in_page;
+    p->gpa[1] = 0;
+    if (!dbt_translate(c, at, access, &p->gpa[0]))
+        return false;
+    return p->first == bytes || dbt_translate(c, at + p->first, access, &p->gpa[1]);
+}
+
+static void read_physical(struct dbt *d, gpa_t at, void *to, unsigned bytes)
+{
+    if (is_ram(d, at, bytes))
+        memcpy(to, d->ram + at, bytes);
+    else
+        memset(to, 0xff, bytes); /* the hosted machine has no devices in memory */
+}
+
+static void write_physical(struct dbt *d, gpa_t at, const void *from, unsigned bytes)
+{
+    if (!is_ram(d, at, bytes))
+        return;
+    memcpy(d->ram + at, from, bytes);
+    cache_invalidate(d, at, bytes);
+}
+
+static uint8_t context_now(const struct dbt *d)
+{
+    const struct vcpu *v = &d->cpu.v;
+    unsigned size = d->mode & MODE_CODE_SIZE;
+    bool protected_mode = v->cr0 & CR0_PE;
+    unsigned mode = !protected_mode ? MODE_REAL
+                    : size == 2     ? MODE_LONG64
+                    : size == 1     ? MODE_PROT32
+                                    : MODE_PROT16;
+    return (uint8_t)((protected_mode ? dbt_cpl(&d->cpu) : 0) | mode << CONTEXT_MODE_SHIFT |
+                     (v->cr0 & CR0_PG ? CONTEXT_PAGING : 0));
+}
+
+static void record(struct dbt *d, gva_t at, const struct place *p, const void *data, unsigned bytes,
+                   uint8_t kind, uint8_t cause)
+{
+    if (!(kind == ACCESS_WRITE ? d->record_writes : d->record_reads))
+        return;
+    uint64_t rip =
+        (d->mode & MODE_CODE_SIZE) == 2 ? d->cpu.v.rip : (uint32_t)(d->cpu.v.rip + d->cpu.v.seg[SEG_CS].base);
+    struct access a = {.rip = rip,
+                       .gva = at,
+                       .gpa = p->gpa[0],
+                       .gpa2 = p->gpa[1] & PAGE_MASK,
+                       .cr3 = d->cpu.v.cr3,
+                       .kind = kind,
+                       .cause = cause,
+                       .size = (uint8_t)bytes,
+                       .context = context_now(d),
+                       .has_data = 1};
+    a.flags = cause == CAUSE_INSTRUCTION ? d->access_flags : 0;
+    if (cause == CAUSE_EXCEPTION || cause == CAUSE_INTERRUPT)
+        a.vector = d->cpu.event_vector;
+    if (p->first != bytes)
+        a.flags |= ACCESS_CROSSES;
+    if (!is_ram(d, p->gpa[0], 1))
+        a.flags |= ACCESS_MMIO;
+    memcpy(a.data, data, bytes);
+    recorder_spell(d, &a);
+}
+
+bool dbt_read(struct dbt_cpu *c, gva_t at, void *to, unsigned bytes, unsigned access, uint8_t cause)
+{
+    struct dbt *d = dbt_of(c);
+    struct place p;
+    if (!find_place(c, at, bytes, access, &p))
+        return false;
+    read_physical(d, p.gpa[0], to, p.first);
+    if (p.first != bytes)
+        read_physical(d, p.gpa[1], (uint8_t *)to + p.first, bytes - p.first);
+    record(d, at, &p, to, bytes, ACCESS_READ, cause);
+    return true;
+}
+
+bool dbt_write(struct dbt_cpu *c, gva_t at, const void *from, unsigned bytes, unsigned access, uint8_t cause)
+{
+    struct dbt *d = dbt_of(c);
+    struct place p;
+    if (!find_place(c, at, bytes, access | DBT_WRITE, &p))
+        return false;
+    write_physical(d, p.gpa[0], from, p.first);
+    if (p.first != bytes)
+        write_physical(d, p.gpa[1], (const uint8_t *)from + p.first, bytes - p.first);
+    record(d, at, &p, from, bytes, ACCESS_WRITE, cause);
+    return true;
+}
+
+uint64_t dbt_physical_read(struct dbt_cpu *c, gpa_t at, unsigned bytes)
+{
+    uint64_t v = 0;
+    read_physical(dbt_of(c), at, &v, bytes);
+    return v;
+}
+
+void dbt_physical_write(struct dbt_cpu *c, gpa_t at, uint64_t value, unsigned bytes)
+{
+    write_physical(dbt_of(c), at, &value, bytes);
+}
+
+void dbt_record_walk(struct dbt_cpu *c, gpa_t entry, uint64_t value, unsigned bytes)
+{
+    struct place p = {.gpa = {entry, 0}, .first = bytes};
+    record(dbt_of(c), entry, &p, &value, bytes, ACCESS_WRITE, CAUSE_PAGE_WALK);
+}
+
+void dbt_record_event(struct dbt_cpu *c, const struct hook_event *e)
+{
+    struct dbt *d = dbt_of(c);
+    if (!d->record_reads && !d->record_writes)
+        return;
+    d->host->drain(d);
+    d->host->event(d, e);
+}
+
+void memory_init(struct dbt *d)
+{
+    d->cpu.mode_changed = mode_changed_callback;
+    d->cpu.tlb_flush = tlb_flush_callback;
+    d->cpu.tlb_flush_page = tlb_flush_page_callback;
+    d->page_mask = PAGE_MASK;
+    d->jump_mask = JUMP_ENTRIES - 1;
+    tlb_flush_all(d);
+}

@@ -1,0 +1,273 @@
+/* What the files of dbt/sys/ share among themselves. */
+#ifndef ENGRAM_DBT_SYS_PARTS_H
+#define ENGRAM_DBT_SYS_PARTS_H
+
+#include "dbt/memory.h"
+#include "dbt/sys/sys.h"
+#include "trace/access.h"
+#include "x86/cpu.h"
+#include "x86/exceptions.h"
+
+#define SELECTOR_RPL 3u
+#define SELECTOR_TI 4u
+
+/* ---- raise.c: false is returned, so `return raise_…` ---- */
+
+bool raise_selector(struct dbt_cpu *c, uint8_t vector, uint16_t selector); /* error: selector and EXT */
+bool raise_gp(struct dbt_cpu *c);                                          /* #GP(EXT) */
+bool raise_ud(struct dbt_cpu *c);
+
+/* ---- the mode ---- */
+
+static inline bool protected_mode(const struct dbt_cpu *c)
+{
+    return c->v.cr0 & CR0_PE;
+}
+static inline bool long_mode(const struct dbt_cpu *c)
+{
+    return c->v.efer & EFER_LMA;
+}
+static inline bool code_is_64(const struct dbt_cpu *c)
+{
+    return long_mode(c) && (c->v.seg[SEG_CS].access & SEGMENT_L);
+}
+static inline unsigned iopl(const struct dbt_cpu *c)
+{
+    return (c->v.rflags & RFLAGS_IOPL) >> RFLAGS_IOPL_SHIFT;
+}
+static inline bool is_canonical(const struct dbt_cpu *c, uint64_t at)
+{
+    unsigned unused = (c->v.cr4 & CR4_LA57) ? 64 - 57 : 64 - 48;
+    return (uint64_t)((int64_t)(at << unused) >> unused) == at;
+}
+static inline uint64_t truncate_to(uint64_t v, unsigned bytes)
+{
+    return bytes >= 8 ? v : v & ((1ull << 8 * bytes) - 1);
+}
+
+/* ---- operand.c: an instruction taken apart, its registers and memory ---- */
+
+enum opcode_map { MAP_ONE_BYTE, MAP_0F, MAP_0F38, MAP_0F3A };
+
+struct sys_insn {
+    const struct insn *insn;
+    const uint8_t *immediate; /* behind the opcode; meaningful for forms without ModRM */
+    uint8_t map;              /* enum opcode_map */
+    uint8_t opcode;
+    uint8_t modrm, reg, rm; /* reg, rm: with REX.R, REX.B */
+    uint8_t modrm_at;       /* index in the instruction's bytes */
+    uint8_t rex;
+    uint8_t repeat;  /* F3, F2 or 0 */
+    uint8_t segment; /* override, or NO_REGISTER */
+    bool memory;     /* ModRM names memory */
+};
+void sys_take_apart(const struct insn *insn, struct sys_insn *i);
+
+/* The effective address of the memory operand, and its segment register. */
+struct sys_place {
+    uint64_t offset;
+    unsigned segment;
+};
+struct sys_place sys_place(const struct dbt_cpu *c, const struct sys_insn *i);
+
+/* Segmentation's checks (limit, type, canonical) and the linear address. */
+bool sys_linear(struct dbt_cpu *c, unsigned segment, uint64_t offset, unsigned bytes, bool write,
+                gva_t *linear);
+
+/* Memory operand, or the part of it that begins at `offset`. */
+bool read_operand(struct dbt_cpu *c, const struct sys_insn *i, unsigned offset, void *to, unsigned bytes);
+/* r/m16: the low word of a register, or two bytes of memory. */
+bool read_rm16(struct dbt_cpu *c, const struct sys_insn *i, uint16_t *value);
+/* `bytes` of memory; a register gets operand size. */
+bool write_rm(struct dbt_cpu *c, const struct sys_insn *i, uint64_t value, unsigned memory_bytes);
+/* Writes to a register as an operand size does: 4 bytes clear the upper half, 2 leave the rest. */
+void write_gpr(struct dbt_cpu *c, unsigned gpr, uint64_t value, unsigned bytes);
+uint64_t immediate_value(const uint8_t *from, unsigned bytes);
+
+/* ---- stack.c: stacks in use and stacks to come; nothing is committed before stack_commit() ---- */
+
+struct stack {
+    uint64_t sp;
+    gva_t base;
+    uint32_t limit;
+    uint32_t access; /* of the segment, as in struct segment */
+    uint16_t error;  /* selector part of #SS: that of a stack to come, else 0 */
+    bool flat64;     /* 64-bit mode: no base, no limit, 8 bytes of RSP */
+    bool system;     /* pushes are supervisor accesses whatever the CPL is now */
+    uint8_t cause;   /* enum access_cause */
+};
+struct stack stack_current(const struct dbt_cpu *c, uint8_t cause);
+struct stack stack_new(const struct segment *ss, uint64_t sp, bool flat64, bool system, uint8_t cause);
+bool stack_push(struct dbt_cpu *c, struct stack *s, uint64_t value, unsigned bytes);
+bool stack_pop(struct dbt_cpu *c, struct stack *s, uint64_t *value, unsigned bytes);
+/* What a pop would read after `offset` bytes; the stack stays. */
+bool stack_peek(struct dbt_cpu *c, const struct stack *s, unsigned offset, uint64_t *value, unsigned bytes);
+void stack_skip(struct stack *s, int64_t bytes);
+/* The stack's pointer into RSP, in the width the stack has. */
+void stack_commit(struct dbt_cpu *c, const struct stack *s);
+
+/* ---- descriptor.c ---- */
+
+struct descriptor {
+    uint16_t selector;
+    uint32_t low, high;
+    uint32_t base_high, top; /* of 16-byte descriptors */
+    gva_t at;
+};
+#define TYPE_TSS16 1u
+#define TYPE_LDT 2u
+#define TYPE_TSS16_BUSY 3u
+#define TYPE_CALL_GATE16 4u
+#define TYPE_TASK_GATE 5u
+#define TYPE_INTERRUPT_GATE16 6u
+#define TYPE_TRAP_GATE16 7u
+#define TYPE_TSS32 9u
+#define TYPE_TSS32_BUSY 11u
+#define TYPE_CALL_GATE32 12u
+#define TYPE_INTERRUPT_GATE32 14u
+#define TYPE_TRAP_GATE32 15u
+#define TYPE_ACCESSED 1u
+#define TYPE_WRITABLE 2u /* data; of code: readable */
+#define TYPE_READABLE 2u
+#define TYPE_CONFORMING 4u
+#define TYPE_EXPAND_DOWN 4u
+#define TYPE_CODE 8u
+#define TYPE_BUSY 2u
+
+static inline bool is_null(uint16_t selector)
+{
+    return !(selector & ~SELECTOR_RPL);
+}
+static inline unsigned descriptor_type(const struct descriptor *d)
+{
+    return d->high >> 8 & 15;
+}
+static inline unsigned descriptor_dpl(const struct descriptor *d)
+{
+    return d->high >> 13 & 3;
+}
+static inline bool descriptor_present(const struct descriptor *d)
+{
+    return d->high & 0x8000;
+}
+static inline bool descriptor_is_segment(const struct descriptor *d)
+{
+    return d->high & 0x1000;
+}
+static inline bool descriptor_is_code(const struct descriptor *d)
+{
+    return descriptor_is_segment(d) && (descriptor_type(d) & TYPE_CODE);
+}
+static inline bool descriptor_is_conforming(const struct descriptor *d)
+{
+    return descriptor_type(d) & TYPE_CONFORMING;
+}
+static inline bool descriptor_is_64(const struct descriptor *d)
+{
+    return d->high & 0x200000;
+}
+static inline bool descriptor_is_32(const struct descriptor *d)
+{
+    return d->high & 0x400000;
+}
+
+enum descriptor_found { DESCRIPTOR_FOUND, DESCRIPTOR_OUTSIDE, DESCRIPTOR_FAULT };
+/* Reads `bytes` (8 or 16); OUTSIDE: no such descriptor, nothing raised. */
+enum descriptor_found descriptor_look(struct dbt_cpu *c, uint16_t selector, unsigned bytes,
+                                      struct descriptor *d);
+/* The same, but outside the table raises `vector` (selector). */
+bool descriptor_read(struct dbt_cpu *c, uint16_t selector, unsigned bytes, uint8_t vector,
+                     struct descriptor *d);
+/* Sets the accessed bit in memory and in `d`, if it is not set: a write of the access byte. */
+bool descriptor_set_accessed(struct dbt_cpu *c, struct descriptor *d);
+/* LTR's busy bit: a write of the descriptor's second four bytes. */
+bool descriptor_set_busy(struct dbt_cpu *c, struct descriptor *d);
+struct segment descriptor_segment(const struct descriptor *d);
+/* Offset and selector of a gate. */
+uint64_t gate_offset(const struct descriptor *d, bool wide);
+static inline uint16_t gate_selector(const struct descriptor *d)
+{
+    return (uint16_t)(d->low >> 16);
+}
+
+/* ---- segment.c ---- */
+
+/* A null selector's segment; its DPL is kept for SS, whose DPL is the CPL. */
+struct segment segment_null(uint16_t selector, unsigned dpl);
+/* Loads as MOV to a segment register does. */
+bool segment_load(struct dbt_cpu *c, unsigned segment, uint16_t selector);
+/* Checks a stack segment for level `cpl` and returns it, accessed bit not yet set. `vector`: #GP, or #TS for
+ * stacks out of a TSS. */
+bool stack_segment_check(struct dbt_cpu *c, uint16_t selector, unsigned cpl, uint8_t vector,
+                         struct descriptor *d);
+
+/* ---- far.c: a place in a code segment, and getting there ---- */
+
+struct far_target {
+    struct descriptor code;
+    uint64_t rip;
+    unsigned cpl;
+};
+/* Limit or canonical check of `rip` in the segment: #GP(EXT). */
+bool target_check_rip(struct dbt_cpu *c, const struct far_target *t);
+/* Sets the descriptor's accessed bit; before anything is committed. */
+bool target_touch(struct dbt_cpu *c, struct far_target *t);
+/* CS, RIP and CPL. */
+void target_commit(struct dbt_cpu *c, const struct far_target *t);
+/* True if a code segment can be entered in this mode: L and D are not both set. */
+bool code_mode_valid(const struct dbt_cpu *c, const struct descriptor *code);
+static inline bool target_is_64(const struct dbt_cpu *c, const struct far_target *t)
+{
+    return long_mode(c) && descriptor_is_64(&t->code);
+}
+
+/* inner_stack.c: the stack that the TSS names for level `cpl`; `ist`: of 64-bit gates, else 0. */
+struct inner_stack {
+    struct stack stack;
+    struct descriptor ss; /* in IA-32e mode there is none: SS becomes null */
+    struct segment segment;
+};
+bool inner_stack_find(struct dbt_cpu *c, unsigned cpl, unsigned ist, uint8_t cause, struct inner_stack *n);
+/* Sets the accessed bit of SS's descriptor. */
+bool inner_stack_touch(struct dbt_cpu *c, struct inner_stack *n);
+
+/* Flags that IRET and POPF may change at this CPL and IOPL, for an operand of `bytes`. */
+uint64_t changeable_flags(const struct dbt_cpu *c, unsigned bytes);
+void set_flags(struct dbt_cpu *c, uint64_t value, uint64_t mask);
+
+/* One attempt to deliver; false: the exception that came in between. */
+bool event_deliver_once(struct dbt_cpu *c, const struct sys_event *e);
+
+/* ---- instructions: each advances RIP itself only where it goes elsewhere ---- */
+
+typedef bool sys_handler(struct dbt_cpu *c, const struct sys_insn *i);
+
+/* segment.c */
+sys_handler op_mov_to_segment, op_mov_from_segment, op_push_segment, op_pop_segment, op_load_far_pointer;
+/* table.c */
+sys_handler op_lldt, op_ltr, op_sldt, op_str, op_lgdt, op_lidt, op_sgdt, op_sidt, op_verr, op_verw, op_lar,
+    op_lsl;
+/* far.c */
+sys_handler op_far_jmp, op_far_call, op_far_jmp_indirect, op_far_call_indirect;
+/* return.c */
+sys_handler op_far_ret, op_far_ret_pop, op_iret;
+/* event.c */
+sys_handler op_int, op_int1, op_int3, op_into;
+/* syscall.c */
+sys_handler op_syscall, op_sysret, op_sysenter, op_sysexit, op_swapgs, op_fs_gs_base;
+/* control.c */
+sys_handler op_mov_from_cr, op_mov_to_cr, op_clts, op_lmsw, op_smsw, op_invlpg, op_invpcid, op_invd;
+/* debug.c */
+sys_handler op_mov_from_dr, op_mov_to_dr;
+/* msr.c */
+sys_handler op_rdmsr, op_wrmsr, op_xgetbv, op_xsetbv, op_cpuid, op_rdtsc, op_rdtscp, op_rdpid, op_rdpmc;
+/* flags.c */
+sys_handler op_cli, op_sti, op_pushf, op_popf, op_hlt, op_clac, op_stac;
+
+/* RIP behind the instruction, in the code segment's width. */
+uint64_t next_rip(const struct dbt_cpu *c, const struct sys_insn *i);
+/* Instructions that only CPL 0 may execute: #GP(0). */
+bool require_cpl0(struct dbt_cpu *c);
+bool require_protected(struct dbt_cpu *c); /* #UD in real mode */
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * The system side of the DBT engine: what the translator does not translate.
+ *
+ *     translator ──system instruction──► sys_execute()      dispatch.c → segment.c far.c iret.c flags.c
+ * control.c … ──exception──────────► sys_deliver_fault() event.c ──interrupt, NMI─────► sys_deliver() event.c
+ *                ──TLB miss───────────► dbt_translate()     walk.c
+ *
+ * Needs the whole of struct vcpu current, RIP at the instruction, and leaves it so. Everything that returns
+ * bool returns false with the exception in c->fault, or with c->stop set when the run is over.
+ *
+ * Not implemented, refused with a line in c->stop_text: hardware task switches (task gates, TSS descriptors
+ * as far targets, IRET with NT) and virtual-8086 mode (IRET with VM). VMX, SMX, CET and RSM are #UD.
+ */
+#ifndef ENGRAM_DBT_SYS_H
+#define ENGRAM_DBT_SYS_H
+
+#include "dbt/cpu.h"
+#include "decode/insn.h"
+
+/* True if sys_execute() carries out this instruction. Depends on the instruction alone. */
+bool sys_handles(const struct insn *insn);
+
+/* Executes one instruction that sys_handles(), RIP advanced. The interrupt shadow is set by STI, MOV SS and
+ * POP SS and cleared by all others; c->halted is set by HLT. A single-step trap (TF) is the caller's to
+ * deliver. False: nothing is changed but what the CPU leaves changed as well (memory written so far; NMI
+ * blocking ended by IRET). */
+bool sys_execute(struct dbt_cpu *c, const struct insn *insn);
+
+/* Interruption types, as in the trace (SDM Vol. 3C, table 25-17). */
+enum sys_event_type {
+    SYS_EXTERNAL = 0,
+    SYS_NMI = 2,
+    SYS_EXCEPTION = 3,
+    SYS_SOFTWARE_INTERRUPT = 4,  /* INT n */
+    SYS_PRIVILEGED_SOFTWARE = 5, /* INT1 */
+    SYS_SOFTWARE_EXCEPTION = 6,  /* INT3, INTO */
+};
+
+struct sys_event {
+    uint8_t vector;
+    uint8_t type; /* enum sys_event_type */
+    bool has_error;
+    uint32_t error;
+    uint64_t address;    /* CR2, for #PF */
+    uint64_t return_rip; /* what the frame shows */
+};
+
+/* Delivers an event, and whatever exceptions its delivery raises, up to the double fault. False: c->stop is
+ * set. */
+bool sys_deliver(struct dbt_cpu *c, const struct sys_event *e);
+
+/* Delivers c->fault at v.rip. */
+bool sys_deliver_fault(struct dbt_cpu *c);
+
+/* A debug exception at v.rip, fault or trap; `dr6` are the bits to set. For an instruction breakpoint the
+ * caller sets v.rflags.RF first, as it does when an interrupt comes between two iterations of a REP: the
+ * frame shows it. */
+bool sys_deliver_debug(struct dbt_cpu *c, uint64_t dr6);
+
+/* An external interrupt or NMI at v.rip; the caller has looked at IF, shadows and nmi_blocked. Sets
+ * nmi_blocked. */
+bool sys_deliver_interrupt(struct dbt_cpu *c, uint8_t vector);
+bool sys_deliver_nmi(struct dbt_cpu *c);
+
+/* IN, OUT, INS and OUTS: IOPL and the I/O permission bitmap (SDM Vol. 1, 19.5.2). */
+bool sys_io_allowed(struct dbt_cpu *c, uint16_t port, unsigned bytes);
+
+/* Reads the four PDPTEs at `cr3` as MOV CR3 does with PAE paging; #GP(0) for reserved bits. */
+bool sys_load_pdptes(struct dbt_cpu *c, uint64_t cr3);
+
+/* The mode an instruction at CS:RIP is decoded in. */
+enum code_size sys_code_size(const struct dbt_cpu *c);
+
+#endif

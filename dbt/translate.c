@@ -1,0 +1,427 @@
+/*
+ * A basic block of guest code becomes host code:
+ *
+ *     indirect: r13 == ip ? : leave          only for branches by jump_target[]
+ *     code:     r15 -= n; load [r15]         the budget; faults below its range
+ *               load [r14 + room]            room for records; faults behind the buffer
+ *     body:     [r14] = id of the record
+ *               instructions …
+ *               r14 += bytes of the record
+ *               jumps to other blocks
+ *     stubs     ways out
+ *
+ * A conditional branch back to the block's own start is unrolled.
+ */
+#include "dbt/translate.h"
+
+#include "trace/format.h"
+#include "x86/exceptions.h"
+
+#define UNROLL 4u
+
+static struct translation work;
+static struct guest_insn insns[BLOCK_INSNS_MAX];
+
+/* ---- fetching ---- */
+
+struct fetch {
+    uint8_t bytes[2 * PAGE_SIZE];
+    size_t available;
+};
+
+static gva_t linear_ip(const struct translation *t, uint64_t ip)
+{
+    uint64_t linear = t->b->cs_base + ip;
+    return t->code_size == CODE_64 ? ip : (uint32_t)linear;
+}
+
+static const uint8_t *ram_at(struct dbt *d, gpa_t at)
+{
+    return at < d->ram_bytes && d->ram_bytes - at >= PAGE_SIZE - (at & (PAGE_SIZE - 1)) ? d->ram + at : NULL;
+}
+
+static bool stop_no_ram(struct dbt *d, gpa_t at)
+{
+    d->cpu.stop = DBT_UNSUPPORTED;
+    d->cpu.stop_text = "code outside RAM";
+    d->trap_address = at;
+    return false;
+}
+
+/* The bytes of the instruction at ip, at most 15, into `buffer`. On the second page of a block's first
+ * instruction
+ * faults count; else the block ends before it. */
+static bool fetch_insn(struct translation *t, uint64_t ip, uint8_t *buffer, size_t *available, gpa_t *gpa2)
+{
+    struct dbt *d = t->d;
+    gva_t at = linear_ip(t, ip);
+    size_t in_page = PAGE_SIZE - (at & (PAGE_SIZE - 1));
+    size_t first = in_page < INSN_BYTES_MAX ? in_page : INSN_BYTES_MAX;
+    gpa_t gpa = (t->b->gpa & PAGE_MASK) | (at & (PAGE_SIZE - 1));
+
+    memcpy(buffer, d->ram + gpa, first);
+    *available = first;
+    *gpa2 = 0;
+    if (first == INSN_BYTES_MAX || t->count)
+        return true;
+    if (!dbt_translate(&d->cpu, at + first, DBT_FETCH, gpa2))
+        return false;
+    const uint8_t *more = ram_at(d, *gpa2);
+    if (!more)
+        return stop_no_ram(d, *gpa2);
+    memcpy(buffer + first, more, INSN_BYTES_MAX - first);
+    *available = INSN_BYTES_MAX;
+    return true;
+}
+
+/* False: a fault, or no instruction, at the block's first place. */
+static bool decode_one(struct translation *t, uint64_t ip, bool *ended)
+{
+    uint8_t buffer[INSN_BYTES_MAX];
+    size_t available;
+    gpa_t gpa2 = 0;
+    struct guest_insn *g = &t->g[t->count];
+    gva_t at = linear_ip(t, ip);
+    size_t in_page = PAGE_SIZE - (at & (PAGE_SIZE - 1));
+    size_t first = in_page < INSN_BYTES_MAX ? in_page : INSN_BYTES_MAX;
+
+    /* First by what the page holds: only an instruction that needs the next page may touch it. */
+    memcpy(buffer, t->d->ram + ((t->b->gpa & PAGE_MASK) | (at & (PAGE_SIZE - 1))), first);
+    if (front_decode(g, buffer, first, ip, t->code_size)) {
+        t->count++;
+        return true;
+    }
+    *ended = true;
+    if (t->count)
+        return true;
+    if (!fetch_insn(t, ip, buffer, &available, &gpa2))
+        return false;
+    if (!front_decode(g, buffer, available, ip, t->code_size))
+        return dbt_raise(&t->d->cpu, VECTOR_UD);
+    t->count = 1;
+    if (g->z.length > first) {
+        t->b->crosses = true;
+        t->b->gpa2 = gpa2;
+    } else {
+        *ended = false;
+    }
+    return true;
+}
+
+static bool decode_block(struct translation *t, bool single)
+{
+    uint64_t ip = t->b->ip;
+    bool ended = false;
+    do {
+        if (!decode_one(t, ip, &ended))
+            return false;
+        if (t->count == 0)
+            break;
+        const struct guest_insn *g = &t->g[t->count - 1];
+        ip = g->ip + g->z.length;
+        ended = ended || g->ends_block || single || t->count == BLOCK_INSNS_MAX / 2 ||
+                (linear_ip(t, ip) ^ linear_ip(t, t->b->ip)) >= PAGE_SIZE || wrap_ip(t, ip) != ip;
+    } while (!ended);
+    t->b->guest_bytes = (uint16_t)(ip - t->b->ip);
+    return true;
+}
+
+/* A loop that is one block: several turns of it in one, so that head and record are paid once. */
+static void unroll(struct translation *t)
+{
+    const struct guest_insn *last = &t->g[t->count - 1];
+    unsigned body = t->count;
+    if (last->class != G_JCC || wrap_ip(t, last->ip + last->z.length + last->op[0].imm.value.u) != t->b->ip)
+        return;
+    for (unsigned turn = 1; turn < UNROLL && t->count + body <= BLOCK_INSNS_MAX; turn++) {
+        memcpy(&t->g[t->count], t->g, body * sizeof(t->g[0]));
+        t->count += body;
+    }
+}
+
+/* ---- instructions ---- */
+
+static bool translate_copy(struct translation *t, const struct guest_insn *g)
+{
+    if (g->memory < 0)
+        return emit_copy(t, g);
+
+    const ZydisDecodedOperand *o = &g->op[g->memory];
+    unsigned bytes = o->size / 8;
+    bool reads = o->actions & ZYDIS_OPERAND_ACTION_MASK_READ,
+         writes = o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
+    uint8_t flags =
+        (g->z.attributes & ZYDIS_ATTRIB_HAS_LOCK) || g->z.mnemonic == ZYDIS_MNEMONIC_XCHG ? ACCESS_LOCKED : 0;
+    struct address a = address_of(t, g, o);
+    bool is_move = g->z.mnemonic == ZYDIS_MNEMONIC_MOV && g->z.operand_count >= 2;
+    const ZydisDecodedOperand *other = is_move ? &g->op[!g->memory] : NULL;
+    host_reg plain =
+        other && other->type == ZYDIS_OPERAND_TYPE_REGISTER && !front_is_high_byte(other->reg.value)
+            ? front_gpr(other->reg.value)
+            : HOST_NONE;
+    bool direct = plain != HOST_NONE && !is_stolen(plain);
+
+    if (!reads && !writes)
+        return false;
+    emit_probe(t, &a, writes ? DBT_WRITE : DBT_READ, bytes);
+    unsigned read_place = reads ? emit_record(t, &a, ACCESS_READ, bytes, flags) : 0;
+    unsigned write_place = writes ? emit_record(t, &a, ACCESS_WRITE, bytes, flags) : 0;
+    if (!direct)
+        emit_record_data(t, read_place, bytes);
+    if (!emit_copy(t, g))
+        return false;
+    if (direct && (read_place | write_place))
+        emit_store(t->e, bytes, plain, at(RECORD, (int32_t)(read_place | write_place)));
+    else
+        emit_record_data(t, write_place, bytes);
+    return true;
+}
+
+static bool translate_lea(struct translation *t, const struct guest_insn *g)
+{
+    struct address a = address_of(t, g, &g->op[1]);
+    host_reg to = front_gpr(g->op[0].reg.value);
+    unsigned bytes = g->z.operand_width / 8;
+    if (bytes == 4 && a.bytes == 8)
+        a.bytes = 4;
+    if (is_stolen(to) || is_stolen(a.base) || is_stolen(a.index) || bytes == 2 || a.bytes == 2 ||
+        (a.base == HOST_NONE && a.index == HOST_NONE && bytes != a.bytes)) {
+        emit_effective(t, SCRATCH2, &a);
+        emit_set_gpr(t, bytes, to, SCRATCH2);
+        return true;
+    }
+    emit_effective(t, to, &a);
+    return true;
+}
+
+/* DF is part of the mode, so its value is known: adding turns it. */
+static void translate_df(struct translation *t, const struct guest_insn *g)
+{
+    bool set = g->z.mnemonic == ZYDIS_MNEMONIC_STD, is_set = t->mode & MODE_DF;
+    size_t second_byte = offsetof(struct dbt, cpu.v.rflags) + 1;
+    if (set != is_set) {
+        emit_load_zx(t->e, 1, SCRATCH, state_at(second_byte));
+        emit_lea(t->e, 4, SCRATCH, at(SCRATCH, set ? 4 : -4));
+        emit_store(t->e, 1, SCRATCH, state_at(second_byte));
+        t->held = false;
+    }
+    emit_constant(t->e, SCRATCH, wrap_ip(t, g->ip + g->z.length));
+    emit_store(t->e, 8, SCRATCH, STATE(cpu.v.rip));
+    emit_leave(t, DBT_EXIT_BOUNCED);
+}
+
+/* On the bounce buffer: BT and its like with the offset brought into the operand, and XLAT. */
+static bool translate_slow(struct translation *t, const struct guest_insn *g)
+{
+    if (g->z.mnemonic != ZYDIS_MNEMONIC_XLAT) {
+        bool ok = translate_copy(t, g);
+        emit_leave_to(t, wrap_ip(t, g->ip + g->z.length));
+        return ok;
+    }
+    struct address a = {.base = RBX, .index = HOST_NONE, .segment = SEG_DS};
+    emit_probe(t, &a, DBT_READ, 1);
+    emit_load(t->e, 1, RAX, at(SCRATCH, 0));
+    emit_leave_to(t, wrap_ip(t, g->ip + g->z.length));
+    return true;
+}
+
+static bool translate_insn(struct translation *t, const struct guest_insn *g)
+{
+    if (t->mode & MODE_NO_VECTORS && g->class == G_COPY && g->can_fault && !g->divides) {
+        emit_leave(t, DBT_EXIT_NM);
+        return true;
+    }
+    switch (g->class) {
+    case G_COPY:
+        if (!translate_copy(t, g))
+            return false;
+        if (t->held && ((t->held_address.base != HOST_NONE && front_writes_gpr(g, t->held_address.base)) ||
+                        (t->held_address.index != HOST_NONE && front_writes_gpr(g, t->held_address.index))))
+            t->held = false;
+        return true;
+    case G_NOP:
+        return true;
+    case G_LEA:
+        t->held = false;
+        return translate_lea(t, g);
+    case G_STRING:
+        return translate_string(t, g);
+    case G_SLOW:
+        if (!t->bounce) {
+            emit_leave(t, DBT_EXIT_SLOW);
+            return true;
+        }
+        return translate_slow(t, g);
+    case G_LEGACY:
+        emit_leave(t, DBT_EXIT_LEGACY);
+        return true;
+    case G_UD:
+        emit_leave(t, DBT_EXIT_UD);
+        return true;
+    case G_DF:
+        translate_df(t, g);
+        return true;
+    case G_SYSTEM:
+        emit_leave(t, DBT_EXIT_SYSTEM);
+        return true;
+    case G_UNSUPPORTED:
+        return false;
+    case G_PUSH:
+    case G_POP:
+    case G_LEAVE:
+    case G_CALL:
+    case G_CALL_INDIRECT:
+    case G_RET:
+        return translate_stack(t, g);
+    default:
+        return translate_branch(t, g);
+    }
+}
+
+/* ---- the block ---- */
+
+static void emit_head(struct translation *t, bool records)
+{
+    struct emit *e = t->e;
+    struct block *b = t->b;
+
+    b->indirect = e->p;
+    emit_move(e, 8, SCRATCH, RCX);
+    if (t->code_size == CODE_64) {
+        emit_constant(e, RCX, 0 - b->ip);
+        emit_lea(e, 8, RCX, (struct operand){.base = RCX, .index = SCRATCH2, .scale = 1, .disp = 0});
+    } else {
+        emit_lea(e, 4, RCX, at(SCRATCH2, -(int32_t)(uint32_t)b->ip));
+    }
+    uint8_t *same = emit_jrcxz(e, 8);
+    emit_move(e, 8, RCX, SCRATCH);
+    emit_jmp(e, t->d->leave_indirect);
+    emit_here(e, same);
+    emit_move(e, 8, RCX, SCRATCH);
+    b->code = e->p;
+    emit_lea(e, 8, BUDGET, at(BUDGET, -(int32_t)b->budget));
+    emit_op_mem(e, 0x0fb6, 4, SCRATCH, at(BUDGET, 0), false);
+    if (records)
+        emit_op_mem(e, 0x0fb6, 4, SCRATCH, at(RECORD, (int32_t)t->d->host->room_bytes), false);
+    b->body = e->p;
+    if (records)
+        emit_store_imm32(e, 4, 0, at(RECORD, 0));
+}
+
+static bool may_record(const struct dbt *d, const struct guest_insn *g)
+{
+    bool writes = false, reads = false;
+    if (!g->touches_memory)
+        return false;
+    for (unsigned i = 0; i < g->z.operand_count; i++) {
+        if (g->op[i].type != ZYDIS_OPERAND_TYPE_MEMORY)
+            continue;
+        reads |= (g->op[i].actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0;
+        writes |= (g->op[i].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
+    }
+    reads |= g->class == G_POP || g->class == G_RET || g->class == G_LEAVE;
+    return (reads && d->record_reads) || (writes && d->record_writes);
+}
+
+static uint8_t context_byte(const struct dbt *d, uint32_t mode)
+{
+    unsigned size = mode & MODE_CODE_SIZE;
+    unsigned m = !(d->cpu.v.cr0 & 1) ? MODE_REAL
+                 : size == CODE_64   ? MODE_LONG64
+                 : size == CODE_32   ? MODE_PROT32
+                                     : MODE_PROT16;
+    return (uint8_t)((d->cpu.v.cr0 & 1 ? dbt_cpl(&d->cpu) : 0) | m << CONTEXT_MODE_SHIFT |
+                     (mode & MODE_PAGING ? CONTEXT_PAGING : 0));
+}
+
+static void emit_block(struct translation *t)
+{
+    struct block *b = t->b;
+    bool records = false, ended = false;
+    for (unsigned i = 0; i < t->count && !t->bounce; i++)
+        records = records || may_record(t->d, &t->g[i]);
+    b->budget = (uint8_t)t->count;
+    if (t->bounce)
+        b->indirect = b->code = b->body = t->e->p;
+    else
+        emit_head(t, records);
+    for (t->index = 0; t->index < t->count && !t->overflow; t->index++) {
+        const struct guest_insn *g = &t->g[t->index];
+        struct block_insn *bi = &b->insn[t->index];
+        *bi = (struct block_insn){.code = (uint32_t)(t->e->p - b->indirect),
+                                  .ip = (uint16_t)(g->ip - b->ip),
+                                  .length = g->z.length,
+                                  .records = (uint16_t)t->access_count};
+        if (!translate_insn(t, g)) {
+            emit_leave(t, DBT_EXIT_UNSUPPORTED);
+            ended = true;
+            t->count = t->index + 1;
+            break;
+        }
+        ended = g->ends_block && t->index + 1 == t->count;
+    }
+    t->index = t->count - 1;
+    const struct guest_insn *last = &t->g[t->index];
+    if (!ended)
+        emit_leave_to(t, wrap_ip(t, last->ip + last->z.length));
+    if (t->access_count) {
+        b->record_id =
+            recorder_define(t->d, t->access, t->access_count, t->record_bytes, context_byte(t->d, t->mode));
+        t->overflow = t->overflow || !b->record_id;
+    }
+    if (records && !t->e->full)
+        memcpy(b->body + 3, &b->record_id, 4);
+    emit_stubs(t);
+    b->insn_count = (uint8_t)t->count;
+    b->code_bytes = (uint32_t)(t->e->p - b->indirect);
+    t->d->insn_count += t->count;
+    t->overflow = t->overflow || t->e->full;
+}
+
+static bool check_limit(struct dbt *d, struct translation *t)
+{
+    const struct guest_insn *last = &t->g[t->count - 1];
+    if (t->code_size == CODE_64 || last->ip + last->z.length - 1 <= d->cpu.v.seg[SEG_CS].limit)
+        return true;
+    while (t->count && t->g[t->count - 1].ip + t->g[t->count - 1].z.length - 1 > d->cpu.v.seg[SEG_CS].limit)
+        t->count--;
+    return t->count ? true : dbt_raise_error(&d->cpu, VECTOR_GP, 0);
+}
+
+struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce)
+{
+    struct translation *t = &work;
+    memset(t, 0, sizeof(*t));
+    t->d = d;
+    t->e = &d->e;
+    t->g = insns;
+    t->mode = d->mode;
+    t->code_size = (enum code_size)(d->mode & MODE_CODE_SIZE);
+    t->bounce = bounce;
+    t->b = &d->blocks[d->block_count];
+    *t->b = (struct block){.ip = ip,
+                           .mode = d->mode,
+                           .insn = &d->insns[d->insn_count],
+                           .valid = true,
+                           .cs_base = t->code_size == CODE_64 ? 0 : d->cpu.v.seg[SEG_CS].base};
+    if (!dbt_translate(&d->cpu, linear_ip(t, ip), DBT_FETCH, &t->b->gpa))
+        return NULL;
+    if (!ram_at(d, t->b->gpa)) {
+        stop_no_ram(d, t->b->gpa);
+        return NULL;
+    }
+    if (!decode_block(t, bounce || (d->mode & MODE_TF)) || !check_limit(d, t))
+        return NULL;
+    if (!bounce && !(d->mode & MODE_TF) && !t->b->crosses)
+        unroll(t);
+    front_liveness(t->g, t->count, d->mode & (MODE_PAGING | (0x3fu * MODE_LIMITED(0))));
+    emit_block(t);
+    if (t->overflow) {
+        d->cpu.stop = DBT_UNSUPPORTED;
+        d->cpu.stop_text = "translator: a block does not fit";
+        return NULL;
+    }
+    d->block_count++;
+    d->counters.blocks++;
+    return t->b;
+}
