@@ -21,34 +21,19 @@ struct layout {
     bool wide; /* offsets, addresses and sizes have 8 bytes, else 4 */
 };
 
+/* clang-format off */
 static const struct layout elf32 = {
-    .machine = EM_386,
-    .name = "ELF32",
-    .e_phoff = 28,
-    .e_phentsize = 42,
-    .header_bytes = 52,
-    .p_offset = 4,
-    .p_vaddr = 8,
-    .p_paddr = 12,
-    .p_filesz = 16,
-    .p_memsz = 20,
-    .phdr_bytes = 32,
+    EM_386, "ELF32",
+    .e_phoff = 28, .e_phentsize = 42, .header_bytes = 52,
+    .p_offset = 4, .p_vaddr = 8, .p_paddr = 12, .p_filesz = 16, .p_memsz = 20, .phdr_bytes = 32,
 };
-
 static const struct layout elf64 = {
-    .machine = EM_X86_64,
-    .name = "ELF64",
-    .e_phoff = 32,
-    .e_phentsize = 54,
-    .header_bytes = 64,
-    .p_offset = 8,
-    .p_vaddr = 16,
-    .p_paddr = 24,
-    .p_filesz = 32,
-    .p_memsz = 40,
-    .phdr_bytes = 56,
+    EM_X86_64, "ELF64",
+    .e_phoff = 32, .e_phentsize = 54, .header_bytes = 64,
+    .p_offset = 8, .p_vaddr = 16, .p_paddr = 24, .p_filesz = 32, .p_memsz = 40, .phdr_bytes = 56,
     .wide = true,
 };
+/* clang-format on */
 
 /* The same place in both classes. */
 enum elf_offset { EI_CLASS = 4, EI_DATA = 5, EI_VERSION = 6, E_TYPE = 16, E_MACHINE = 18, E_ENTRY = 24 };

@@ -1,6 +1,5 @@
 /*
- * The command line: one table of options, each with its form, default, help and a function that reads its
- * value. Defaults are written as a user would write them and read by the same functions.
+ * The command line: one table of options, each with its form, default and a function that reads its value. Defaults are written as a user would write them and read by the same functions.
  */
 #include "options.h"
 
@@ -302,20 +301,20 @@ static bool set_args(struct options *o, const char *value, struct reason *r)
 /* ---- the table ---- */
 
 static const struct option {
-    const char *name, *form, *preset, *help;
+    const char *name, *form, *preset;
     bool (*set)(struct options *o, const char *value, struct reason *r);
 } table[] = {
-    {"engine", "auto|vmx|dbt", "auto", "what runs the guest", set_engine},
-    {"trace", "w", "w", "what is recorded: writes", set_trace},
-    {"ring", "SIZE", "16M", "memory for the trace", set_ring},
-    {"ring-mode", "wrap|stop", "wrap", "what a full ring keeps: the newest or the oldest", set_ring_mode},
-    {"serial", "com1..com4|0xPORT[,BAUD]|none", "com1,115200", "console and dump", set_serial},
-    {"start", "boot|rip:ADDR|text:STRING", "boot", "when recording starts", set_start},
-    {"stop", "end|rip:ADDR|text:STRING|events:N", "end", "when the run stops", set_stop},
-    {"timeout", "SECONDS", "0", "ends a run that takes longer, 0 for never", set_timeout},
-    {"after", "halt|poweroff|reset", "halt", "what the machine does after the dump", set_after},
-    {"args", "STRING", "", "arguments of the built-in guest", set_args},
-    {"dump-wait", "SECONDS", "10", "how long the dump waits for an answer", set_dump_wait},
+    {"engine", "auto|vmx|dbt", "auto", set_engine},
+    {"trace", "w", "w", set_trace},
+    {"ring", "SIZE", "16M", set_ring},
+    {"ring-mode", "wrap|stop", "wrap", set_ring_mode},
+    {"serial", "com1..com4|0xPORT[,BAUD]|none", "com1,115200", set_serial},
+    {"start", "boot|rip:ADDR|text:STRING", "boot", set_start},
+    {"stop", "end|rip:ADDR|text:STRING|events:N", "end", set_stop},
+    {"timeout", "SECONDS", "0", set_timeout},
+    {"after", "halt|poweroff|reset", "halt", set_after},
+    {"args", "STRING", "", set_args},
+    {"dump-wait", "SECONDS", "10", set_dump_wait},
 };
 
 #define OPTION_COUNT ARRAY_SIZE(table)
@@ -328,19 +327,6 @@ void options_default(struct options *o)
     memset(o, 0, sizeof(*o));
     for (size_t i = 0; i < OPTION_COUNT; i++)
         table[i].set(o, table[i].preset, &ignored);
-}
-
-bool options_help(size_t index, char *text, size_t size)
-{
-    const struct option *option;
-    char form[64];
-
-    if (index >= OPTION_COUNT)
-        return false;
-    option = &table[index];
-    format_text(form, sizeof(form), "%s=%s", option->name, option->form);
-    format_text(text, size, "%-42s %s (%s)", form, option->help, option->preset);
-    return true;
 }
 
 /* ---- words ---- */

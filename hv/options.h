@@ -61,7 +61,4 @@ void options_default(struct options *o);
  */
 bool options_parse(struct options *o, const char *line, char *error, size_t size);
 
-/* One option as a line of help, `index` from 0 on; false past the last. */
-bool options_help(size_t index, char *text, size_t size);
-
 #endif

@@ -43,11 +43,16 @@ symbol_address() {
     printf '0x%x\n' "0x$address"
 }
 
-# A TCP port of this machine that nobody listens on.
+# A TCP port of this machine that nobody listens on, and that no other caller gets: a file that only one can create stands
+# for each, for a day. Below the ports that the system itself gives away.
 free_port() {
-    local port
+    local port taken
+    taken=${TMPDIR:-/tmp}/engram-ports-$(id -u)
+    mkdir -p "$taken"
+    find "$taken" -type f -mmin +1440 -delete
     while :; do
-        port=$((20000 + RANDOM % 30000))
+        port=$((20000 + RANDOM % 12000))
+        (set -o noclobber && : >"$taken/$port") 2>/dev/null || continue
         if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
             echo "$port"
             return

@@ -5,16 +5,16 @@
 
 check() { # NAME OPTION MESSAGE
     RUN_SECONDS=20 engram_run "$1" "$2"
-    expect_line "$1: $2 is named" "engram: error: option '$2'.*$3" "$work/$1/console"
+    expect_line "$1: $2 is named" "engram: error: option '$2' ($3).*; valid: " "$work/$1/console"
     expect_line "$1: the valid ones are listed" "engine=.*ring=SIZE.*timeout=SECONDS" "$work/$1/console"
     expect_no_line "$1: the guest is not started" "starting guest|^BOOT" "$work/$1/console"
 }
-check unknown colour=blue "unknown|valid"
-check engine engine=magic "auto, vmx or dbt"
-check ring ring=12Q "SIZE"
-check ring_small ring=64K "at least"
-check start start=somewhere "rip:ADDR"
-check stop stop=events:0 "number"
-check timeout timeout=soon "number"
-check serial serial=com9 "com1"
+check unknown colour=blue "is not known"
+check engine engine=magic "is wrong: it is auto, vmx or dbt"
+check ring ring=12Q "is wrong: SIZE is a number"
+check ring_small ring=64K "is wrong: SIZE is at least 256K"
+check start start=somewhere "is wrong: it is boot, rip:ADDR or text:STRING"
+check stop stop=events:0 "is wrong: N is a number"
+check timeout timeout=soon "is wrong: SECONDS is a whole number, 0 for none"
+check serial serial=com9 "is wrong: it is com1, com2, com3, com4, a port such as 0x3f8, or none"
 finish

@@ -7,4 +7,8 @@ tests/oracle/oracle.sh "$guests/storm.elf" trace_from trace_to --cmdline "writes
     --handler handler_from-handler_to --counter ticks-ticks_end >"$work/log" 2>&1
 expect "oracle for storm" 0 $?
 tail -n 12 "$work/log"
+# A storm of no interrupts would show nothing: five accesses each (three words of frame, one push, one count).
+read -r without with < <(grep -oP "own \K[0-9]+ without and [0-9]+" "$work/log" | sed 's/ without and / /')
+expect_between "handler's accesses without Engram" $((5 * 5)) 100000 "${without:-0}"
+expect_between "handler's accesses with Engram" $((5 * 100)) 10000000 "${with:-0}"
 finish

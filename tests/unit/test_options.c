@@ -298,23 +298,6 @@ static void longest_error_fits_its_buffer(void **state)
     assert_true(strlen(error) < OPTIONS_ERROR_BYTES - 1);
 }
 
-static void help_has_a_line_for_each_option(void **state)
-{
-    char text[160];
-    size_t count = 0;
-
-    (void)state;
-    while (options_help(count, text, sizeof(text))) {
-        contains(text, "=");
-        assert_true(strlen(text) < 110);
-        count++;
-    }
-    assert_true(count >= 10);
-    assert_false(options_help(count + 1, text, sizeof(text)));
-    assert_true(options_help(0, text, sizeof(text)));
-    assert_string_equal(text, "engine=auto|vmx|dbt                        what runs the guest (auto)");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,7 +317,6 @@ int main(void)
         cmocka_unit_test(lengths_are_limited),
         cmocka_unit_test(errors_fit_any_buffer),
         cmocka_unit_test(longest_error_fits_its_buffer),
-        cmocka_unit_test(help_has_a_line_for_each_option),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
