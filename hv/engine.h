@@ -66,11 +66,12 @@ struct engine {
     /* RIP over the exiting instruction, with what that implies (interrupt shadow, single step). */
     void (*advance)(struct vcpu *v, const struct vm_exit *e);
 
-    /* An exception as the exiting instruction's result, instead of advance(). With #PF the guest's CR2 becomes v->cr2. */
+    /* An exception as the exiting instruction's result, instead of advance(). With #PF the guest's CR2 becomes
+     * v->cr2. */
     void (*inject_exception)(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error);
 
-    /* The core wants EXIT_IO for accesses that touch this port with any of their bytes, or no longer; all others pass
-     * through. */
+    /* The core wants EXIT_IO for accesses that touch this port with any of their bytes, or no longer; all
+     * others pass through. */
     void (*intercept_port)(uint16_t port, bool on);
 
     /* Copies from the guest's linear address space, as the current instruction would read it. False where

@@ -1,5 +1,6 @@
 /*
- * The command line: one table of options, each with its form, default and a function that reads its value. Defaults are written as a user would write them and read by the same functions.
+ * The command line: one table of options, each with its form, default and a function that reads its
+ * value. Defaults are written as a user would write them and read by the same functions.
  */
 #include "options.h"
 

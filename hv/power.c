@@ -63,10 +63,12 @@ enum power_effect power_write(const struct acpi_info *acpi, uint16_t port, unsig
      */
     if (size == 1 && port == RESET_CONTROL && (value & RESET_CONTROL_RESET_CPU))
         return POWER_RESET_CHIPSET;
-    if (size == 1 && has_reset_port(acpi) && port == acpi->reset_address && (uint8_t)value == acpi->reset_value)
+    if (size == 1 && has_reset_port(acpi) && port == acpi->reset_address &&
+        (uint8_t)value == acpi->reset_value)
         return POWER_RESET_ACPI;
     for (size_t i = 0; i < ARRAY_SIZE(pm1); i++) {
-        if (pm1[i] == 0 || !byte_at((uint16_t)(pm1[i] + 1), port, size, value, &byte) || !(byte & PM1_HIGH_SLP_EN))
+        if (pm1[i] == 0 || !byte_at((uint16_t)(pm1[i] + 1), port, size, value, &byte) ||
+            !(byte & PM1_HIGH_SLP_EN))
             continue;
         *sleep_type = byte >> PM1_HIGH_SLP_TYP_SHIFT & 7;
         return POWER_OFF;

@@ -120,8 +120,13 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     ring_init(&ring, memory, sizeof(memory), RING_WRAP, RUN);
     hook_init(&ring, &clock);
     for (unsigned i = 0; i < 40; i++) {
-        struct access a = {.rip = 0x1000 + i * 3, .gva = 0x2000 + i * 65, .gpa = 0x2000 + i * 65, .kind = ACCESS_WRITE,
-                           .context = 0x1f, .size = 8, .has_data = true};
+        struct access a = {.rip = 0x1000 + i * 3,
+                           .gva = 0x2000 + i * 65,
+                           .gpa = 0x2000 + i * 65,
+                           .kind = ACCESS_WRITE,
+                           .context = 0x1f,
+                           .size = 8,
+                           .has_data = true};
         memset(a.data, (int)i, sizeof(a.data));
         hook_access(&a);
     }
@@ -134,7 +139,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-/* First byte: bit 0 repair the CRCs; second: how slowly the rest comes in; third: length of a frame of the first pass. */
+/* First byte: bit 0 repair the CRCs; second: how slowly the rest comes in; third: length of a frame of the
+ * first pass. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct dump_line line = {put, get, seconds};

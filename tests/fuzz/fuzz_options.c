@@ -1,4 +1,5 @@
-/* libFuzzer: the command line. What is refused is refused with one line; what stands in the options is usable. */
+/* libFuzzer: the command line. What is refused is refused with one line; what stands in the options is
+ * usable. */
 #include "options.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* What the host command makes of the engine's counters: doubts become findings, costs are those of recording. */
+/* What the host command makes of the engine's counters: doubts become findings, costs are those of recording.
+ */
 #include "traced.h"
 
 #include "info.h"
@@ -54,9 +55,12 @@ static void writes_the_engine_missed_are_findings(void **state)
         const char *line, *finding;
     } cases[] = {
         {"counter.unexplained_writes=3\n", "not explain, and that are not recorded: 3 ("},
-        {"counter.undecoded=1\n", "instructions that the engine could not decode, and whose writes are not recorded: 1 ("},
-        {"counter.incomplete_lists=70\n", "instructions whose writes the engine could not list exactly: 70 ("},
-        {"counter.walks_dropped=2\n", "accessed and dirty bits that the CPU set in page tables and that are not recorded: 2 ("},
+        {"counter.undecoded=1\n",
+         "instructions that the engine could not decode, and whose writes are not recorded: 1 ("},
+        {"counter.incomplete_lists=70\n",
+         "instructions whose writes the engine could not list exactly: 70 ("},
+        {"counter.walks_dropped=2\n",
+         "accessed and dirty bits that the CPU set in page tables and that are not recorded: 2 ("},
     };
     struct info info;
     (void)state;
@@ -93,17 +97,19 @@ static void expect_row(const char *text, const char *name, const char *total, do
     contains(text, row);
 }
 
-/* 100 writes carried out at one exit each and 200 steps at two; the rest of the run must not count for them. */
+/* 100 writes carried out at one exit each and 200 steps at two; the rest of the run must not count for them.
+ */
 static void costs_are_those_of_recording(void **state)
 {
     struct info info;
     char *text = NULL;
     size_t bytes;
     (void)state;
-    walk_with(&info, "counter.exit.ept_violation=300\ncounter.exit.mtf=200\ncounter.exit.io=90000\n"
-                     "counter.exit.preemption_timer=500\ncounter.stores_emulated=100\ncounter.steps=200\n"
-                     "counter.hv_ticks=9000000\ncounter.hv_ticks_record=250000\ncounter.hv_ticks_emulated=50000\n"
-                     "counter.hv_ticks_stepped=200000\ncounter.hv_ticks_events=0\n");
+    walk_with(&info,
+              "counter.exit.ept_violation=300\ncounter.exit.mtf=200\ncounter.exit.io=90000\n"
+              "counter.exit.preemption_timer=500\ncounter.stores_emulated=100\ncounter.steps=200\n"
+              "counter.hv_ticks=9000000\ncounter.hv_ticks_record=250000\ncounter.hv_ticks_emulated=50000\n"
+              "counter.hv_ticks_stepped=200000\ncounter.hv_ticks_events=0\n");
     uint64_t writes = info_run_writes(&info);
     assert_int_equal(writes, info.stats.by_kind[ACCESS_WRITE]);
     FILE *out = open_memstream(&text, &bytes);

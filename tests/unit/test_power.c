@@ -1,4 +1,5 @@
-/* Which port writes end the machine: each register by every width that reaches it, and what looks like one. */
+/* Which port writes end the machine: each register by every width that reaches it, and what looks like one.
+ */
 #include "unit.h"
 
 #include "power.h"
@@ -46,7 +47,7 @@ static const struct {
     {0xb005, 1, 0x3c, POWER_OFF, 7},
     {0xb005, 2, 0x0020, POWER_OFF, 0},
     {0xb003, 4, 0x00200000, POWER_OFF, 0},
-    {0xb004, 1, 0x20, POWER_NONE, 0}, /* bit 5 of the low byte */
+    {0xb004, 1, 0x20, POWER_NONE, 0},   /* bit 5 of the low byte */
     {0xb004, 2, 0x1c00, POWER_NONE, 0}, /* the sleep type alone */
     {0xb006, 1, 0x20, POWER_NONE, 0},
     {0xb006, 2, 0x2000, POWER_NONE, 0},
@@ -61,8 +62,7 @@ static void each_write_does_what_the_registers_say(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         unsigned sleep_type = 0;
-        enum power_effect got =
-            power_write(&acpi, cases[i].port, cases[i].size, cases[i].value, &sleep_type);
+        enum power_effect got = power_write(&acpi, cases[i].port, cases[i].size, cases[i].value, &sleep_type);
         if (got != cases[i].effect || sleep_type != cases[i].sleep_type)
             fail_msg("0x%x to port 0x%x, %u bytes: expected %d (type %u), got %d (type %u)", cases[i].value,
                      cases[i].port, cases[i].size, cases[i].effect, cases[i].sleep_type, got, sleep_type);

@@ -1,6 +1,6 @@
 /*
- * Linked into build/engram-faulty.elf only, around functions of the hypervisor (ld --wrap): errors of its own,
- * which no guest can bring about. The last word of the guest's string says which:
+ * Linked into build/engram-faulty.elf only, around functions of the hypervisor (ld --wrap): errors of its
+ * own, which no guest can bring about. The last word of the guest's string says which:
  *
  *     panic       when the guest has written STOP
  *     exception   a write to an address that is none, when the guest has written STOP
@@ -8,7 +8,8 @@
  *     dumping     in the middle of the dump
  *     undecoded   no error, but no instruction can be decoded
  *
- * In any case it says whether the processor has left VMX operation before the machine is reset or switched off.
+ * In any case it says whether the processor has left VMX operation before the machine is reset or switched
+ * off.
  */
 #include "console.h"
 #include "control.h"
