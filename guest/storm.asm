@@ -21,9 +21,7 @@
 %include "serial.inc"
 %include "options.inc"
 %include "timer.inc"
-
-SEL_CODE equ 0x08
-SEL_DATA equ 0x10
+%include "flat.inc"
 
     section .data
     align 4
@@ -41,21 +39,9 @@ opt_count:
     dd 30
 opt_storm:
     dd 1
-gdt:
-    dq 0
-    dq 0x00cf9b000000ffff
-    dq 0x00cf93000000ffff
-gdt_pointer:
-    dw 23
-    dd gdt
-idt_pointer:
-    dw 8 * 48 - 1
-    dd idt
 
     section .bss
     alignb 4096
-idt:
-    resb 4096
     global main_data, handler_from, handler_to, ticks, ticks_end
 main_data:
     resb 4096
@@ -82,22 +68,9 @@ start:
     mov ebx, edi
     parse_options
     print "BOOT", 10
-    lgdt [gdt_pointer]
-    jmp SEL_CODE:.flat
-.flat:
-    mov eax, SEL_DATA
-    mov ds, eax
-    mov es, eax
-    mov ss, eax
-    mov eax, on_timer
-    mov edx, eax
-    and eax, 0xffff
-    or eax, SEL_CODE << 16
-    and edx, 0xffff0000
-    or edx, 0x8e00
-    mov [idt + VECTOR_TIMER * 8], eax
-    mov [idt + VECTOR_TIMER * 8 + 4], edx
-    lidt [idt_pointer]
+    load_flat_segments
+    flat_gate VECTOR_TIMER, on_timer
+    lidt [flat_idt_pointer]
     ; The main program uses no stack: this one is the handler's.
     mov esp, handler_stack_top
     cmp dword [opt_storm], 0

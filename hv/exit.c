@@ -10,7 +10,6 @@
 
 #define CPUID_1_ECX_VMX (1u << 5)
 #define CPUID_1_ECX_OSXSAVE (1u << 27)
-#define XCR0_X87 1ull
 
 /* The machine's CPUID less what Engram keeps for itself. OSXSAVE mirrors the guest's CR4, not the host's. */
 static void exit_cpuid(const struct engine *engine, struct vcpu *v, const struct vm_exit *e)

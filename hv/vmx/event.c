@@ -138,6 +138,9 @@ bool event_exception_exit(const struct exit_info *x, struct vm_exit *e)
         event_nmi_unblocked();
     if (vector == VECTOR_DB && handle_debug(x->qualification, e))
         return true;
+    /* Also of a page fault that ends in #DF (SDM Vol. 3A, interrupt 14). */
+    if (vector == VECTOR_PF)
+        write_cr2(x->qualification);
     switch (combine(x->idt_vectoring, vector)) {
     case TRIPLE_FAULT:
         e->kind = EXIT_TRIPLE_FAULT;
@@ -148,8 +151,6 @@ bool event_exception_exit(const struct exit_info *x, struct vm_exit *e)
     case SERIAL:
         break;
     }
-    if (vector == VECTOR_PF)
-        write_cr2(x->qualification);
     bool has_error = info & INTERRUPTION_ERROR_CODE;
     enum interruption_type type = type_of(info);
     event_set(vector, type, has_error, has_error ? (uint32_t)vmread(VMCS_EXIT_ERROR_CODE) : 0,

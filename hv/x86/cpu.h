@@ -29,6 +29,11 @@
 #define CR4_OSXSAVE (1ull << 18)
 #define CR4_CET (1ull << 23)
 
+/* State components in XCR0 (SDM Vol. 1, 13.1). */
+#define XCR0_X87 (1ull << 0)
+#define XCR0_SSE (1ull << 1)
+#define XCR0_AVX (1ull << 2)
+
 /* RFLAGS (SDM Vol. 1, 3.4.3). */
 #define RFLAGS_ONE (1ull << 1)
 #define RFLAGS_TF (1ull << 8)
