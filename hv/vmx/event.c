@@ -24,6 +24,8 @@ static struct {
     unsigned gate_bytes; /* of a pushed word, outside long mode */
     struct location cs_access;
     uint8_t cs_access_before;
+    unsigned words; /* pushed */
+    struct location frame[FRAME_WORDS_MAX];
 } delivery;
 
 void event_set(uint8_t vector, enum interruption_type type, bool has_error, uint32_t error, uint8_t length)
@@ -270,23 +272,31 @@ static unsigned frame_words(const struct code_state *after)
     return ((after->context & 3u) != delivery.cpl ? 5 : 3) + error;
 }
 
-static void record_frame(const struct code_state *after)
+/* In the order that the CPU pushes. Comes before step_close(), which has the sink to clean. */
+static void locate_frame(const struct code_state *after)
 {
     const struct vcpu *v = vmx.v;
-    unsigned words = frame_words(after);
     unsigned bytes = delivery.real_mode ? 2 : delivery.long_mode ? 8 : delivery.gate_bytes;
     uint64_t base = vmread_nth(VMCS_GUEST_ES_BASE, SEG_SS);
     bool wide = v->seg[SEG_SS].access & SEGMENT_DB;
 
-    for (unsigned i = words; i-- > 0;) {
-        uint64_t at = v->gpr[RSP] + (uint64_t)bytes * i;
+    delivery.words = frame_words(after);
+    for (unsigned i = 0; i < delivery.words; i++) {
+        struct location *p = &delivery.frame[i];
+        uint64_t at = v->gpr[RSP] + (uint64_t)bytes * (delivery.words - 1 - i);
         gva_t linear =
             after->size == CODE_64 ? at : (uint32_t)(base + (wide ? at & 0xffffffffu : at & 0xffffu));
-        struct location p;
-        location_find(&p, &after->paging, linear, bytes);
-        if (p.traced)
-            record_write(&delivery.origin, &p, 0);
+        location_find(p, &after->paging, linear, bytes);
+        if (p->hidden)
+            step_touches_sink(p->hidden);
     }
+}
+
+static void record_frame(void)
+{
+    for (unsigned i = 0; i < delivery.words; i++)
+        if (delivery.frame[i].traced)
+            record_write(&delivery.origin, &delivery.frame[i], 0);
 }
 
 static void record_cs_access(void)
@@ -306,10 +316,11 @@ static void record_cs_access(void)
 void event_delivered(void)
 {
     struct code_state after;
+    code_state_load(&after);
+    locate_frame(&after);
     step_close();
     counters.events_delivered++;
-    code_state_load(&after);
     hook_event(&delivery.hook);
-    record_frame(&after);
+    record_frame();
     record_cs_access();
 }

@@ -35,7 +35,7 @@ static struct {
     uint8_t descriptor_before;
     uint64_t interruptibility; /* as it was, if changed */
     bool blocked_interrupts, exits_interrupts;
-    bool sink;
+    bool sink; /* to be made clean afterwards */
 } step;
 
 void step_open(void)
@@ -57,6 +57,8 @@ void step_close(void)
 
 void step_touches_sink(gpa_t p)
 {
+    if (step.sink)
+        return;
     step.sink = true;
     if (counters.sink_touches++ == 0)
         printk("engram: the guest touched hidden memory at 0x%lx (RIP 0x%lx): it reads ones, writes are "
@@ -122,9 +124,15 @@ static void note_accesses(const struct insn *insn, const struct code_state *c, g
         counters.incomplete_lists++;
     for (unsigned i = 0; i < list.count; i++) {
         const struct insn_access *a = &list.a[i];
+        struct location *p = &step.place[step.count];
+        /* What is read before the first write would have exited by itself. */
+        if (a->kind != ACCESS_WRITE && step.count == 0)
+            continue;
+        location_find(p, &c->paging, a->linear, a->size);
+        if (p->hidden)
+            step_touches_sink(p->hidden);
         if (a->kind != ACCESS_WRITE)
             continue;
-        location_find(&step.place[step.count], &c->paging, a->linear, a->size);
         step.flags[step.count++] = a->flags;
         note_walk(&c->paging, a->linear);
         note_walk(&c->paging, a->linear + a->size - 1);
@@ -165,8 +173,10 @@ void step_begin(const struct insn *insn, const struct code_state *c, gva_t viola
         note_descriptor(c, violating);
     if (insn)
         note_accesses(insn, c, violating, violating_valid);
-    else
+    else {
         counters.undecoded++;
+        step.sink = true; /* it may be */
+    }
     if (violating_valid)
         note_walk(&c->paging, violating);
     vmx.step = STEP_INSTRUCTION;
@@ -244,6 +254,8 @@ void step_abandon(void)
     if (vmx.step == STEP_NONE)
         return;
     release_interrupts(false);
+    if (vmx.step == STEP_EVENT)
+        step.sink = true; /* the delivery may have come as far as writing there */
     step_close();
     counters.steps_abandoned++;
 }

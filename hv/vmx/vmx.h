@@ -111,13 +111,15 @@ void insn_cache_init(void);
  * the vcpu. */
 const struct insn *insn_fetch(const struct code_state *c);
 
-/* record.c: where an access lies in physical memory, found before it is made. */
+/* record.c: where an access lies in physical memory, found before it is made. Of one that crosses a page border
+ * between traced memory and other (MMIO, hidden) it is the part in traced memory. */
 struct location {
     gva_t linear;
     gpa_t gpa, gpa2;
+    gpa_t hidden; /* an address of the whole access that is hidden memory; 0: none is */
     uint8_t size;
     bool crosses;
-    bool traced; /* false: some of it is unmapped, or it is not in traced memory */
+    bool traced; /* false: some of it is unmapped, or none in traced memory */
 };
 void location_find(struct location *p, const struct paging_state *s, gva_t linear, unsigned size);
 /* What all accesses of one instruction or event have in common. */
@@ -139,7 +141,7 @@ void step_finish(void);  /* after an MTF exit */
 void step_abandon(void); /* after any other exit that ends it: the instruction did not complete */
 void step_open(void);    /* open view, MTF on */
 void step_close(void);   /* and back */
-void step_touches_sink(gpa_t p);
+void step_touches_sink(gpa_t p); /* the instruction or delivery reaches hidden memory: counted once */
 
 /* vector.c: for insn_accesses() */
 void vector_register(unsigned number, bool mmx, uint8_t *bytes);
