@@ -148,7 +148,7 @@ run: $(B)/engram.elf $(B)/engram guests
 # tests/unit/test_NAME.c is one program, linked with all that also builds on a host, under sanitizers.
 
 # What of the core touches no hardware.
-HV_PURE := $(addprefix hv/,acpi.c bootinfo.c elf.c error_text.c format_text.c memory_map.c multiboot_guest.c \
+HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c elf.c error_text.c format_text.c memory_map.c multiboot_guest.c \
 	multiboot_header.c multiboot_info.c options.c)
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))

@@ -1,6 +1,7 @@
 /* Writes to control and debug registers that exit. */
 #include "vmx/vmx.h"
 
+#include "cpuid.h"
 #include "vmx/caps.h"
 #include "x86/cpu.h"
 #include "x86/debug.h"
@@ -13,7 +14,7 @@ static uint64_t cr0_mask(void)
 }
 static uint64_t cr4_mask(void)
 {
-    return vmx_caps.cr4_fixed_1 | CR4_VMXE;
+    return vmx_caps.cr4_fixed_1 | CR4_HIDDEN;
 }
 
 void control_registers_init(const struct vcpu *v)
@@ -23,7 +24,7 @@ void control_registers_init(const struct vcpu *v)
     vmwrite(VMCS_CR0_SHADOW, v->cr0);
     vmwrite(VMCS_CR4_SHADOW, v->cr4);
     vmwrite(VMCS_GUEST_CR0, v->cr0 | cr0_mask());
-    vmwrite(VMCS_GUEST_CR4, v->cr4 | cr4_mask());
+    vmwrite(VMCS_GUEST_CR4, v->cr4 | vmx_caps.cr4_fixed_1);
 }
 
 static void inject_gp(void)
@@ -85,7 +86,7 @@ bool vmx_cr_access(const struct exit_info *x, struct vm_exit *e)
     } else if (type == CR_ACCESS_MOV_TO && cr == 0) {
         ok = set_guest_cr0(value);
     } else if (type == CR_ACCESS_MOV_TO && cr == 4) {
-        ok = false; /* VMXE, which CPUID does not offer to the guest, is the only bit that exits */
+        ok = false; /* only bits that CPUID does not offer to the guest exit */
     } else {
         return vmx_fatal(x, e, "an access to a control register exited that should not");
     }

@@ -15,6 +15,7 @@ static const char *const reason_names[REASON_COUNT] = {
     [REASON_NMI_WINDOW] = "nmi_window",
     [REASON_TASK_SWITCH] = "task_switch",
     [REASON_CPUID] = "cpuid",
+    [REASON_GETSEC] = "getsec",
     [REASON_HLT] = "hlt",
     [REASON_INVD] = "invd",
     [REASON_VMCALL] = "vmcall",

@@ -34,7 +34,10 @@ static void write_bitmaps(void)
 {
     uint8_t *msrs = alloc_pages(1);
     hide_msr(msrs, IA32_FEATURE_CONTROL);
+    hide_msr(msrs, IA32_DS_AREA);
     for (uint32_t msr = IA32_VMX_BASIC; msr <= IA32_VMX_LAST; msr++)
+        hide_msr(msrs, msr);
+    for (uint32_t msr = IA32_RTIT_FIRST; msr <= IA32_RTIT_LAST; msr++)
         hide_msr(msrs, msr);
     io_bitmap = alloc_pages(2);
     vmwrite(VMCS_MSR_BITMAP, virt_to_phys(msrs));

@@ -24,10 +24,15 @@
 #define CR4_OSFXSR (1ull << 9)
 #define CR4_LA57 (1ull << 12)
 #define CR4_VMXE (1ull << 13)
+#define CR4_SMXE (1ull << 14)
 #define CR4_FSGSBASE (1ull << 16)
 #define CR4_PCIDE (1ull << 17)
 #define CR4_OSXSAVE (1ull << 18)
+#define CR4_PKE (1ull << 22)
 #define CR4_CET (1ull << 23)
+#define CR4_UINTR (1ull << 25)
+#define CR4_LAM_SUP (1ull << 28)
+#define CR4_FRED (1ull << 32)
 
 /* State components in XCR0 (SDM Vol. 1, 13.1). */
 #define XCR0_X87 (1ull << 0)
@@ -52,6 +57,9 @@
 #define IA32_SYSENTER_EIP 0x176u
 #define IA32_DEBUGCTL 0x1d9u
 #define IA32_PAT 0x277u
+#define IA32_RTIT_FIRST 0x560u /* Processor Trace */
+#define IA32_RTIT_LAST 0x587u
+#define IA32_DS_AREA 0x600u
 #define IA32_EFER 0xc0000080u
 #define IA32_FS_BASE 0xc0000100u
 #define IA32_GS_BASE 0xc0000101u
@@ -103,11 +111,6 @@ DEFINE_CR(0)
 DEFINE_CR(2)
 DEFINE_CR(3)
 DEFINE_CR(4)
-
-static inline void xsetbv(uint32_t index, uint64_t v)
-{
-    __asm__ volatile("xsetbv" ::"c"(index), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
-}
 
 static inline uint64_t xgetbv(uint32_t index)
 {
