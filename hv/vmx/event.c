@@ -117,14 +117,19 @@ static bool handle_nmi(const struct exit_info *x)
 static bool handle_debug(uint64_t bits, struct vm_exit *e)
 {
     enum trigger t;
-    if (trigger_hit(&bits, &t)) {
-        vmx.v->rflags |= RFLAGS_RF; /* or it would hit again at once */
-        e->kind = EXIT_TRIGGER;
-        e->trigger = t;
-        return true;
+    if (!trigger_hit(&bits, &t)) {
+        load_debug_state(bits);
+        return false;
     }
-    load_debug_state(bits);
-    return false;
+    e->kind = EXIT_TRIGGER;
+    e->trigger = t;
+    if (trigger_leaves(bits)) {
+        load_debug_state(bits);
+        event_set(VECTOR_DB, EVENT_HARDWARE_EXCEPTION, false, 0, 0);
+    } else {
+        vmx.v->rflags |= RFLAGS_RF; /* or it would hit again at once */
+    }
+    return true;
 }
 
 bool event_exception_exit(const struct exit_info *x, struct vm_exit *e)

@@ -84,6 +84,11 @@ bool vmx_fatal(const struct exit_info *x, struct vm_exit *e, const char *what);
 /* violation.c */
 bool vmx_ept_violation(const struct exit_info *x, struct vm_exit *e);
 
+static inline bool guest_in_64_bit_code(void)
+{
+    return (vmread(VMCS_GUEST_EFER) & EFER_LMA) && (vmread(VMCS_GUEST_CS_ACCESS) & SEGMENT_L);
+}
+
 /* code.c: what decoding and tracing need of the guest's mode, read once per exit. */
 struct code_state {
     enum code_size size;
@@ -170,8 +175,10 @@ static inline bool trigger_any(void)
 {
     return vmx.armed[TRIGGER_START] || vmx.armed[TRIGGER_STOP];
 }
-/* True if one of the DR6 bits is an armed trigger's; these bits are then taken out. */
+/* True if one of the DR6 bits is an armed trigger's; the triggers' bits are then taken out. */
 bool trigger_hit(uint64_t *dr6_bits, enum trigger *t);
+/* True if what trigger_hit() left is a debug exception of the guest's own. */
+bool trigger_leaves(uint64_t dr6_bits);
 extern uint64_t shadow_dr7; /* what the guest believes to be in DR7 while a trigger is armed */
 static inline uint64_t guest_dr7(void)
 {
