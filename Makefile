@@ -149,7 +149,7 @@ run: $(B)/engram.elf $(B)/engram guests
 
 # What of the core touches no hardware.
 HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c elf.c error_text.c format_text.c memory_map.c multiboot_guest.c \
-	multiboot_header.c multiboot_info.c options.c)
+	multiboot_header.c multiboot_info.c options.c vmx/mtrr.c)
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))
@@ -181,6 +181,9 @@ $(B)/tests/test_%: $(B)/asan/tests/unit/test_%.o $(UNIT_OBJ)
 	@mkdir -p $(@D)
 	$(SAY) LD $@
 	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcmocka -llz4
+
+# The guest's memory is the test's.
+$(B)/tests/test_walk: $(B)/asan/hv/vmx/walk.o
 
 $(B)/asan/%.o: %.c $(B)/test-deps
 	@mkdir -p $(@D)

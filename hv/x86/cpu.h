@@ -51,7 +51,6 @@
 /* Model-specific registers (SDM Vol. 4, 2.1). */
 #define IA32_APIC_BASE 0x1bu
 #define IA32_FEATURE_CONTROL 0x3au
-#define IA32_MTRRCAP 0xfeu
 #define IA32_SYSENTER_CS 0x174u
 #define IA32_SYSENTER_ESP 0x175u
 #define IA32_SYSENTER_EIP 0x176u
