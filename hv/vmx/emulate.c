@@ -24,7 +24,8 @@ static void set_low_bytes(uint64_t *reg, uint64_t value, unsigned bytes)
     *reg = bytes == 2 ? (*reg & ~0xffffull) | (value & 0xffff) : low_bytes(value, bytes);
 }
 
-/* A branch target that the CPU would refuse is left to the CPU. There is no shadow stack (hv/cpuid.c hides CET). */
+/* A branch target that the CPU would refuse is left to the CPU. There is no shadow stack (hv/cpuid.c hides
+ * CET). */
 static bool next_rip(const struct insn *insn, const struct code_state *c, uint64_t *rip)
 {
     const struct vcpu *v = vmx.v;

@@ -183,7 +183,6 @@ bool vmx_handle_exit(const struct exit_info *x, struct vm_exit *e)
     case REASON_EXTERNAL_INTERRUPT:
         return handle_external_interrupt();
     case REASON_NMI_WINDOW:
-    case REASON_INTERRUPT_WINDOW:
     case REASON_PREEMPTION_TIMER:
         return handle_window_or_timer(x);
     case REASON_TRIPLE_FAULT:

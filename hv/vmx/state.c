@@ -3,12 +3,12 @@
 #include "vmx/caps.h"
 #include "vmx/vmx.h"
 #include "x86/cpu.h"
+#include "x86/cpuid.h"
 #include "x86/debug.h"
 
 #include <string.h>
 
 #define PAT_RESET 0x0007040600070406ull /* SDM Vol. 3A, 11.12.4 */
-#define CPUID_1_ECX_XSAVE (1u << 26)
 
 /* MSR bitmap: reads of 0-1FFF, of C0000000-C0001FFF, then writes likewise, 1 KiB each (SDM Vol. 3C, 25.6.9).
  */

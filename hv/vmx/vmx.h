@@ -116,8 +116,8 @@ void insn_cache_init(void);
  * the vcpu. */
 const struct insn *insn_fetch(const struct code_state *c);
 
-/* record.c: where an access lies in physical memory, found before it is made. Of one that crosses a page border
- * between traced memory and other (MMIO, hidden) it is the part in traced memory. */
+/* record.c: where an access lies in physical memory, found before it is made. Of one that crosses a page
+ * border between traced memory and other (MMIO, hidden) it is the part in traced memory. */
 struct location {
     gva_t linear;
     gpa_t gpa, gpa2;
@@ -142,10 +142,10 @@ bool emulate_store(const struct insn *insn, const struct code_state *c, gva_t vi
 /* step.c */
 void step_begin(const struct insn *insn, const struct code_state *c, gva_t violating, bool violating_valid);
 void step_begin_untraced(void);
-void step_finish(void);  /* after an MTF exit */
-void step_abandon(void); /* after any other exit that ends it: the instruction did not complete */
-void step_open(void);    /* open view, MTF on */
-void step_close(void);   /* and back */
+void step_finish(void);          /* after an MTF exit */
+void step_abandon(void);         /* after any other exit that ends it: the instruction did not complete */
+void step_open(void);            /* open view, MTF on */
+void step_close(void);           /* and back */
 void step_touches_sink(gpa_t p); /* the instruction or delivery reaches hidden memory: counted once */
 
 /* vector.c: for insn_accesses() */

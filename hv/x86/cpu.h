@@ -8,24 +8,19 @@
 #define CR0_PE (1ull << 0)
 #define CR0_MP (1ull << 1)
 #define CR0_EM (1ull << 2)
-#define CR0_TS (1ull << 3)
 #define CR0_ET (1ull << 4)
 #define CR0_NE (1ull << 5)
 #define CR0_WP (1ull << 16)
-#define CR0_AM (1ull << 18)
 #define CR0_NW (1ull << 29)
 #define CR0_CD (1ull << 30)
 #define CR0_PG (1ull << 31)
-#define CR4_VME (1ull << 0)
 #define CR4_DE (1ull << 3)
 #define CR4_PSE (1ull << 4)
 #define CR4_PAE (1ull << 5)
-#define CR4_PGE (1ull << 7)
 #define CR4_OSFXSR (1ull << 9)
 #define CR4_LA57 (1ull << 12)
 #define CR4_VMXE (1ull << 13)
 #define CR4_SMXE (1ull << 14)
-#define CR4_FSGSBASE (1ull << 16)
 #define CR4_PCIDE (1ull << 17)
 #define CR4_OSXSAVE (1ull << 18)
 #define CR4_PKE (1ull << 22)
@@ -46,24 +41,14 @@
 #define RFLAGS_DF (1ull << 10)
 #define RFLAGS_RF (1ull << 16)
 #define RFLAGS_VM (1ull << 17)
-#define RFLAGS_ID (1ull << 21)
 
 /* Model-specific registers (SDM Vol. 4, 2.1). */
-#define IA32_APIC_BASE 0x1bu
 #define IA32_FEATURE_CONTROL 0x3au
-#define IA32_SYSENTER_CS 0x174u
-#define IA32_SYSENTER_ESP 0x175u
-#define IA32_SYSENTER_EIP 0x176u
-#define IA32_DEBUGCTL 0x1d9u
 #define IA32_PAT 0x277u
 #define IA32_RTIT_FIRST 0x560u /* Processor Trace */
 #define IA32_RTIT_LAST 0x587u
 #define IA32_DS_AREA 0x600u
 #define IA32_EFER 0xc0000080u
-#define IA32_FS_BASE 0xc0000100u
-#define IA32_GS_BASE 0xc0000101u
-#define IA32_KERNEL_GS_BASE 0xc0000102u
-#define EFER_SCE (1ull << 0)
 #define EFER_LME (1ull << 8)
 #define EFER_LMA (1ull << 10)
 #define EFER_NXE (1ull << 11)

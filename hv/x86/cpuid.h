@@ -6,7 +6,6 @@
 #define CPUID_1_ECX_DS_CPL (1u << 4)
 #define CPUID_1_ECX_VMX (1u << 5)
 #define CPUID_1_ECX_SMX (1u << 6)
-#define CPUID_1_ECX_SSE42 (1u << 20)
 #define CPUID_1_ECX_XSAVE (1u << 26)
 #define CPUID_1_ECX_OSXSAVE (1u << 27)
 #define CPUID_1_EDX_MTRR (1u << 12)
@@ -38,6 +37,8 @@
 #define CPUID_TILE 0x1du
 #define CPUID_TMUL 0x1eu
 
+#define CPUID_EXTENDED 0x80000001u
+#define CPUID_EXTENDED_EDX_1G_PAGES (1u << 26)
 #define CPUID_ADDRESS_SIZES 0x80000008u
 
 #endif

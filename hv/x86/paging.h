@@ -4,11 +4,11 @@
 
 #define PTE_PRESENT (1ull << 0)
 #define PTE_WRITABLE (1ull << 1)
-#define PTE_USER (1ull << 2)
 #define PTE_ACCESSED (1ull << 5)
 #define PTE_DIRTY (1ull << 6)
 #define PTE_PAGE_SIZE (1ull << 7)
 #define PDPTE_PAE_RESERVED 0x1e6ull /* below the address; PAE paging only */
 #define PTE_ADDRESS 0x000ffffffffff000ull
+#define PTE_NO_EXECUTE (1ull << 63)
 
 #endif

@@ -10,9 +10,7 @@
 #define IA32_VMX_BASIC 0x480u
 #define IA32_VMX_MISC 0x485u
 #define IA32_VMX_CR0_FIXED0 0x486u
-#define IA32_VMX_CR0_FIXED1 0x487u
 #define IA32_VMX_CR4_FIXED0 0x488u
-#define IA32_VMX_CR4_FIXED1 0x489u
 #define IA32_VMX_PROCBASED_CTLS2 0x48bu
 #define IA32_VMX_EPT_VPID_CAP 0x48cu
 #define IA32_VMX_TRUE_PINBASED_CTLS 0x48du
@@ -24,7 +22,6 @@
 #define FEATURE_CONTROL_VMX (1ull << 2)
 #define VMX_BASIC_TRUE_CONTROLS (1ull << 55)
 #define VMX_MISC_TIMER_RATE_MASK 0x1full
-#define VMX_MISC_HLT_STATE (1ull << 6)
 
 /* EPT and VPID capabilities (A.10). */
 #define EPT_CAP_WALK_4 (1ull << 6)
@@ -43,7 +40,6 @@
 #define PIN_PREEMPTION_TIMER (1u << 6)
 
 /* Primary processor-based controls (25.6.2). */
-#define PROC_INTERRUPT_WINDOW (1u << 2)
 #define PROC_HLT (1u << 7)
 #define PROC_MOV_DR (1u << 23)
 #define PROC_NMI_WINDOW (1u << 22)
@@ -173,7 +169,6 @@ enum vmcs_field {
 };
 
 /* Interruption information (25.8.3, 25.9.2, 25.9.3) and its types (table 25-17). */
-#define INTERRUPTION_VECTOR 0xffu
 #define INTERRUPTION_TYPE_SHIFT 8
 #define INTERRUPTION_TYPE_MASK 0x7u
 #define INTERRUPTION_ERROR_CODE (1u << 11)
@@ -205,7 +200,6 @@ enum exit_reason {
     REASON_TRIPLE_FAULT = 2,
     REASON_INIT = 3,
     REASON_SIPI = 4,
-    REASON_INTERRUPT_WINDOW = 7,
     REASON_NMI_WINDOW = 8,
     REASON_TASK_SWITCH = 9,
     REASON_CPUID = 10,
@@ -235,10 +229,7 @@ enum exit_reason {
 };
 
 /* Exit qualification of EPT violations (table 28-7). */
-#define EPT_VIOLATION_READ (1ull << 0)
 #define EPT_VIOLATION_WRITE (1ull << 1)
-#define EPT_VIOLATION_FETCH (1ull << 2)
-#define EPT_VIOLATION_LINEAR_VALID (1ull << 7)
 #define EPT_VIOLATION_FINAL (1ull << 8) /* the access itself, not a page walk's */
 #define EPT_VIOLATION_NMI_UNBLOCKED (1ull << 12)
 

@@ -31,10 +31,8 @@ static int clear_memory(void **state)
 static const struct paging_state unpaged = {.cr0 = CR0_PE};
 static const struct paging_state paging_32 = {.cr0 = CR0_PE | CR0_PG, .cr3 = ROOT | 0x18};
 static const struct paging_state paging_pse = {.cr0 = CR0_PE | CR0_PG, .cr3 = ROOT, .cr4 = CR4_PSE};
-static const struct paging_state paging_pae = {.cr0 = CR0_PE | CR0_PG,
-                                               .cr3 = ROOT,
-                                               .cr4 = CR4_PAE,
-                                               .pdpte = {0x2000 | P, 0, 0x3000 | P, 0x3000}};
+static const struct paging_state paging_pae = {
+    .cr0 = CR0_PE | CR0_PG, .cr3 = ROOT, .cr4 = CR4_PAE, .pdpte = {0x2000 | P, 0, 0x3000 | P, 0x3000}};
 static const struct paging_state paging_4 = {
     .cr0 = CR0_PE | CR0_PG, .cr3 = ROOT | 0xfff, .cr4 = CR4_PAE, .efer = EFER_LME | EFER_LMA};
 static const struct paging_state paging_5 = {
@@ -123,7 +121,7 @@ static void pae_uses_the_pointers_that_the_cpu_holds(void **state)
 }
 
 #define LINEAR 0xffff923456789abcull
-#define INDEX(level) ((LINEAR >> (12 + 9 * ((level) - 1)) & 0x1ff) * 8)
+#define INDEX(level) ((LINEAR >> (12 + 9 * ((level)-1)) & 0x1ff) * 8)
 
 static void build_4_levels(void)
 {
