@@ -205,8 +205,8 @@ run: $(B)/engram.elf $(B)/engram guests
 # tests/unit/test_NAME.c is one program, linked with all that also builds on a host, under sanitizers.
 
 # What of the core touches no hardware.
-HV_PURE := $(addprefix hv/,acpi.c bootinfo.c elf.c error_text.c format_text.c memory_map.c multiboot_guest.c \
-	multiboot_header.c multiboot_info.c options.c power.c)
+HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c elf.c error_text.c format_text.c memory_map.c multiboot_guest.c \
+	multiboot_header.c multiboot_info.c options.c power.c vmx/mtrr.c)
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))
@@ -244,6 +244,9 @@ $(B)/tests/test_%: $(B)/asan/tests/unit/test_%.o $(UNIT_OBJ) $(B)/asan/dbt_sys.a
 	@mkdir -p $(@D)
 	$(SAY) LD $@
 	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcmocka -llz4
+
+# The guest's memory is the test's.
+$(B)/tests/test_walk: $(B)/asan/hv/vmx/walk.o
 
 $(B)/asan/%.o: %.c $(B)/test-deps
 	@mkdir -p $(@D)

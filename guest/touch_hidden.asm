@@ -8,11 +8,10 @@
 %include "multiboot.inc"
     multiboot_header MB_MEMORY_INFO
 %include "serial.inc"
+%include "hidden.inc"
 
     section .bss
     alignb 16
-top:
-    resd 1
 values: ; before, after, byte
     resd 3
 
@@ -25,30 +24,8 @@ start:
     mov ebp, ebx
     serial_init
     print "BOOT", 10
-    test dword [ebp + MBI_FLAGS], MBI_HAS_MMAP
-    jz no_map
-    mov esi, [ebp + MBI_MMAP_ADDR]
-    mov edi, esi
-    add edi, [ebp + MBI_MMAP_LENGTH]
-.entry:
-    cmp esi, edi
-    jae .found
-    cmp dword [esi + MMAP_TYPE], 1
-    jne .next
-    cmp dword [esi + MMAP_BASE + 4], 0
-    jne .next
-    mov eax, [esi + MMAP_BASE]
-    cmp eax, start
-    ja .next
-    add eax, [esi + MMAP_LENGTH]
-    cmp eax, start
-    jbe .next
-    mov [top], eax
-.next:
-    add esi, [esi + MMAP_SIZE]
-    add esi, 4
-    jmp .entry
-.found:
+    mov ebx, ebp
+    find_top
     mov ebp, [top]
     print "START", 10
     ; Some pages above the end: the first could still be reserved by the firmware.
@@ -74,7 +51,4 @@ start:
     mov ecx, [values + 8]
     put_hex
     print 10
-    guest_end
-no_map:
-    print "guest: error: no memory map", 10
     guest_end

@@ -1,28 +1,17 @@
 #include "exit.h"
 
 #include "control.h"
+#include "cpuid.h"
+#include "fixup.h"
 #include "guest_uart.h"
 #include "ports.h"
 #include "x86/cpu.h"
+#include "x86/exceptions.h"
 
-#define EXCEPTION_GP 13
-#define EXCEPTION_UD 6
-
-#define CPUID_1_ECX_VMX (1u << 5)
-#define CPUID_1_ECX_OSXSAVE (1u << 27)
-#define XCR0_X87 1ull
-
-/* The machine's CPUID less what Engram keeps for itself. OSXSAVE mirrors the guest's CR4, not the host's. */
 static void exit_cpuid(const struct engine *engine, struct vcpu *v, const struct vm_exit *e)
 {
-    uint32_t leaf = (uint32_t)v->gpr[RAX];
-    struct cpuid r = cpuid(leaf, (uint32_t)v->gpr[RCX]);
-    if (leaf == 1) {
-        engine->save_state(v);
-        r.ecx &= ~(CPUID_1_ECX_VMX | CPUID_1_ECX_OSXSAVE);
-        if (v->cr4 & CR4_OSXSAVE)
-            r.ecx |= CPUID_1_ECX_OSXSAVE;
-    }
+    engine->save_state(v);
+    struct cpuid r = guest_cpuid(cpuid, (uint32_t)v->gpr[RAX], (uint32_t)v->gpr[RCX], v->cr4);
     v->gpr[RAX] = r.eax;
     v->gpr[RBX] = r.ebx;
     v->gpr[RCX] = r.ecx;
@@ -40,26 +29,19 @@ static void exit_msr(const struct engine *engine, struct vcpu *v, const struct v
         engine->advance(v, e);
         return;
     }
-    engine->inject_exception(v, EXCEPTION_GP, true, 0);
+    engine->inject_exception(v, VECTOR_GP, true, 0);
 }
 
-/* XCR0 is the guest's alone: the hypervisor uses no extended state. Checks as in SDM Vol. 2D, XSETBV. */
+/* XCR0 is the guest's alone: the hypervisor uses no extended state. Which combinations are valid the CPU knows. */
 static void exit_xsetbv(const struct engine *engine, struct vcpu *v, const struct vm_exit *e)
 {
     uint64_t value = v->gpr[RDX] << 32 | (uint32_t)v->gpr[RAX];
-    struct cpuid supported = cpuid(0xd, 0);
-    uint64_t valid = (uint64_t)supported.edx << 32 | supported.eax;
-    const uint64_t sse = 1u << 1, avx = 1u << 2, avx512 = 7u << 5, bnd = 3u << 3;
-    bool ok = (uint32_t)v->gpr[RCX] == 0 && (value & XCR0_X87) && !(value & ~valid) && !((value & avx) && !(value & sse)) &&
-              !((value & avx512) && ((value & avx512) != avx512 || !(value & avx))) &&
-              !((value & bnd) && (value & bnd) != bnd);
-    if (!ok) {
-        engine->inject_exception(v, EXCEPTION_GP, true, 0);
+    write_cr4(read_cr4() | CR4_OSXSAVE);
+    if ((value & ~guest_xcr0_mask(cpuid)) || !try_xsetbv((uint32_t)v->gpr[RCX], value)) {
+        engine->inject_exception(v, VECTOR_GP, true, 0);
         return;
     }
-    write_cr4(read_cr4() | CR4_OSXSAVE);
-    xsetbv(0, value);
-    v->xcr0 = value;
+    v->xcr0 = xgetbv(0);
     engine->advance(v, e);
 }
 
@@ -80,7 +62,7 @@ void handle_exit(const struct engine *engine, struct vcpu *v, const struct vm_ex
         exit_xsetbv(engine, v, e);
         break;
     case EXIT_HYPERCALL:
-        engine->inject_exception(v, EXCEPTION_UD, false, 0);
+        engine->inject_exception(v, VECTOR_UD, false, 0);
         break;
     case EXIT_POLL:
         guest_uart_poll();

@@ -1,6 +1,6 @@
 ; The hypervisor's own GDT, TSS and IDT entry points. It runs with interrupts
-; off: what arrives here is an exception (a bug: reported, the run ends) or an
-; NMI (the guest's: noted and handed on).
+; off: what arrives here is an exception (foreseen in hv/fixup.h, or a bug: reported,
+; the run ends) or an NMI (the guest's: noted and handed on).
 
 global gdt, gdt_pointer, load_descriptor_tables, exception_entries, tss
 extern exception_handler

@@ -1,11 +1,11 @@
 #include "interrupts.h"
 
 #include "console.h"
+#include "fixup.h"
 #include "x86/cpu.h"
+#include "x86/exceptions.h"
 
 #define VECTORS 32
-#define NMI_VECTOR 2
-#define DOUBLE_FAULT_VECTOR 8
 #define ENTRY_BYTES 16
 #define STACK_BYTES 8192
 
@@ -34,7 +34,7 @@ struct exception_frame {
 };
 
 void load_descriptor_tables(const struct table_pointer *idt);
-void exception_handler(const struct exception_frame *f);
+void exception_handler(struct exception_frame *f);
 extern uint8_t exception_entries[];
 
 static struct gate idt[VECTORS];
@@ -61,19 +61,32 @@ static void set_gate(unsigned vector, unsigned ist)
 void interrupts_init(void)
 {
     for (unsigned v = 0; v < VECTORS; v++)
-        set_gate(v, v == NMI_VECTOR ? 2 : v == DOUBLE_FAULT_VECTOR ? 1 : 0);
+        set_gate(v, v == VECTOR_NMI ? 2 : v == VECTOR_DF ? 1 : 0);
     struct table_pointer pointer = {sizeof idt - 1, (uint64_t)idt};
     load_descriptor_tables(&pointer);
 }
 
 uint64_t idt_address(void) { return (uint64_t)idt; }
 
-void exception_handler(const struct exception_frame *f)
+static bool fix_up(struct exception_frame *f)
 {
-    if (f->vector == NMI_VECTOR) {
+    for (const struct fixup *x = fixups; x < fixups_end; x++) {
+        if (x->faulting == f->rip) {
+            f->rip = x->resume;
+            return true;
+        }
+    }
+    return false;
+}
+
+void exception_handler(struct exception_frame *f)
+{
+    if (f->vector == VECTOR_NMI) {
         host_nmis++;
         return;
     }
+    if (fix_up(f))
+        return;
     panic("exception %lu in the hypervisor at 0x%lx (error code 0x%lx, CR2 0x%lx, RSP 0x%lx, RAX 0x%lx, RDI 0x%lx); "
           "please report this with the console's text",
           f->vector, f->rip, f->error_code, read_cr2(), f->rsp, f->rax, f->rdi);

@@ -10,6 +10,8 @@
 #include "error_text.h"
 #include "multiboot_header.h"
 #include "multiboot_info.h"
+#include "x86/cpu.h"
+#include "x86/debug.h"
 
 #include <string.h>
 
@@ -275,12 +277,7 @@ bool multiboot_guest_apply(const struct guest_plan *plan, physical_reader read, 
 
 /* ---- the processor at entry ---- */
 
-#define CR0_PE 0x01u
-#define CR0_ET 0x10u
-#define RFLAGS_FIXED 0x02u
 #define DR6_INIT 0xffff0ff0u
-#define DR7_INIT 0x400u
-#define XCR0_X87 0x1u
 
 /* Segment types (SDM Vol. 3A, tables 3-1 and 3-2). */
 #define TYPE_CODE 0xbu       /* execute, read, accessed */
@@ -306,7 +303,7 @@ void multiboot_guest_vcpu(struct vcpu *v, gpa_t entry, gpa_t info)
     v->gpr[RAX] = MULTIBOOT1_LOADER_MAGIC;
     v->gpr[RBX] = info;
     v->rip = entry;
-    v->rflags = RFLAGS_FIXED;
+    v->rflags = RFLAGS_ONE;
     for (int i = SEG_ES; i <= SEG_GS; i++)
         v->seg[i] = flat(SELECTOR_DATA, TYPE_DATA);
     v->seg[SEG_CS] = flat(SELECTOR_CODE, TYPE_CODE);
@@ -317,6 +314,6 @@ void multiboot_guest_vcpu(struct vcpu *v, gpa_t entry, gpa_t info)
     };
     v->cr0 = CR0_PE | CR0_ET;
     v->dr6 = DR6_INIT;
-    v->dr7 = DR7_INIT;
+    v->dr7 = DR7_FIXED_1;
     v->xcr0 = XCR0_X87;
 }

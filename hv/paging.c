@@ -6,14 +6,11 @@
 
 #include "memory.h"
 #include "x86/cpu.h"
+#include "x86/cpuid.h"
+#include "x86/paging.h"
 
 #define ENTRIES 512
-#define PRESENT (1ull << 0)
-#define WRITABLE (1ull << 1)
-#define LARGE (1ull << 7)
-#define NO_EXECUTE (1ull << 63)
-
-static bool has_huge_pages(void) { return cpuid(0x80000001, 0).edx & 1u << 26; }
+static bool has_huge_pages(void) { return cpuid(CPUID_EXTENDED, 0).edx & CPUID_EXTENDED_EDX_1G_PAGES; }
 
 static unsigned slot(uint64_t virtual_address, unsigned level)
 {
@@ -23,15 +20,15 @@ static unsigned slot(uint64_t virtual_address, unsigned level)
 /* The table below `entry`, made if there is none. Tables are reached through the direct map. */
 static uint64_t *table_below(uint64_t *entry, struct boot_pages *pages)
 {
-    if (!(*entry & PRESENT)) {
+    if (!(*entry & PTE_PRESENT)) {
         hpa_t p = pages->next;
         pages->next += PAGE_SIZE;
         uint64_t *fresh = phys_to_virt(p);
         for (unsigned i = 0; i < ENTRIES; i++)
             fresh[i] = 0;
-        *entry = p | PRESENT | WRITABLE;
+        *entry = p | PTE_PRESENT | PTE_WRITABLE;
     }
-    return phys_to_virt(*entry & PAGE_MASK & ~NO_EXECUTE);
+    return phys_to_virt(*entry & PTE_ADDRESS);
 }
 
 /* Maps one page of level 1 (4 KiB), 2 (2 MiB) or 3 (1 GiB). */
@@ -40,7 +37,7 @@ static void map_page(uint64_t *pml4, uint64_t va, hpa_t pa, unsigned level, uint
     uint64_t *table = pml4;
     for (unsigned l = 4; l > level; l--)
         table = table_below(&table[slot(va, l)], pages);
-    table[slot(va, level)] = pa | flags | PRESENT | (level > 1 ? LARGE : 0);
+    table[slot(va, level)] = pa | flags | PTE_PRESENT | (level > 1 ? PTE_PAGE_SIZE : 0);
 }
 
 hpa_t build_page_tables(hpa_t image, size_t image_bytes, hpa_t direct_map_end, struct boot_pages *pages)
@@ -54,11 +51,11 @@ hpa_t build_page_tables(hpa_t image, size_t image_bytes, hpa_t direct_map_end, s
     unsigned level = has_huge_pages() ? 3 : 2;
     uint64_t step = level == 3 ? HUGE_PAGE_SIZE : LARGE_PAGE_SIZE;
     for (hpa_t p = 0; p < direct_map_end; p += step)
-        map_page(pml4, DIRECT_MAP + p, p, level, WRITABLE | NO_EXECUTE, pages);
+        map_page(pml4, DIRECT_MAP + p, p, level, PTE_WRITABLE | PTE_NO_EXECUTE, pages);
 
     extern uint8_t image_start[];
     for (size_t offset = 0; offset < image_bytes; offset += PAGE_SIZE)
-        map_page(pml4, (uint64_t)image_start + offset, image + offset, 1, WRITABLE, pages);
+        map_page(pml4, (uint64_t)image_start + offset, image + offset, 1, PTE_WRITABLE, pages);
     return root;
 }
 

@@ -17,7 +17,6 @@ struct segment {
     uint16_t selector;
     uint32_t access;
 };
-#define SEGMENT_TYPE_MASK 0x000fu
 #define SEGMENT_S 0x0010u
 #define SEGMENT_DPL_SHIFT 5
 #define SEGMENT_P 0x0080u

@@ -126,7 +126,7 @@ make_engram_iso() {
 }
 
 # bochs OUTPUT ARGUMENTS...: Bochs for at most RUN_SECONDS (240); the exit code is 124 when that was not enough. It
-# sometimes dies itself when several start at once (SIGSEGV, seen in its display): then it is started once more.
+# was once seen to die itself, of SIGSEGV: then it is started once more.
 bochs() {
     local output=$1 code=0
     shift

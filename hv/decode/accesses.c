@@ -2,6 +2,7 @@
 #include "decode/insn.h"
 
 #include "trace/access.h"
+#include "x86/cpu.h"
 
 #include <string.h>
 
@@ -89,8 +90,7 @@ static void list_enter(const struct insn *insn, const struct vcpu *v, struct acc
 #define XSAVE_LEGACY_BYTES 512
 #define XSAVE_HEADER_BYTES 64
 #define XSAVE_AVX_BYTES 256
-#define XCR0_AVX 4u
-#define XCR0_X87_SSE_AVX 7u
+#define XCR0_FOLLOWED (XCR0_X87 | XCR0_SSE | XCR0_AVX)
 static void list_xsave(const struct insn *insn, const struct vcpu *v, struct access_list *list)
 {
     uint64_t requested = (truncate(v->gpr[RDX], 4) << 32 | truncate(v->gpr[RAX], 4)) & v->xcr0;
@@ -104,7 +104,7 @@ static void list_xsave(const struct insn *insn, const struct vcpu *v, struct acc
         if (requested & XCR0_AVX)
             append(list, insn, at + XSAVE_LEGACY_BYTES + XSAVE_HEADER_BYTES, XSAVE_AVX_BYTES, ACCESS_WRITE);
     }
-    if (insn->form == FORM_XSAVEC || (requested & ~(uint64_t)XCR0_X87_SSE_AVX))
+    if (insn->form == FORM_XSAVEC || (requested & ~XCR0_FOLLOWED))
         list->incomplete = true;
 }
 

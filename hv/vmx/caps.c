@@ -6,11 +6,10 @@
 
 #include "console.h"
 #include "x86/cpu.h"
+#include "x86/cpuid.h"
 #include "x86/vmx.h"
 
 struct vmx_caps vmx_caps;
-
-#define CPUID_1_ECX_VMX (1u << 5)
 
 struct required_bit {
     uint32_t bit;
@@ -147,6 +146,5 @@ bool vmx_caps_read(char *why, size_t size)
 
     c->cr0_fixed_1 = rdmsr(IA32_VMX_CR0_FIXED0);
     c->cr4_fixed_1 = rdmsr(IA32_VMX_CR4_FIXED0);
-    c->cr4_may_be_1 = rdmsr(IA32_VMX_CR4_FIXED1);
     return true;
 }

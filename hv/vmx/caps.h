@@ -9,7 +9,6 @@ struct vmx_caps {
     /* Control fields with every bit that must be 1, every bit Engram requires, and those it likes to have. */
     uint32_t pin, proc, proc2, exit, entry;
     uint64_t cr0_fixed_1, cr4_fixed_1; /* bits that must be 1 in VMX operation */
-    uint64_t cr4_may_be_1;
     bool has_1g_pages, has_2m_pages;
     bool has_timer; /* VMX-preemption timer */
     bool has_vpid;

@@ -1,10 +1,13 @@
 /* Writes to control and debug registers that exit. */
 #include "vmx/vmx.h"
 
+#include "cpuid.h"
 #include "vmx/caps.h"
 #include "x86/cpu.h"
+#include "x86/cpuid.h"
 #include "x86/debug.h"
 #include "x86/exceptions.h"
+#include "x86/paging.h"
 
 /* Bits that VMX wants set and the guest may believe clear; PE and PG are free in an unrestricted guest. */
 static uint64_t cr0_mask(void)
@@ -13,7 +16,7 @@ static uint64_t cr0_mask(void)
 }
 static uint64_t cr4_mask(void)
 {
-    return vmx_caps.cr4_fixed_1 | CR4_VMXE;
+    return vmx_caps.cr4_fixed_1 | CR4_HIDDEN;
 }
 
 void control_registers_init(const struct vcpu *v)
@@ -23,7 +26,7 @@ void control_registers_init(const struct vcpu *v)
     vmwrite(VMCS_CR0_SHADOW, v->cr0);
     vmwrite(VMCS_CR4_SHADOW, v->cr4);
     vmwrite(VMCS_GUEST_CR0, v->cr0 | cr0_mask());
-    vmwrite(VMCS_GUEST_CR4, v->cr4 | cr4_mask());
+    vmwrite(VMCS_GUEST_CR4, v->cr4 | vmx_caps.cr4_fixed_1);
 }
 
 static void inject_gp(void)
@@ -31,25 +34,32 @@ static void inject_gp(void)
     event_set(VECTOR_GP, EVENT_HARDWARE_EXCEPTION, true, 0, 0);
 }
 
-static void load_pdptes(uint64_t cr3)
+/* False, and nothing loaded, if one that is present has a reserved bit set (SDM Vol. 3A, 4.4.1). */
+static bool load_pdptes(uint64_t cr3)
 {
-    uint64_t pdpte[4];
+    uint64_t pdpte[4], address_end = 1ull << (cpuid(CPUID_ADDRESS_SIZES, 0).eax & 0xff);
     guest_read(cr3 & 0xffffffe0u, pdpte, sizeof pdpte);
     for (unsigned i = 0; i < 4; i++)
+        if ((pdpte[i] & PTE_PRESENT) && (pdpte[i] & (PDPTE_PAE_RESERVED | ~(address_end - 1))))
+            return false;
+    for (unsigned i = 0; i < 4; i++)
         vmwrite_nth(VMCS_GUEST_PDPTE0, i, pdpte[i]);
+    return true;
 }
+
+/* Changes of these load the PDPTEs with PAE paging (SDM Vol. 3A, 4.4.1). */
+#define CR0_LOADS_PDPTES (CR0_PG | CR0_CD | CR0_NW)
 
 /* Checks and effects of MOV to CR0 (SDM Vol. 2B, MOV to control registers; Vol. 3A, 4.1.2). False: #GP(0). */
 static bool set_guest_cr0(uint64_t new)
 {
     uint64_t old = vmread(VMCS_GUEST_CR0), cr4 = vmread(VMCS_GUEST_CR4), efer = vmread(VMCS_GUEST_EFER);
-    bool code64 = (efer & EFER_LMA) && (vmread(VMCS_GUEST_CS_ACCESS) & SEGMENT_L);
     bool turns_paging = (old ^ new) & CR0_PG;
 
     new |= CR0_ET;
     if (new >> 32 || ((new &CR0_PG) && !(new &CR0_PE)) || ((new &CR0_NW) && !(new &CR0_CD)))
         return false;
-    if (!(new &CR0_PG) && (code64 || (cr4 & CR4_PCIDE)))
+    if (!(new &CR0_PG) && (guest_in_64_bit_code() || (cr4 & CR4_PCIDE)))
         return false;
     if (turns_paging && (efer & EFER_LME)) {
         bool on = new &CR0_PG;
@@ -59,8 +69,9 @@ static bool set_guest_cr0(uint64_t new)
         vmwrite(VMCS_GUEST_EFER, on ? efer | EFER_LMA : efer & ~EFER_LMA);
         vmwrite(VMCS_ENTRY_CONTROLS,
                 on ? entry | ENTRY_CTL_IA32E_GUEST : entry & ~(uint64_t)ENTRY_CTL_IA32E_GUEST);
-    } else if (turns_paging && (new &CR0_PG) && (cr4 & CR4_PAE)) {
-        load_pdptes(vmread(VMCS_GUEST_CR3));
+    } else if ((new &CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LME) && ((old ^ new) & CR0_LOADS_PDPTES)) {
+        if (!load_pdptes(vmread(VMCS_GUEST_CR3)))
+            return false;
     }
     vmwrite(VMCS_CR0_SHADOW, new);
     vmwrite(VMCS_GUEST_CR0, new | cr0_mask());
@@ -85,7 +96,7 @@ bool vmx_cr_access(const struct exit_info *x, struct vm_exit *e)
     } else if (type == CR_ACCESS_MOV_TO && cr == 0) {
         ok = set_guest_cr0(value);
     } else if (type == CR_ACCESS_MOV_TO && cr == 4) {
-        ok = false; /* VMXE, which CPUID does not offer to the guest, is the only bit that exits */
+        ok = false; /* only bits that CPUID does not offer to the guest exit */
     } else {
         return vmx_fatal(x, e, "an access to a control register exited that should not");
     }
@@ -112,21 +123,22 @@ void vmx_mov_dr(const struct exit_info *x)
         }
         n += 2;
     }
-    if (n >= 6 && !read && *gpr >> 32 && (vmread(VMCS_GUEST_EFER) & EFER_LMA)) {
-        inject_gp();
-        return;
+    /* Outside 64-bit mode the operand has 32 bits (SDM Vol. 2B, MOV to and from debug registers). */
+    uint64_t operand_bits = guest_in_64_bit_code() ? ~0ull : 0xffffffffu;
+    if (read) {
+        *gpr = (n == 6 ? read_dr6() : n == 7 ? guest_dr7() : guest_dr(n)) & operand_bits;
+    } else {
+        uint64_t value = *gpr & operand_bits;
+        if (n >= 6 && value >> 32) {
+            inject_gp();
+            return;
+        }
+        if (n == 6)
+            write_dr6(value);
+        else if (n == 7)
+            guest_set_dr7(value | DR7_FIXED_1);
+        else
+            guest_set_dr(n, value);
     }
-    if (n == 6 && read)
-        *gpr = read_dr6();
-    else if (n == 6)
-        write_dr6(*gpr);
-    else if (n == 7 && read)
-        *gpr = guest_dr7();
-    else if (n == 7)
-        guest_set_dr7(*gpr | DR7_FIXED_1);
-    else if (read)
-        *gpr = guest_dr(n);
-    else
-        guest_set_dr(n, *gpr);
     vmx_skip_instruction((unsigned)vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
 }

@@ -19,6 +19,8 @@ static struct {
     unsigned gate_bytes; /* of a pushed word, outside long mode */
 } delivery;
 
+#define FRAME_WORDS_MAX 10
+
 /* Words pushed, error code included: outside long mode SS:ESP only with a change of privilege level. */
 static unsigned frame_words(bool inner)
 {
@@ -148,7 +150,8 @@ void delivery_begin(const struct pending_event *p)
     step_open();
 }
 
-static void record_frame(const struct code_state *after)
+/* In the order that the CPU pushes; the number of words. Comes before step_close(), which has the sink to clean. */
+static unsigned locate_frame(const struct code_state *after, struct location frame[FRAME_WORDS_MAX])
 {
     const struct vcpu *v = vmx.v;
     unsigned words = frame_words((after->context & 3u) != delivery.cpl);
@@ -156,26 +159,37 @@ static void record_frame(const struct code_state *after)
     uint64_t base = vmread_nth(VMCS_GUEST_ES_BASE, SEG_SS);
     bool wide = v->seg[SEG_SS].access & SEGMENT_DB;
 
-    for (unsigned i = words; i-- > 0;) {
-        uint64_t at = v->gpr[RSP] + (uint64_t)bytes * i;
+    for (unsigned i = 0; i < words; i++) {
+        uint64_t at = v->gpr[RSP] + (uint64_t)bytes * (words - 1 - i);
         gva_t linear =
             after->size == CODE_64 ? at : (uint32_t)(base + (wide ? at & 0xffffffffu : at & 0xffffu));
-        struct location p;
-        location_find(&p, &after->paging, linear, bytes);
-        if (!p.traced)
+        location_find(&frame[i], &after->paging, linear, bytes);
+        if (frame[i].hidden)
+            step_touches_sink(frame[i].hidden);
+    }
+    return words;
+}
+
+static void record_frame(const struct location *frame, unsigned words)
+{
+    for (unsigned i = 0; i < words; i++) {
+        if (!frame[i].traced)
             continue;
-        tables_record_walks_before(&p);
-        record_write(&delivery.origin, &p, 0);
+        tables_record_walks_before(&frame[i]);
+        record_write(&delivery.origin, &frame[i], 0);
     }
 }
 
 void delivery_end(void)
 {
     struct code_state after;
+    struct location frame[FRAME_WORDS_MAX];
+
+    code_state_load(&after);
+    unsigned words = locate_frame(&after, frame);
     step_close();
     counters.events_delivered++;
-    code_state_load(&after);
     hook_event(&delivery.hook);
-    record_frame(&after);
+    record_frame(frame, words);
     tables_record_rest();
 }

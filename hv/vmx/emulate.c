@@ -24,7 +24,8 @@ static void set_low_bytes(uint64_t *reg, uint64_t value, unsigned bytes)
     *reg = bytes == 2 ? (*reg & ~0xffffull) | (value & 0xffff) : low_bytes(value, bytes);
 }
 
-/* A branch target that the CPU would refuse is left to the CPU. */
+/* A branch target that the CPU would refuse is left to the CPU. There is no shadow stack (hv/cpuid.c hides
+ * CET). */
 static bool next_rip(const struct insn *insn, const struct code_state *c, uint64_t *rip)
 {
     const struct vcpu *v = vmx.v;
@@ -39,8 +40,7 @@ static bool next_rip(const struct insn *insn, const struct code_state *c, uint64
             *rip = (uint32_t)next;
         if (c->size == CODE_64)
             return (int64_t)(next << 16) >> 16 == (int64_t)next;
-        return c->size == CODE_32 && (uint32_t)vmread_nth(VMCS_GUEST_ES_LIMIT, SEG_CS) == 0xffffffffu &&
-               !(vmread(VMCS_GUEST_CR4) & CR4_CET);
+        return c->size == CODE_32 && (uint32_t)vmread_nth(VMCS_GUEST_ES_LIMIT, SEG_CS) == 0xffffffffu;
     }
     *rip = c->size == CODE_64 ? next : (uint32_t)next;
     return c->size != CODE_16 || next <= 0xffff;

@@ -4,6 +4,8 @@
 #include "vmx/caps.h"
 #include "vmx/mtrr.h"
 #include "vmx/vmcs.h"
+#include "x86/cpu.h"
+#include "x86/cpuid.h"
 #include "x86/mtrr.h"
 
 #include <string.h>
@@ -166,7 +168,8 @@ uint64_t ept_pointer(enum ept_view view)
 void ept_init(const struct machine *m)
 {
     machine = m;
-    mtrr_read(m->physical_bits);
+    if (cpuid(1, 0).edx & CPUID_1_EDX_MTRR)
+        mtrr_read(m->physical_bits, rdmsr);
     sink = alloc_pages(1);
     ept_clean_sink();
 

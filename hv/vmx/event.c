@@ -161,14 +161,19 @@ static bool handle_nmi(const struct exit_info *x)
 static bool handle_debug(uint64_t bits, struct vm_exit *e)
 {
     enum trigger t;
-    if (trigger_hit(&bits, &t)) {
-        vmx.v->rflags |= RFLAGS_RF; /* or it would hit again at once */
-        e->kind = EXIT_TRIGGER;
-        e->trigger = t;
-        return true;
+    if (!trigger_hit(&bits, &t)) {
+        load_debug_state(bits);
+        return false;
     }
-    load_debug_state(bits);
-    return false;
+    e->kind = EXIT_TRIGGER;
+    e->trigger = t;
+    if (trigger_leaves(bits)) {
+        load_debug_state(bits);
+        event_set(VECTOR_DB, EVENT_HARDWARE_EXCEPTION, false, 0, 0);
+    } else {
+        vmx.v->rflags |= RFLAGS_RF; /* or it would hit again at once */
+    }
+    return true;
 }
 
 bool event_exception_exit(const struct exit_info *x, struct vm_exit *e)
@@ -184,6 +189,9 @@ bool event_exception_exit(const struct exit_info *x, struct vm_exit *e)
         event_nmi_unblocked();
     if (vector == VECTOR_DB && handle_debug(x->qualification, e))
         return true;
+    /* Also of a page fault that ends in #DF (SDM Vol. 3A, interrupt 14). */
+    if (vector == VECTOR_PF)
+        write_cr2(x->qualification);
     switch (combine(x->idt_vectoring, vector)) {
     case TRIPLE_FAULT:
         e->kind = EXIT_TRIPLE_FAULT;
@@ -194,8 +202,6 @@ bool event_exception_exit(const struct exit_info *x, struct vm_exit *e)
     case SERIAL:
         break;
     }
-    if (vector == VECTOR_PF)
-        write_cr2(x->qualification);
     bool has_error = info & INTERRUPTION_ERROR_CODE;
     enum interruption_type type = type_of(info);
     event_set(vector, type, has_error, has_error ? (uint32_t)vmread(VMCS_EXIT_ERROR_CODE) : 0,

@@ -150,6 +150,7 @@ static bool ends_instruction(const struct exit_info *x, struct vm_exit *e)
         return to_core(e, EXIT_WRMSR);
     case REASON_XSETBV:
         return to_core(e, EXIT_XSETBV);
+    case REASON_GETSEC:
     case REASON_INVEPT:
     case REASON_INVVPID:
         return undefined_opcode();

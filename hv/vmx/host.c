@@ -4,8 +4,6 @@
 #include "vmx/vmx.h"
 #include "x86/cpu.h"
 
-#define CPUID_1_ECX_XSAVE (1u << 26)
-
 void vmcs_write_host(void)
 {
     vmwrite(VMCS_HOST_CR0, read_cr0());

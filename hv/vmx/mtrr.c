@@ -1,6 +1,5 @@
 #include "vmx/mtrr.h"
 
-#include "x86/cpu.h"
 #include "x86/mtrr.h"
 
 #define FIXED_END MIB(1)
@@ -20,30 +19,28 @@ static struct {
     struct variable_range range[VARIABLE_MAX];
 } mtrr;
 
-static void read_fixed(void)
+static void read_fixed(uint64_t (*read_msr)(uint32_t msr))
 {
-    mtrr.fixed[0] = rdmsr(IA32_MTRR_FIX64K_00000);
-    mtrr.fixed[1] = rdmsr(IA32_MTRR_FIX16K_80000);
-    mtrr.fixed[2] = rdmsr(IA32_MTRR_FIX16K_A0000);
+    mtrr.fixed[0] = read_msr(IA32_MTRR_FIX64K_00000);
+    mtrr.fixed[1] = read_msr(IA32_MTRR_FIX16K_80000);
+    mtrr.fixed[2] = read_msr(IA32_MTRR_FIX16K_A0000);
     for (unsigned i = 0; i < 8; i++)
-        mtrr.fixed[3 + i] = rdmsr(IA32_MTRR_FIX4K_C0000 + i);
+        mtrr.fixed[3 + i] = read_msr(IA32_MTRR_FIX4K_C0000 + i);
 }
 
-void mtrr_read(unsigned physical_bits)
+void mtrr_read(unsigned physical_bits, uint64_t (*read_msr)(uint32_t msr))
 {
-    struct cpuid features = cpuid(1, 0);
-    if (!(features.edx & (1u << 12)))
-        return;
-    uint64_t cap = rdmsr(IA32_MTRRCAP), def = rdmsr(IA32_MTRR_DEF_TYPE);
+    uint64_t cap = read_msr(IA32_MTRRCAP), def = read_msr(IA32_MTRR_DEF_TYPE);
     uint64_t address_mask = ((1ull << physical_bits) - 1) & PAGE_MASK;
 
+    mtrr.count = 0;
     mtrr.enabled = def & MTRR_DEF_TYPE_E;
     mtrr.default_type = (uint8_t)def;
     mtrr.fixed_enabled = (cap & MTRRCAP_FIX) && (def & MTRR_DEF_TYPE_FE);
     if (mtrr.fixed_enabled)
-        read_fixed();
+        read_fixed(read_msr);
     for (unsigned i = 0; i < (cap & MTRRCAP_VCNT_MASK) && mtrr.count < VARIABLE_MAX; i++) {
-        uint64_t mask = rdmsr(IA32_MTRR_PHYSMASK(i)), base = rdmsr(IA32_MTRR_PHYSBASE(i));
+        uint64_t mask = read_msr(IA32_MTRR_PHYSMASK(i)), base = read_msr(IA32_MTRR_PHYSBASE(i));
         if (mask & MTRR_PHYSMASK_VALID)
             mtrr.range[mtrr.count++] =
                 (struct variable_range){base & address_mask, mask & address_mask, (uint8_t)base};

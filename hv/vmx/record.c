@@ -2,25 +2,44 @@
 
 #include "trace/hook.h"
 
+static bool is_traced(struct location *p, gpa_t gpa)
+{
+    if (ept_is_traced(gpa))
+        return true;
+    if (ept_is_hidden(gpa))
+        p->hidden = gpa;
+    return false;
+}
+
 void location_find(struct location *p, const struct paging_state *s, gva_t linear, unsigned size)
 {
-    struct walk w;
-    gva_t last = linear + size - 1;
+    struct walk low, high;
+    gva_t border = (linear + size - 1) & PAGE_MASK;
 
     *p = (struct location){.linear = linear, .size = (uint8_t)size};
-    if (!guest_walk(s, linear, &w))
+    if (!guest_walk(s, linear, &low))
         return;
-    p->gpa = w.gpa;
-    p->traced = ept_is_traced(w.gpa);
-    p->crosses = ((linear ^ last) & PAGE_MASK) != 0;
-    if (!p->crosses)
-        return;
-    if (!guest_walk(s, last & PAGE_MASK, &w)) {
-        p->traced = false;
+    p->gpa = low.gpa;
+    bool low_traced = is_traced(p, low.gpa);
+    if (border == (linear & PAGE_MASK)) {
+        p->traced = low_traced;
         return;
     }
-    p->gpa2 = w.gpa;
-    p->traced = p->traced || ept_is_traced(w.gpa);
+    if (!guest_walk(s, border, &high))
+        return;
+    bool high_traced = is_traced(p, high.gpa);
+    unsigned first = (unsigned)(border - linear);
+    p->traced = low_traced || high_traced;
+    if (low_traced && high_traced) {
+        p->crosses = true;
+        p->gpa2 = high.gpa;
+    } else if (low_traced) {
+        p->size = (uint8_t)first;
+    } else {
+        p->linear = border;
+        p->gpa = high.gpa;
+        p->size = (uint8_t)(size - first);
+    }
 }
 
 void record_write(const struct origin *o, const struct location *p, uint8_t flags)

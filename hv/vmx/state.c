@@ -3,12 +3,12 @@
 #include "vmx/caps.h"
 #include "vmx/vmx.h"
 #include "x86/cpu.h"
+#include "x86/cpuid.h"
 #include "x86/debug.h"
 
 #include <string.h>
 
 #define PAT_RESET 0x0007040600070406ull /* SDM Vol. 3A, 11.12.4 */
-#define CPUID_1_ECX_XSAVE (1u << 26)
 
 /* MSR bitmap: reads of 0-1FFF, of C0000000-C0001FFF, then writes likewise, 1 KiB each (SDM Vol. 3C, 25.6.9).
  */
@@ -34,7 +34,10 @@ static void write_bitmaps(void)
 {
     uint8_t *msrs = alloc_pages(1);
     hide_msr(msrs, IA32_FEATURE_CONTROL);
+    hide_msr(msrs, IA32_DS_AREA);
     for (uint32_t msr = IA32_VMX_BASIC; msr <= IA32_VMX_LAST; msr++)
+        hide_msr(msrs, msr);
+    for (uint32_t msr = IA32_RTIT_FIRST; msr <= IA32_RTIT_LAST; msr++)
         hide_msr(msrs, msr);
     io_bitmap = alloc_pages(2);
     vmwrite(VMCS_MSR_BITMAP, virt_to_phys(msrs));

@@ -25,7 +25,7 @@ static struct {
     uint8_t flags[ACCESS_LIST_MAX];
     uint64_t interruptibility; /* as it was, if changed */
     bool blocked_interrupts, exits_interrupts;
-    bool sink;
+    bool sink; /* to be made clean afterwards */
 } step;
 
 void step_open(void)
@@ -47,6 +47,8 @@ void step_close(void)
 
 void step_touches_sink(gpa_t p)
 {
+    if (step.sink)
+        return;
     step.sink = true;
     if (counters.sink_touches++ == 0)
         printk("engram: the guest touched hidden memory at 0x%lx (RIP 0x%lx): it reads ones, writes are "
@@ -106,6 +108,13 @@ static void note_accesses(const struct insn *insn, const struct code_state *c,
         counters.incomplete_lists++;
     for (unsigned i = 0; i < list.count; i++) {
         const struct insn_access *a = &list.a[i];
+        struct location *p = &step.place[step.count];
+        /* What is read before the first write would have exited by itself. */
+        if (a->kind == ACCESS_WRITE || step.count > 0) {
+            location_find(p, &c->paging, a->linear, a->size);
+            if (p->hidden)
+                step_touches_sink(p->hidden);
+        }
         if (a->kind != ACCESS_WRITE) {
             if (!modified_next(&list, i))
                 tables_note(a->linear, a->size, false);
@@ -114,7 +123,6 @@ static void note_accesses(const struct insn *insn, const struct code_state *c,
         if (loads_segment) /* before the far call's pushes */
             tables_note_segment_load(violation->linear);
         loads_segment = false;
-        location_find(&step.place[step.count], &c->paging, a->linear, a->size);
         step.flags[step.count++] = a->flags;
         tables_note(a->linear, a->size, true);
         explained = explained || violation->linear - a->linear < a->size;
@@ -139,8 +147,10 @@ void step_begin(const struct insn *insn, const struct code_state *c, const struc
     tables_note(c->rip, insn ? insn->length : 1, false);
     if (insn)
         note_accesses(insn, c, violation);
-    else
+    else {
         counters.undecoded++;
+        step.sink = true; /* it may be */
+    }
     tables_note_descriptor_writes();
     if (violation->linear_valid && !tables_noted(violation->linear))
         tables_note(violation->linear, 1, true);
@@ -180,6 +190,8 @@ void step_abandon(void)
         return;
     bool traced = vmx.step != STEP_UNTRACED;
     release_interrupts(false);
+    if (vmx.step == STEP_EVENT)
+        step.sink = true; /* the delivery may have come as far as writing there */
     step_close();
     counters.steps_abandoned++;
     if (traced)

@@ -81,15 +81,25 @@ void trigger_set(enum trigger t, bool armed, gva_t at)
 
 bool trigger_hit(uint64_t *dr6_bits, enum trigger *t)
 {
-    for (unsigned i = 0; i < TRIGGER_COUNT; i++) {
+    bool hit = false;
+    for (unsigned i = TRIGGER_COUNT; i-- > 0;) {
         uint64_t bit = 1ull << trigger_dr[i];
-        if (vmx.armed[i] && (*dr6_bits & bit)) {
-            *dr6_bits &= ~bit;
-            *t = (enum trigger)i;
-            return true;
-        }
+        if (!vmx.armed[i] || !(*dr6_bits & bit))
+            continue;
+        *dr6_bits &= ~bit;
+        *t = (enum trigger)i;
+        hit = true;
     }
-    return false;
+    return hit;
+}
+
+/* DR6 may also show a breakpoint whose condition is met but which is not enabled (SDM Vol. 3B, 17.2.3). */
+bool trigger_leaves(uint64_t dr6_bits)
+{
+    for (unsigned n = 0; n < 4; n++)
+        if ((dr6_bits >> n & 1) && (shadow_dr7 & DR7_BOTH(n)))
+            return true;
+    return dr6_bits & (DR6_BD | DR6_BS | DR6_BT);
 }
 
 void guest_set_dr7(uint64_t dr7)

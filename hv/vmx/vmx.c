@@ -56,10 +56,11 @@ void vmx_update_exception_bitmap(void)
 void vmx_skip_instruction(unsigned length)
 {
     struct vcpu *v = vmx.v;
-    uint64_t cs = vmread(VMCS_GUEST_CS_ACCESS), next = v->rip + length;
-    bool code64 = (cs & SEGMENT_L) && (vmread(VMCS_GUEST_EFER) & EFER_LMA);
-
-    v->rip = code64 ? next : cs & SEGMENT_DB ? (uint32_t)next : (uint16_t)next;
+    uint64_t next = v->rip + length;
+    if (guest_in_64_bit_code())
+        v->rip = next;
+    else
+        v->rip = vmread(VMCS_GUEST_CS_ACCESS) & SEGMENT_DB ? (uint32_t)next : (uint16_t)next;
     v->rflags &= ~RFLAGS_RF;
     uint64_t blocked = vmread(VMCS_GUEST_INTERRUPTIBILITY);
     vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~(uint64_t)(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));

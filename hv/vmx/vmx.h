@@ -95,6 +95,11 @@ bool vmx_fatal(const struct exit_info *x, struct vm_exit *e, const char *what);
 /* violation.c */
 bool vmx_ept_violation(const struct exit_info *x, struct vm_exit *e);
 
+static inline bool guest_in_64_bit_code(void)
+{
+    return (vmread(VMCS_GUEST_EFER) & EFER_LMA) && (vmread(VMCS_GUEST_CS_ACCESS) & SEGMENT_L);
+}
+
 /* code.c: what decoding and tracing need of the guest's mode, read once per exit. */
 struct code_state {
     enum code_size size;
@@ -122,13 +127,15 @@ void insn_cache_init(void);
  * the vcpu. */
 const struct insn *insn_fetch(const struct code_state *c);
 
-/* record.c: where an access lies in physical memory, found before it is made. */
+/* record.c: where an access lies in physical memory, found before it is made. Of one that crosses a page
+ * border between traced memory and other (MMIO, hidden) it is the part in traced memory. */
 struct location {
     gva_t linear;
     gpa_t gpa, gpa2;
+    gpa_t hidden; /* an address of the whole access that is hidden memory; 0: none is */
     uint8_t size;
     bool crosses;
-    bool traced; /* false: some of it is unmapped, or it is not in traced memory */
+    bool traced; /* false: some of it is unmapped, or none in traced memory */
 };
 void location_find(struct location *p, const struct paging_state *s, gva_t linear, unsigned size);
 /* What all accesses of one instruction or event have in common. */
@@ -152,11 +159,11 @@ struct violation {
 };
 void step_begin(const struct insn *insn, const struct code_state *c, const struct violation *violation);
 void step_begin_untraced(void);
-void step_finish(void);  /* after an MTF exit */
-void step_abandon(void); /* after any other exit that ends it: the instruction did not complete */
-void step_open(void);    /* open view, MTF on */
-void step_close(void);   /* and back */
-void step_touches_sink(gpa_t p);
+void step_finish(void);          /* after an MTF exit */
+void step_abandon(void);         /* after any other exit that ends it: the instruction did not complete */
+void step_open(void);            /* open view, MTF on */
+void step_close(void);           /* and back */
+void step_touches_sink(gpa_t p); /* the instruction or delivery reaches hidden memory: counted once */
 
 /* tables.c: walks and descriptors of one step, noted in the order of the CPU's accesses. */
 void tables_begin(const struct origin *o, const struct paging_state *s);
@@ -203,8 +210,10 @@ static inline bool trigger_any(void)
 {
     return vmx.armed[TRIGGER_START] || vmx.armed[TRIGGER_STOP];
 }
-/* True if one of the DR6 bits is an armed trigger's; these bits are then taken out. */
+/* True if one of the DR6 bits is an armed trigger's; the triggers' bits are then taken out. */
 bool trigger_hit(uint64_t *dr6_bits, enum trigger *t);
+/* True if what trigger_hit() left is a debug exception of the guest's own. */
+bool trigger_leaves(uint64_t dr6_bits);
 extern uint64_t shadow_dr7; /* what the guest believes to be in DR7 while a trigger is armed */
 static inline uint64_t guest_dr7(void)
 {

@@ -1,27 +1,11 @@
 #include "vmx/walk.h"
 
 #include "vmx/ept.h"
+#include "trace/bytes.h"
 #include "x86/cpu.h"
 #include "x86/paging.h"
 
 #include <string.h>
-
-static gpa_t memory_end;
-gpa_t guest_memory_plain_end;
-
-void guest_memory_init(const struct machine *m)
-{
-    memory_end = m->ram_end > GIB(4) ? m->ram_end : GIB(4);
-    guest_memory_plain_end = memory_end;
-    for (size_t i = 0; i < m->hidden_count; i++)
-        if (m->hidden[i].start < guest_memory_plain_end)
-            guest_memory_plain_end = m->hidden[i].start;
-}
-
-const void *guest_memory_slow(gpa_t p)
-{
-    return p < memory_end && !ept_is_hidden(p) ? phys_to_virt(p) : NULL;
-}
 
 void guest_read(gpa_t from, void *to, size_t n)
 {
@@ -58,8 +42,6 @@ static inline void finish(struct walk *w, const struct trail *t, uint64_t leaf, 
                           uint64_t page_bytes, gva_t linear)
 {
     w->levels = t->levels;
-    w->writable = t->all & PTE_WRITABLE;
-    w->user = t->all & PTE_USER;
     w->dirty = (t->all & PTE_ACCESSED) && (leaf & PTE_DIRTY);
     w->page_bytes = page_bytes;
     w->gpa = (frame & ~(page_bytes - 1)) | (linear & (page_bytes - 1));

@@ -1,4 +1,5 @@
-/* Guest page tables, walked by software (SDM Vol. 3A, chapter 4): all paging modes. */
+/* Guest page tables, walked by software (SDM Vol. 3A, chapter 4): all paging modes. Where memory comes from,
+ * guest_memory.c says, or a test. */
 #ifndef ENGRAM_VMX_WALK_H
 #define ENGRAM_VMX_WALK_H
 
@@ -17,8 +18,7 @@ struct paging_state {
 struct walk {
     gpa_t gpa;
     uint64_t page_bytes;
-    bool writable, user; /* as the tables say, all levels combined */
-    bool dirty;          /* the entry that maps the page has D set, and all entries A: a write changes none */
+    bool dirty; /* the entry that maps the page has D set, and all entries A: a write changes none */
     /* The entries used, from the root down: for what the CPU writes into them itself. */
     unsigned levels;
     gpa_t entry_gpa[WALK_LEVELS];
@@ -35,7 +35,7 @@ static inline bool guest_walk(const struct paging_state *s, gva_t linear, struct
     if (s->cr0 & CR0_PG)
         return guest_walk_tables(s, linear, w);
     w->levels = 0;
-    w->writable = w->user = w->dirty = true;
+    w->dirty = true;
     w->gpa = (uint32_t)linear;
     w->page_bytes = PAGE_SIZE;
     w->entry_bytes = 0;

@@ -27,6 +27,7 @@
 #define CR4_UMIP (1ull << 11)
 #define CR4_LA57 (1ull << 12)
 #define CR4_VMXE (1ull << 13)
+#define CR4_SMXE (1ull << 14)
 #define CR4_FSGSBASE (1ull << 16)
 #define CR4_PCIDE (1ull << 17)
 #define CR4_OSXSAVE (1ull << 18)
@@ -34,6 +35,14 @@
 #define CR4_SMAP (1ull << 21)
 #define CR4_PKE (1ull << 22)
 #define CR4_CET (1ull << 23)
+#define CR4_UINTR (1ull << 25)
+#define CR4_LAM_SUP (1ull << 28)
+#define CR4_FRED (1ull << 32)
+
+/* State components in XCR0 (SDM Vol. 1, 13.1). */
+#define XCR0_X87 (1ull << 0)
+#define XCR0_SSE (1ull << 1)
+#define XCR0_AVX (1ull << 2)
 
 /* RFLAGS (SDM Vol. 1, 3.4.3). */
 #define RFLAGS_ONE (1ull << 1)
@@ -60,6 +69,9 @@
 #define IA32_SYSENTER_EIP 0x176u
 #define IA32_DEBUGCTL 0x1d9u
 #define IA32_PAT 0x277u
+#define IA32_RTIT_FIRST 0x560u /* Processor Trace */
+#define IA32_RTIT_LAST 0x587u
+#define IA32_DS_AREA 0x600u
 #define IA32_EFER 0xc0000080u
 #define IA32_STAR 0xc0000081u
 #define IA32_LSTAR 0xc0000082u

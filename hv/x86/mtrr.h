@@ -2,6 +2,7 @@
 #ifndef ENGRAM_X86_MTRR_H
 #define ENGRAM_X86_MTRR_H
 
+#define IA32_MTRRCAP 0xfeu
 #define MTRRCAP_VCNT_MASK 0xffull
 #define MTRRCAP_FIX (1ull << 8)
 #define IA32_MTRR_PHYSBASE(n) (0x200u + 2 * (n))

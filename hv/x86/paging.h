@@ -9,6 +9,7 @@
 #define PTE_DIRTY (1ull << 6)
 #define PTE_PAGE_SIZE (1ull << 7)
 #define PTE_NO_EXECUTE (1ull << 63)
+#define PDPTE_PAE_RESERVED 0x1e6ull /* below the address; PAE paging only */
 #define PTE_ADDRESS 0x000ffffffffff000ull
 
 /* Page-fault error codes (4.7). */

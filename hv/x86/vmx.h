@@ -210,6 +210,7 @@ enum exit_reason {
     REASON_NMI_WINDOW = 8,
     REASON_TASK_SWITCH = 9,
     REASON_CPUID = 10,
+    REASON_GETSEC = 11,
     REASON_HLT = 12,
     REASON_INVD = 13,
     REASON_VMCALL = 18,

@@ -28,13 +28,19 @@
  * An access that crosses a page comes as two, the lower part first (a
  * read-modify-write as two RW and then two WR); the list has the same form.
  * Bochs carries out an 80-bit store (FSTP, FBSTP "tbyte ptr") as 8 bytes and 2;
- * architecturally it is one access, so these are put together again.
+ * architecturally it is one access, so these are put together again, and so are
+ * the environment and state of FNSTENV and FNSAVE, up to 64 bytes. MASKMOVQ
+ * and MASKMOVDQU it carries out as read-modify-writes of 8 bytes each, but the
+ * SDM (Vol. 2B) has only the selected bytes written: the list has a write for
+ * each byte that changed, lowest first, so a guest to be compared must make each
+ * one change.
  */
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DATA_MAX 64
@@ -134,27 +140,52 @@ static void print_line(char kind, const struct memory_line *m)
     putchar('\n');
 }
 
-/* Part of an 80-bit store, which the next line may go on with. */
+/* Part of a store that Bochs carries out in pieces, which the next line may go on with. */
 static struct memory_line held;
-static bool holding, in_tbyte_store;
+static bool holding, in_joined_store;
+
+/* Bytes that a masked store changed, the higher half before the lower, as Bochs writes them. */
+#define MASKED_MAX 16
+static struct memory_line changed[MASKED_MAX];
+static unsigned changed_count;
+static bool in_masked_store;
+
+static int by_address(const void *a, const void *b)
+{
+    const struct memory_line *x = a, *y = b;
+    return x->gva < y->gva ? -1 : x->gva > y->gva;
+}
 
 static void release(void)
 {
     if (holding)
         print_line('W', &held);
     holding = false;
+    qsort(changed, changed_count, sizeof(changed[0]), by_address);
+    for (unsigned i = 0; i < changed_count; i++)
+        print_line('W', &changed[i]);
+    changed_count = 0;
 }
 
 static void print_write(const struct memory_line *m)
 {
     if (holding && m->linear && held.linear && m->gva == held.gva + held.size &&
         m->gpa == held.gpa + held.size && m->gva % 4096 != 0) {
-        memcpy(held.data + held.size, m->data, m->size); /* at most 10 bytes in all */
-        held.size += m->size;
+        unsigned part = DATA_MAX - held.size < m->size ? DATA_MAX - held.size : m->size;
+        memcpy(held.data + held.size, m->data, part);
+        held.size += part;
+        if (part == m->size)
+            return;
+        struct memory_line rest = {
+            .linear = true, .gva = m->gva + part, .gpa = m->gpa + part, .size = m->size - part};
+        memcpy(rest.data, m->data + part, rest.size);
+        release();
+        held = rest;
+        holding = true;
         return;
     }
     release();
-    if (!in_tbyte_store) {
+    if (!in_joined_store) {
         print_line('W', m);
         return;
     }
@@ -166,11 +197,33 @@ static void begin_instruction(const char *line)
 {
     release();
     pending_count = 0;
-    in_tbyte_store = strstr(line, "stp tbyte ptr") != NULL;
+    in_joined_store = strstr(line, "stp tbyte ptr") || strstr(line, "fnstenv") || strstr(line, "fnsave");
+    in_masked_store = strstr(line, "maskmovdqu") != NULL || strstr(line, "maskmovq") != NULL;
+}
+
+/* Of a masked store, one half of which may come with a linear address of its own. */
+static void note_changed_bytes(const struct memory_line *m)
+{
+    for (unsigned i = 0; i < pending_count; i++) {
+        if (pending[i].gpa != m->gpa)
+            continue;
+        for (unsigned n = 0; n < m->size; n++) {
+            if (m->data[n] == pending[i].data[n] || changed_count == MASKED_MAX)
+                continue;
+            struct memory_line *byte = &changed[changed_count++];
+            *byte =
+                (struct memory_line){.linear = true, .gva = pending[i].gva + n, .gpa = m->gpa + n, .size = 1};
+            byte->data[0] = m->data[n];
+        }
+    }
 }
 
 static void convert(struct memory_line *m, bool reads, bool walks)
 {
+    if (m->kind == KIND_WRITE && in_masked_store) {
+        note_changed_bytes(m);
+        return;
+    }
     if (m->kind == KIND_READ_MODIFY) {
         if (pending_count == 2)
             pending_count = 0;
