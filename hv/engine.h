@@ -66,10 +66,11 @@ struct engine {
     /* RIP over the exiting instruction, with what that implies (interrupt shadow, single step). */
     void (*advance)(struct vcpu *v, const struct vm_exit *e);
 
-    /* An exception as the exiting instruction's result, instead of advance(). */
+    /* An exception as the exiting instruction's result, instead of advance(). With #PF the guest's CR2 becomes v->cr2. */
     void (*inject_exception)(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error);
 
-    /* The core wants EXIT_IO for this port, or no longer; all others pass through. */
+    /* The core wants EXIT_IO for accesses that touch this port with any of their bytes, or no longer; all others pass
+     * through. */
     void (*intercept_port)(uint16_t port, bool on);
 
     /* Copies from the guest's linear address space, as the current instruction would read it. False where
@@ -84,6 +85,9 @@ struct engine {
 
     /* Adds lines `counter.NAME=value` for META. */
     size_t (*counters)(char *text, size_t size);
+
+    /* Leaves the processor as probe() found it: for good, before the machine is halted, reset or switched off. */
+    void (*stop)(void);
 };
 
 extern const struct engine vmx_engine;

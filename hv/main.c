@@ -31,6 +31,7 @@
 #define DEFAULT_BAUD 115200
 #define STACK_BYTES 65536
 #define META_BYTES 16384
+#define PROGRESS_BYTES (256u << 10) /* more than 20 seconds at 115200 baud */
 
 _Noreturn void main(uint32_t magic, uint32_t info);
 
@@ -46,6 +47,8 @@ static struct vcpu vcpu;
 static struct acpi_info acpi;
 static char engine_reason[256];
 static uint64_t run_id;
+static const struct engine *engine;
+static bool dump_begun;
 
 static const void *read_physical(hpa_t start, size_t size)
 {
@@ -119,19 +122,29 @@ static void set_up_ring(void)
     hook_init(&ring, &clock);
 }
 
-static void run_guest(const struct engine *engine)
+static void run_guest(void)
 {
     struct vm_exit e;
-    vga_release();
+    console_release();
     while (!control_ended()) {
         engine->run(&vcpu, &e);
         handle_exit(engine, &vcpu, &e);
     }
-    uart_reclaim();
-    vga_reclaim();
+    console_reclaim();
 }
 
-static void dump(const struct engine *engine)
+/* A long dump says how far it is. */
+static void say_progress(uint64_t sent, uint64_t total)
+{
+    static unsigned said;
+    unsigned tenths = (unsigned)(sent * 10 / total);
+    if (total < PROGRESS_BYTES || tenths == said || tenths == 10)
+        return;
+    said = tenths;
+    printk("engram: dump: %u0%% of %lu KiB sent\n", tenths, (unsigned long)(total >> 10));
+}
+
+static void dump(void)
 {
     static char meta[META_BYTES];
     const struct meta_source source = {.engine = engine,
@@ -143,14 +156,33 @@ static void dump(const struct engine *engine)
                                        .run_id = run_id,
                                        .trace_reads = options.trace_reads,
                                        .trace_writes = options.trace_writes};
-    uint32_t meta_bytes = meta_build(&source, meta, sizeof meta);
+    dump_begun = true;
+    uint32_t meta_bytes = meta_build(&source, meta, sizeof meta - 1);
+    meta_say_what_is_missing(meta);
     if (uart_port() == 0)
         return;
     const struct dump_line line = {.put = uart_put, .get = uart_get, .seconds = clock_seconds};
-    const struct dump_options how = {
-        .compress = true, .wait_seconds = options.dump_wait, .frame_payload = FRAME_PAYLOAD_FIRST};
+    const struct dump_options how = {.compress = true,
+                                     .wait_seconds = options.dump_wait,
+                                     .frame_payload = FRAME_PAYLOAD_FIRST,
+                                     .progress = say_progress};
     enum dump_end end = dump_send(&ring, meta, meta_bytes, run_id, &line, &how);
     printk("engram: dump %s\n", end == DUMP_DONE ? "received completely" : "sent; no receiver answered");
+}
+
+static void report(void)
+{
+    printk("engram: %lu events recorded, %lu lost\n", (unsigned long)hook_events(), (unsigned long)hook_lost());
+}
+
+/* After an error of Engram itself while the guest ran: what was recorded up to there is not thrown away. */
+static void save_trace(const char *error)
+{
+    if (dump_begun)
+        return;
+    control_abort(error);
+    report();
+    dump();
 }
 
 _Noreturn void main(uint32_t magic, uint32_t info)
@@ -161,17 +193,19 @@ _Noreturn void main(uint32_t magic, uint32_t info)
     clock_init();
     set_up_ring();
     place_modules(&machine, &boot);
-    const struct engine *engine = select_engine(options.engine, engine_reason, sizeof engine_reason);
+    engine = select_engine(options.engine, engine_reason, sizeof engine_reason);
+    finish_stops(engine);
     guest_load(&boot, options.guest_args, &machine, &vcpu);  /* from a module, or the built-in benchmark */
     engine->init(&machine, &vcpu);
     ports_init(engine, &acpi);
     control_init(engine, &options);
+    panic_last_act(save_trace);          /* from here on there is something to lose */
     printk("engram: starting guest %s\n", guest_title());
-    run_guest(engine);
+    run_guest();
     engine->save_state(&vcpu);
     printk("\nengram: %s\n", control_ended());
     print_registers(&vcpu);
-    printk("engram: %lu events recorded, %lu lost\n", (unsigned long)hook_events(), (unsigned long)hook_lost());
-    dump(engine);
+    report();
+    dump();
     finish_run();
 }

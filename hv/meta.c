@@ -78,3 +78,32 @@ uint32_t meta_build(const struct meta_source *s, char *text, uint32_t size)
     o.length += (uint32_t)s->engine->counters(o.text + o.length, o.size - o.length);
     return o.length;
 }
+
+/* The number behind `counter.NAME=` in META text; 0 when it is not there. */
+static uint64_t counter_of(const char *text, const char *name)
+{
+    static const char prefix[] = "counter.";
+    size_t n = strlen(name);
+    while (*text) {
+        if (strncmp(text, prefix, sizeof prefix - 1) == 0 && strncmp(text + sizeof prefix - 1, name, n) == 0 &&
+            text[sizeof prefix - 1 + n] == '=') {
+            uint64_t value = 0;
+            for (const char *p = text + sizeof prefix + n; *p >= '0' && *p <= '9'; p++)
+                value = value * 10 + (uint64_t)(*p - '0');
+            return value;
+        }
+        while (*text && *text++ != '\n')
+            ;
+    }
+    return 0;
+}
+
+void meta_say_what_is_missing(const char *text)
+{
+    uint64_t unexplained = counter_of(text, "unexplained_writes"), undecoded = counter_of(text, "undecoded");
+    uint64_t walks = counter_of(text, "walks_dropped");
+    if (unexplained | undecoded | walks)
+        printk("engram: writes are missing from the trace: counters unexplained_writes %lu, undecoded %lu, "
+               "walks_dropped %lu (docs/engines.md)\n",
+               (unsigned long)unexplained, (unsigned long)undecoded, (unsigned long)walks);
+}

@@ -10,9 +10,10 @@
 static const char help[] =
     "usage: engram verify FILE\n"
     "Checks every CRC and length, the order of the segments, the counts of segments and events against META and END,\n"
-    "and that every packet decodes and every access has its page mapping. Findings come out a line each, the summary\n"
-    "comes last. What a wrapped ring overwrote is told, but is no finding. FILE.part, which `engram recv` leaves beside\n"
-    "a dump that is not whole, tells which events should be there.\n\n"
+    "that every packet decodes and every access has its page mapping, and that the engine's counters tell of no write\n"
+    "that it did not record. Findings come out a line each, the summary comes last. What a wrapped ring overwrote is\n"
+    "told, but is no finding. FILE.part, which `engram recv` leaves beside a dump that is not whole, tells which events\n"
+    "should be there.\n\n"
     "examples:\n"
     "  engram verify trace.egrm\n"
     "  engram verify trace.egrm >/dev/null || echo damaged\n"

@@ -123,6 +123,26 @@ static bool walk_chunk(struct walker *k, const struct chunk *c)
     return true;
 }
 
+/* What the engine says of itself: writes that it knows to be missing, or not to know exactly. */
+static void check_engine(struct walker *k)
+{
+    static const struct {
+        const char *counter, *what;
+    } doubts[] = {
+        {"unexplained_writes", "writes that the engine's lists of accesses did not explain, and that are not recorded"},
+        {"undecoded", "instructions that the engine could not decode, and whose writes are not recorded"},
+        {"incomplete_lists", "instructions whose writes the engine could not list exactly"},
+        {"walks_dropped", "accessed and dirty bits that the CPU set in page tables and that are not recorded"},
+    };
+    uint64_t n;
+    char key[64];
+    for (size_t i = 0; i < sizeof(doubts) / sizeof(doubts[0]); i++) {
+        snprintf(key, sizeof(key), "counter.%s", doubts[i].counter);
+        if (meta_number(&k->w->meta, key, &n) && n)
+            findingf(k, 0, "META tells of %s: %" PRIu64 " (%s)", doubts[i].what, n, key);
+    }
+}
+
 /* What META says against what was found. */
 static void check_sums(struct walker *k, uint64_t size)
 {
@@ -179,6 +199,7 @@ bool walk_trace(const struct trace_source *source, const struct walk_handler *ha
         take_dump_facts(w, handler->dump);
         coverage_finish(&w->coverage, &w->meta, w->dump_known ? &w->dump : NULL);
         check_sums(&k, source->size);
+        check_engine(&k);
     }
     if (w->coverage.no_memory)
         w->io_error = ENOMEM;

@@ -33,8 +33,8 @@ enum dump_end dump_send(struct ring *ring, const char *meta, uint32_t meta_bytes
                         const struct dump_line *line, const struct dump_options *options);
 
 /*
- * Sends text while a dump is under way: for output from `progress`, which is called between two frames.
- * False when there is no dump: then the line is free for plain text.
+ * Sends text while a dump is under way, as a TEXT frame: for all console output, above all from `progress`, which is
+ * called between two frames. (An error's text may come in the middle of one, which is then damaged.) False when there is no dump: then the line is free for plain text.
  */
 bool dump_text(const char *text, uint64_t bytes);
 

@@ -13,7 +13,7 @@ struct vmx_counters {
     uint64_t stores_emulated, steps, steps_abandoned;
     uint64_t events_delivered, events_requeued, interrupts_held, nmis_held;
     uint64_t sink_touches, device_maps;
-    uint64_t unexplained_writes, incomplete_lists, undecoded;
+    uint64_t unexplained_writes, incomplete_lists, undecoded, walks_dropped;
     uint64_t hv_ticks[USE_COUNT]; /* TSC, from VM exit to VM entry */
 };
 extern struct vmx_counters counters;

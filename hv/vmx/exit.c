@@ -46,12 +46,9 @@ static bool end(struct vm_exit *e, enum exit_kind kind)
 /* With IF=1 the CPU waits for the interrupt itself, in the activity state HLT. */
 static bool handle_hlt(struct vm_exit *e)
 {
-    bool single_step = vmx.v->rflags & RFLAGS_TF;
     if (!(vmx.v->rflags & RFLAGS_IF))
         return to_core(e, EXIT_HLT);
-    vmx_skip_instruction(instruction_length());
-    if (!single_step && !vmx.nmi_pending)
-        vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_HLT);
+    event_wait(instruction_length());
     return false;
 }
 
@@ -91,16 +88,15 @@ static bool handle_invd(void)
     return false;
 }
 
-/* Only asked for while a step with TF=1 is under way: the interrupt stays where it is and comes first. */
-static bool handle_external_interrupt(void)
+/* Only asked for while a step with TF=1 is under way, or a HLT waits. */
+static bool handle_external_interrupt(const struct exit_info *x, struct vm_exit *e)
 {
-    counters.interrupts_held++;
-    step_abandon();
-    event_correct_resume_flag(); /* the violation before has set it */
+    if (!event_hold_interrupt())
+        return vmx_fatal(x, e, "more interrupts than there are priorities");
     return false;
 }
 
-/* The next entry offers the NMI; the run loop looks at the clock. */
+/* With an NMI window the next entry offers the NMI; with the timer the run loop looks at the clock. */
 static bool handle_window_or_timer(const struct exit_info *x)
 {
     if (x->idt_vectoring & INTERRUPTION_VALID)
@@ -120,7 +116,7 @@ static bool handle_mtf(const struct exit_info *x, struct vm_exit *e)
         return false;
     case STEP_EVENT:
         vmx.exit_use = USE_EVENT;
-        event_delivered();
+        delivery_end();
         return false;
     default:
         return vmx_fatal(x, e, "an MTF exit without a step");
@@ -181,7 +177,10 @@ bool vmx_handle_exit(const struct exit_info *x, struct vm_exit *e)
     case REASON_EXCEPTION_OR_NMI:
         return event_exception_exit(x, e);
     case REASON_EXTERNAL_INTERRUPT:
-        return handle_external_interrupt();
+        return handle_external_interrupt(x, e);
+    case REASON_INTERRUPT_WINDOW:
+        event_interrupt_window();
+        return false;
     case REASON_NMI_WINDOW:
     case REASON_PREEMPTION_TIMER:
         return handle_window_or_timer(x);

@@ -13,16 +13,19 @@
 static __attribute__((noinline)) bool traced_write(const struct exit_info *x, gpa_t gpa)
 {
     struct code_state c;
-    gva_t linear = vmread(VMCS_GUEST_LINEAR_ADDRESS);
-    bool final = x->qualification & EPT_VIOLATION_FINAL;
+    const struct violation violation = {
+        .linear = vmread(VMCS_GUEST_LINEAR_ADDRESS),
+        .linear_valid = x->qualification & EPT_VIOLATION_LINEAR_VALID,
+        .is_write = x->qualification & EPT_VIOLATION_FINAL,
+    };
 
     vmx.exit_use = USE_EMULATED_STORE;
     code_state_load(&c);
     const struct insn *insn = insn_fetch(&c);
-    if (insn && final && emulate_store(insn, &c, linear, gpa))
+    if (insn && violation.is_write && emulate_store(insn, &c, violation.linear, gpa))
         return false;
     vmx.exit_use = USE_STEP;
-    step_begin(insn, &c, linear, final);
+    step_begin(insn, &c, &violation);
     return false;
 }
 
@@ -41,7 +44,7 @@ static bool hidden_touch(const struct exit_info *x, gpa_t gpa)
     }
     struct code_state c;
     code_state_load(&c);
-    step_begin(insn_fetch(&c), &c, 0, false);
+    step_begin(insn_fetch(&c), &c, &(struct violation){0});
     return false;
 }
 

@@ -12,6 +12,7 @@
 #include "vmx/caps.h"
 #include "x86/cpu.h"
 #include "x86/debug.h"
+#include "x86/exceptions.h"
 
 struct vmx vmx;
 
@@ -77,6 +78,13 @@ static void enter_vmx_operation(void)
     vmxon(virt_to_phys(region));
 }
 
+/* INIT is blocked in VMX root operation (SDM Vol. 3C, 24.8): a reset by way of it would not come about. */
+static void vmx_stop(void)
+{
+    vmxoff();
+    write_cr4(read_cr4() & ~CR4_VMXE);
+}
+
 static bool vmx_probe(char *why, size_t size)
 {
     if (!vmx_caps_read(why, size))
@@ -85,8 +93,7 @@ static bool vmx_probe(char *why, size_t size)
     vmcs = alloc_pages(1);
     *(uint32_t *)vmcs = vmx_caps.revision;
     if (!mtf_selftest(vmcs, why, size)) {
-        vmxoff();
-        write_cr4(read_cr4() & ~CR4_VMXE);
+        vmx_stop();
         return false;
     }
     format_text(
@@ -195,6 +202,8 @@ static void vmx_advance(struct vcpu *v, const struct vm_exit *e)
 static void vmx_inject_exception(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
 {
     vmx.v = v;
+    if (vector == VECTOR_PF)
+        write_cr2(v->cr2);
     event_set(vector, EVENT_HARDWARE_EXCEPTION, has_error, error, 0);
 }
 
@@ -231,4 +240,5 @@ const struct engine vmx_engine = {
     .set_recording = vmx_set_recording,
     .set_trigger = trigger_set,
     .counters = vmx_counters_text,
+    .stop = vmx_stop,
 };

@@ -7,7 +7,9 @@
  *   code.c      the guest's mode, and the instruction at RIP
  *   emulate.c   plain stores, carried out by the hypervisor: one exit per write
  *   step.c      any other instruction: one step under the open view
- *   event.c     exceptions and interrupts: delivered under the open view, frames located
+ *   tables.c    what the CPU writes into page tables and descriptors meanwhile
+ *   event.c     exceptions, interrupts and NMIs that are due: which comes next, and when
+ *   delivery.c  their delivery under the open view, frames located
  *   control.c   CR0, CR4, debug registers
  *   trigger.c   start= and stop= addresses
  *   record.c    an access on its way to the hook
@@ -41,6 +43,9 @@ enum step_kind {
     STEP_UNTRACED,    /* an instruction or delivery that touches hidden memory while nothing is recorded */
 };
 
+/* One for each priority of the local APIC (SDM Vol. 3A, 11.8.3) and each input of the 8259s. */
+#define HELD_INTERRUPTS_MAX 32u
+
 struct vmx {
     struct vcpu *v; /* of the run() under way */
     bool launched;
@@ -51,6 +56,12 @@ struct vmx {
 
     struct pending_event event;
     bool nmi_pending;
+    /* External interrupts that the CPU has acknowledged and the guest not taken; the last has the highest
+     * priority. */
+    unsigned held_count;
+    uint8_t held[HELD_INTERRUPTS_MAX];
+    gva_t halted_at;
+    unsigned halted; /* length of the HLT at RIP that waits, where the CPU has no activity state for it */
     enum step_kind step;
     enum exit_use exit_use; /* of the exit under way */
 
@@ -140,7 +151,13 @@ void record_write(const struct origin *o, const struct location *p, uint8_t flag
 bool emulate_store(const struct insn *insn, const struct code_state *c, gva_t violating, gpa_t gpa);
 
 /* step.c */
-void step_begin(const struct insn *insn, const struct code_state *c, gva_t violating, bool violating_valid);
+/* What brought the step about. */
+struct violation {
+    gva_t linear;
+    bool linear_valid; /* else the exit told none */
+    bool is_write;     /* the instruction's own write, not a page walk's */
+};
+void step_begin(const struct insn *insn, const struct code_state *c, const struct violation *violation);
 void step_begin_untraced(void);
 void step_finish(void);          /* after an MTF exit */
 void step_abandon(void);         /* after any other exit that ends it: the instruction did not complete */
@@ -148,21 +165,39 @@ void step_open(void);            /* open view, MTF on */
 void step_close(void);           /* and back */
 void step_touches_sink(gpa_t p); /* the instruction or delivery reaches hidden memory: counted once */
 
+/* tables.c: walks and descriptors of one step, noted in the order of the CPU's accesses. */
+void tables_begin(const struct origin *o, const struct paging_state *s);
+void tables_note(gva_t linear, uint64_t bytes, bool write); /* the walks of this access */
+bool tables_noted(gva_t linear);                            /* some access on this page was noted */
+void tables_note_descriptor(gva_t at);                      /* is read, and a bit of it may be set */
+void tables_note_segment_load(gva_t violating);             /* every descriptor that may be loaded */
+void tables_note_descriptor_writes(void);                   /* after the instruction's own accesses */
+bool tables_explain(gva_t violating);                       /* a noted descriptor is written there */
+/* Afterwards: the walks that the CPU made before this write and those before them, then all that is left. */
+void tables_record_walks_before(const struct location *p);
+void tables_record_rest(void);
+
 /* vector.c: for insn_accesses() */
 void vector_register(unsigned number, bool mmx, uint8_t *bytes);
 
 /* event.c */
 void event_set(uint8_t vector, enum interruption_type type, bool has_error, uint32_t error, uint8_t length);
 void event_requeue(uint32_t idt_vectoring); /* an exit came in the middle of this delivery */
-void event_correct_resume_flag(void);       /* before an interrupt is delivered at RIP */
 bool event_exception_exit(const struct exit_info *x, struct vm_exit *e);
 static inline bool event_is_due(void)
 {
     return vmx.event.valid || vmx.nmi_pending;
 }
-void event_prepare_entry(void); /* to be called when one is */
-void event_delivered(void);     /* after the MTF exit of its step: records the frame */
-void event_nmi_unblocked(void); /* an IRET was interrupted after it had ended the blocking of NMIs */
+bool event_hold_interrupt(void);     /* after its exit; false: there are more than there can be */
+void event_interrupt_window(void);   /* the guest can take a held one */
+void event_offer_held(void);         /* asks for that exit where one is held */
+void event_wait(unsigned hlt_bytes); /* a HLT with IF=1, RIP still at it */
+void event_prepare_entry(void);      /* to be called when one is */
+void event_nmi_unblocked(void);      /* an IRET was interrupted after it had ended the blocking of NMIs */
+
+/* delivery.c */
+void delivery_begin(const struct pending_event *p); /* before it is injected */
+void delivery_end(void);                            /* after the MTF exit of its step: records the frame */
 
 /* control.c */
 void control_registers_init(const struct vcpu *v);

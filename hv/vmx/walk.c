@@ -1,6 +1,5 @@
 #include "vmx/walk.h"
 
-#include "trace/bytes.h"
 #include "x86/cpu.h"
 #include "x86/paging.h"
 
@@ -22,15 +21,6 @@ void guest_read(gpa_t from, void *to, size_t n)
         out += part;
         n -= part;
     }
-}
-
-/* A page-table entry, which lies within one page. */
-static inline uint64_t read_entry(gpa_t p, unsigned bytes)
-{
-    const void *memory = guest_memory(p);
-    if (!memory)
-        return bytes == 8 ? ~0ull : 0xffffffffu;
-    return bytes == 8 ? load64(memory) : load32(memory);
 }
 
 /* The entries used so far, and what they all have in common. */
@@ -55,42 +45,50 @@ static inline void finish(struct walk *w, const struct trail *t, uint64_t leaf, 
     w->gpa = (frame & ~(page_bytes - 1)) | (linear & (page_bytes - 1));
 }
 
+/* The walk ends here; what was walked so far may still be of interest. */
+static bool not_present(struct walk *w, const struct trail *t)
+{
+    w->levels = t->levels;
+    return false;
+}
+
 /* 32-bit paging: two levels of 4-byte entries; 4-MiB pages with PSE, bits 32 to 39 in bits 13 to 20 (4.3). */
 static bool walk_32(const struct paging_state *s, gva_t linear, struct walk *w)
 {
     struct trail t = {0, ~0ull};
     w->entry_bytes = 4;
     gpa_t at = (s->cr3 & 0xfffff000u) + ((linear >> 22) & 0x3ff) * 4;
-    uint64_t e = read_entry(at, 4);
+    uint64_t e = guest_read_entry(at, 4);
     if (!(e & PTE_PRESENT))
-        return false;
+        return not_present(w, &t);
     note_entry(w, &t, at, e);
     if ((e & PTE_PAGE_SIZE) && (s->cr4 & CR4_PSE)) {
         finish(w, &t, e, (e & 0xffc00000u) | (((e >> 13) & 0xff) << 32), MIB(4), linear);
         return true;
     }
     at = (e & 0xfffff000u) + ((linear >> 12) & 0x3ff) * 4;
-    e = read_entry(at, 4);
+    e = guest_read_entry(at, 4);
     if (!(e & PTE_PRESENT))
-        return false;
+        return not_present(w, &t);
     note_entry(w, &t, at, e);
     finish(w, &t, e, e & 0xfffff000u, PAGE_SIZE, linear);
     return true;
 }
+
+#define GIB_SHIFT 30 /* of the largest page */
 
 /* Tables of 8-byte entries from `level` (1 maps 4-KiB pages) downwards. */
 static bool walk_64(gpa_t table, unsigned level, gva_t linear, struct walk *w)
 {
     struct trail t = {0, ~0ull};
     w->entry_bytes = 8;
-    for (;; level--) {
-        unsigned shift = PAGE_SHIFT + 9 * (level - 1);
-        gpa_t at = (table & PTE_ADDRESS) + ((linear >> shift) & 0x1ff) * 8;
-        uint64_t e = read_entry(at, 8);
+    for (unsigned shift = PAGE_SHIFT + 9 * (level - 1);; shift -= 9) {
+        gpa_t at = (table & PTE_ADDRESS) | (linear >> shift & 0x1ff) << 3;
+        uint64_t e = guest_read_entry(at, 8);
         if (!(e & PTE_PRESENT))
-            return false;
+            return not_present(w, &t);
         note_entry(w, &t, at, e);
-        if (level == 1 || (level <= 3 && (e & PTE_PAGE_SIZE))) {
+        if (shift == PAGE_SHIFT || ((e & PTE_PAGE_SIZE) && shift <= GIB_SHIFT)) {
             finish(w, &t, e, e & PTE_ADDRESS, 1ull << shift, linear);
             return true;
         }
@@ -105,6 +103,7 @@ bool guest_walk_tables(const struct paging_state *s, gva_t linear, struct walk *
     if (!(s->cr4 & CR4_PAE))
         return walk_32(s, linear, w);
     uint64_t pdpte = s->pdpte[(linear >> 30) & 3];
+    w->levels = 0;
     return (pdpte & PTE_PRESENT) && walk_64(pdpte, 2, (uint32_t)linear, w);
 }
 

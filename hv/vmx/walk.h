@@ -5,6 +5,7 @@
 
 #include "machine.h"
 #include "memory.h"
+#include "trace/bytes.h"
 #include "x86/cpu.h"
 
 struct paging_state {
@@ -23,9 +24,9 @@ struct walk {
     gpa_t entry_gpa[WALK_LEVELS];
     uint64_t entry[WALK_LEVELS];
     uint8_t entry_bytes; /* 4 or 8 */
-    gva_t page_linear;   /* for the caller's use: the page this walk was for */
 };
 
+/* False if nothing is mapped at `linear`; then `levels` and the entries that are present are valid. */
 bool guest_walk_tables(const struct paging_state *s, gva_t linear, struct walk *w);
 
 /* False if nothing is mapped at `linear`. */
@@ -66,6 +67,18 @@ const void *guest_memory_slow(gpa_t p);
 static inline const void *guest_memory(gpa_t p)
 {
     return __builtin_expect(p < guest_memory_plain_end, 1) ? phys_to_virt(p) : guest_memory_slow(p);
+}
+
+/* A page-table entry of 4 or 8 bytes, which lies within one page. */
+static inline uint64_t guest_read_entry(gpa_t p, unsigned bytes)
+{
+    const void *memory = phys_to_virt(p);
+    if (__builtin_expect(p >= guest_memory_plain_end, 0)) {
+        memory = guest_memory_slow(p);
+        if (!memory)
+            return bytes == 8 ? ~0ull : 0xffffffffu;
+    }
+    return bytes == 8 ? load64(memory) : load32(memory);
 }
 
 /* Copies guest-physical memory; all ones where there is none to read. */

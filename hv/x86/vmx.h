@@ -22,6 +22,7 @@
 #define FEATURE_CONTROL_VMX (1ull << 2)
 #define VMX_BASIC_TRUE_CONTROLS (1ull << 55)
 #define VMX_MISC_TIMER_RATE_MASK 0x1full
+#define VMX_MISC_HLT_STATE (1ull << 6)
 
 /* EPT and VPID capabilities (A.10). */
 #define EPT_CAP_WALK_4 (1ull << 6)
@@ -40,6 +41,7 @@
 #define PIN_PREEMPTION_TIMER (1u << 6)
 
 /* Primary processor-based controls (25.6.2). */
+#define PROC_INTERRUPT_WINDOW (1u << 2)
 #define PROC_HLT (1u << 7)
 #define PROC_MOV_DR (1u << 23)
 #define PROC_NMI_WINDOW (1u << 22)
@@ -60,6 +62,7 @@
 /* Exit controls (25.7.1) and entry controls (25.8.1). */
 #define EXIT_CTL_SAVE_DEBUG (1u << 2)
 #define EXIT_CTL_HOST_64 (1u << 9)
+#define EXIT_CTL_ACKNOWLEDGE (1u << 15)
 #define EXIT_CTL_SAVE_PAT (1u << 18)
 #define EXIT_CTL_LOAD_PAT (1u << 19)
 #define EXIT_CTL_SAVE_EFER (1u << 20)
@@ -200,6 +203,7 @@ enum exit_reason {
     REASON_TRIPLE_FAULT = 2,
     REASON_INIT = 3,
     REASON_SIPI = 4,
+    REASON_INTERRUPT_WINDOW = 7,
     REASON_NMI_WINDOW = 8,
     REASON_TASK_SWITCH = 9,
     REASON_CPUID = 10,
@@ -230,6 +234,7 @@ enum exit_reason {
 
 /* Exit qualification of EPT violations (table 28-7). */
 #define EPT_VIOLATION_WRITE (1ull << 1)
+#define EPT_VIOLATION_LINEAR_VALID (1ull << 7)
 #define EPT_VIOLATION_FINAL (1ull << 8) /* the access itself, not a page walk's */
 #define EPT_VIOLATION_NMI_UNBLOCKED (1ull << 12)
 

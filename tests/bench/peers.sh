@@ -15,17 +15,21 @@ rounds=${ROUNDS:-5} seconds=${SECONDS_EACH:-0.3} guest=build/guest/benchmark.elf
 pin=()
 cpu=$(taskset -pc $$ 2>/dev/null | grep -oE '[0-9]+$') && pin=(taskset -c "$cpu")
 
+# The guest is a 32-bit kernel, so qemu-system-i386 runs it too. Depending on where its memory happens to lie, either
+# emulator may be up to three times slower than the other: both are measured, and the better of the two is the peer.
 qemu_root=$(scripts/fetch.sh qemu | tail -n 1) || qemu_root=/
+firmware=()
 if [ "$qemu_root" = / ]; then
-    qemu=(qemu-system-x86_64)
+    qemu_root=
 else
-    qemu=("$qemu_root/usr/bin/qemu-system-x86_64" -L "$qemu_root/usr/share/qemu" -L /usr/share/seabios -L /usr/share/qemu)
+    qemu_root=$qemu_root/usr/bin/
+    firmware=(-L "${qemu_root%bin/}share/qemu" -L /usr/share/seabios -L /usr/share/qemu)
 fi
-version=$("${qemu[0]}" --version | grep -oE '[0-9]+\.[0-9.]+' | head -n 1)
+version=$("${qemu_root}qemu-system-x86_64" --version | grep -oE '[0-9]+\.[0-9.]+' | head -n 1)
 plugin=build/bench/plugin$((${version%%.*} < 9 ? 1 : 2)).so
-qemu+=(-accel tcg -nodefaults -display none -monitor none -no-reboot -m 64 -serial stdio -kernel "$guest")
+machine=("${firmware[@]}" -accel tcg -nodefaults -display none -monitor none -no-reboot -m 64 -serial stdio -kernel "$guest")
 
-peers=(native qemu plugin-w plugin-rw)
+peers=(native qemu qemu32 plugin-w plugin-w32 plugin-rw plugin-rw32)
 # The hosted DBT engine prints the guest's serial line on its standard output, as QEMU does.
 [ ! -x build/dbt-host ] || peers+=(dbt dbt-w dbt-rw)
 say "peers: ${peers[*]}; QEMU $version; ${pin[*]:+pinned to CPU $cpu; }$rounds rounds of $seconds s"
@@ -33,12 +37,14 @@ say "peers: ${peers[*]}; QEMU $version; ${pin[*]:+pinned to CPU $cpu; }$rounds r
 
 # measure PEER T N: nanoseconds that N outer turns take; nothing if that is too short to tell
 measure() {
-    local arguments="t=$2 u=$u n=$3" watch=("${pin[@]}" build/bench/stopwatch 120) log=build/bench/last.log
+    local arguments="t=$2 u=$u n=$3" watch=(build/bench/stopwatch 120 "${pin[@]}") log=build/bench/last.log
+    local qemu=("${watch[@]}" "${qemu_root}qemu-system-x86_64" "${machine[@]}" -append "$arguments warmup=3000000")
+    [[ $1 != *32 ]] || qemu[${#watch[@]}]=${qemu_root}qemu-system-i386
     case $1 in
     native) "${pin[@]}" build/bench/native "t=$2" "u=$u" "n=$3" ;;
-    qemu) "${watch[@]}" "${qemu[@]}" -append "$arguments warmup=3000000" ;;
-    plugin-w) "${watch[@]}" "${qemu[@]}" -plugin "$plugin,kinds=w,ring=256" -append "$arguments warmup=3000000" ;;
-    plugin-rw) "${watch[@]}" "${qemu[@]}" -plugin "$plugin,kinds=rw,ring=256" -append "$arguments warmup=3000000" ;;
+    qemu*) "${qemu[@]}" ;;
+    plugin-w*) "${qemu[@]}" -plugin "$plugin,kinds=w,ring=256" ;;
+    plugin-rw*) "${qemu[@]}" -plugin "$plugin,kinds=rw,ring=256" ;;
     dbt) "${watch[@]}" build/dbt-host --trace=none "$guest" "$arguments warmup=3000000" ;;
     dbt-w) "${watch[@]}" build/dbt-host --trace=w --ring=256M "$guest" "$arguments warmup=3000000" ;;
     dbt-rw) "${watch[@]}" build/dbt-host --trace=rw --ring=256M "$guest" "$arguments warmup=3000000" ;;
@@ -64,7 +70,9 @@ calibrate() {
 }
 
 mkdir -p build/bench
-printf '#round\tt\tpeer\tturns\tns\n' >$out.new
+fresh=$(mktemp build/bench/peers.XXXXXX)
+trap 'rm -f "$fresh"' EXIT
+printf '#round\tt\tpeer\tturns\tns\n' >"$fresh"
 for ((round = 0; round <= rounds; round++)); do
     for t in 0 1 5 10 25 48 75 100; do
         for peer in "${peers[@]}"; do
@@ -75,12 +83,12 @@ for ((round = 0; round <= rounds; round++)); do
             n=${turns[$peer,$t]}
             ns=$(measure "$peer" $t "$n") || die "bench: $peer t=$t n=$n: $(tail -n 1 build/bench/last.log)"
             [[ $peer != plugin-* ]] || check_records "$peer" $t "$n"
-            printf '%s\t%s\t%s\t%s\t%s\n' $round $t "$peer" "$n" "$ns" >>$out.new
+            printf '%s\t%s\t%s\t%s\t%s\n' $round $t "$peer" "$n" "$ns" >>"$fresh"
         done
         printf '\r  %s %d/%d, t=%-3d ' "$([ $round = 0 ] && echo calibration, round || echo round)" \
             $round "$rounds" $t >&2
     done
 done
 printf '\n' >&2
-mv $out.new $out
+mv "$fresh" $out
 echo "$version" >build/bench/qemu.version

@@ -47,8 +47,8 @@ void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, tb_callback *f);
 void qemu_plugin_register_atexit_cb(plugin_id id, exit_callback *f, void *data);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t n);
-void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn, mem_callback *f, int registers, int kinds,
-                                      void *data);
+void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn, mem_callback *f, int registers,
+                                      int kinds, void *data);
 unsigned qemu_plugin_mem_size_shift(meminfo info);
 bool qemu_plugin_mem_is_store(meminfo info);
 struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(meminfo info, uint64_t address);
@@ -57,7 +57,10 @@ uint64_t qemu_plugin_hwaddr_phys_addr(const struct qemu_plugin_hwaddr *hwaddr);
 #if PLUGIN_VERSION == 1
 void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, int op, void *counter, uint64_t n);
 static uint64_t instructions;
-static uint64_t *counter(void) { return &instructions; }
+static uint64_t *counter(void)
+{
+    return &instructions;
+}
 static void make_counter(void) {}
 static void count(struct qemu_plugin_tb *tb, uint64_t n)
 {
@@ -83,8 +86,8 @@ typedef struct {
 } mem_value;
 struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t size);
 void *qemu_plugin_scoreboard_find(struct qemu_plugin_scoreboard *score, unsigned vcpu);
-void qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(struct qemu_plugin_tb *tb, int op, struct scoreboard_u64 at,
-                                                       uint64_t n);
+void qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(struct qemu_plugin_tb *tb, int op,
+                                                       struct scoreboard_u64 at, uint64_t n);
 mem_value qemu_plugin_mem_get_value(meminfo info);
 static struct scoreboard_u64 instructions;
 static uint64_t *counter(void)
@@ -94,12 +97,18 @@ static uint64_t *counter(void)
         of_the_only_cpu = qemu_plugin_scoreboard_find(instructions.score, 0);
     return of_the_only_cpu;
 }
-static void make_counter(void) { instructions.score = qemu_plugin_scoreboard_new(sizeof(uint64_t)); }
+static void make_counter(void)
+{
+    instructions.score = qemu_plugin_scoreboard_new(sizeof(uint64_t));
+}
 static void count(struct qemu_plugin_tb *tb, uint64_t n)
 {
     qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, INLINE_ADD_U64, instructions, n);
 }
-static uint64_t value_of(meminfo info) { return qemu_plugin_mem_get_value(info).data.u64; }
+static uint64_t value_of(meminfo info)
+{
+    return qemu_plugin_mem_get_value(info).data.u64;
+}
 #endif
 
 struct record {
@@ -137,8 +146,8 @@ static void on_block(plugin_id id, struct qemu_plugin_tb *tb)
     (void)id;
     count(tb, n);
     for (size_t i = 0; i < n; i++)
-        qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(tb, i), on_access, CALLBACK_NO_REGISTERS, kinds,
-                                         (void *)(uintptr_t)(n - i));
+        qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(tb, i), on_access, CALLBACK_NO_REGISTERS,
+                                         kinds, (void *)(uintptr_t)(n - i));
 }
 
 /* Shows that the work was done: how many records, and the last store. */
@@ -150,8 +159,9 @@ static void on_exit_of_qemu(plugin_id id, void *data)
         const struct record *r = &ring[(i - 1) & mask];
         if (!r->store)
             continue;
-        fprintf(stderr, "plugin: records=%lu last_store_virtual=%lx last_store_physical=%lx value=%lx count=%lu\n", next,
-                r->virtual_address, r->physical_address, r->value, (uint64_t)r->count);
+        fprintf(stderr,
+                "plugin: records=%lu last_store_virtual=%lx last_store_physical=%lx value=%lx count=%lu\n",
+                next, r->virtual_address, r->physical_address, r->value, (uint64_t)r->count);
         return;
     }
     fprintf(stderr, "plugin: records=%lu\n", next);

@@ -1,8 +1,9 @@
 /*
  * Runs a machine whose serial line is its standard output, and prints the
- * nanoseconds from the end of the guest's line START to the first character
- * of its next line: firmware, boot loader and the machine's own start are left
- * out. Then the machine is ended.
+ * nanoseconds of CPU time that it takes from the end of the guest's line START
+ * to the first character of its next line: firmware, boot loader and the
+ * machine's own start are left out, and so is what other programs take of the
+ * core. Then the machine is ended.
  *
  *     stopwatch SECONDS COMMAND [ARGUMENT]...
  */
@@ -22,6 +23,14 @@ static uint64_t nanoseconds(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* CPU time of the machine, all threads together. */
+static uint64_t spent_by(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
@@ -65,37 +74,46 @@ static void end(pid_t child)
 static struct {
     char text[4096];
     size_t length;
-    uint64_t started;
+    int complete;
+    uint64_t started; /* CPU time */
 } seen;
 
-/* What came at `now`. True once the line after START has begun. */
+/* What came when the machine had spent `now`. True once the line after START has begun. */
 static int take(const char *bytes, size_t n, uint64_t now)
 {
     static const char start_line[] = "START\n";
     for (size_t i = 0; i < n; i++) {
         if (bytes[i] == '\r')
             continue;
-        if (seen.started)
+        if (seen.complete)
             return 1;
         if (seen.length == sizeof(seen.text) - 1)
             seen.length = 0;
         seen.text[seen.length++] = bytes[i];
         size_t from = seen.length - (sizeof(start_line) - 1);
-        if (seen.length >= sizeof(start_line) - 1 && memcmp(seen.text + from, start_line, sizeof(start_line) - 1) == 0)
-            seen.started = now;
+        if (seen.length >= sizeof(start_line) - 1 &&
+            memcmp(seen.text + from, start_line, sizeof(start_line) - 1) == 0)
+            seen.complete = 1, seen.started = now;
     }
     return 0;
 }
 
 int main(int argc, char **argv)
 {
-    uint64_t limit = argc > 2 ? strtoull(argv[1], NULL, 10) * 1000000000u : 0, begun = nanoseconds(), now = begun;
+    uint64_t limit = argc > 2 ? strtoull(argv[1], NULL, 10) * 1000000000u : 0, begun = nanoseconds(),
+             now = begun;
     int line, result = 1;
     if (!limit) {
         fputs("usage: stopwatch SECONDS COMMAND [ARGUMENT]...\n", stderr);
         return 2;
     }
     pid_t child = start(argv + 2, &line);
+    clockid_t clock;
+    if (clock_getcpuclockid(child, &clock) != 0) {
+        fputs("stopwatch: there is no CPU clock of another process here\n", stderr);
+        end(child);
+        return 2;
+    }
     for (;;) {
         char bytes[256];
         struct pollfd p = {.fd = line, .events = POLLIN};
@@ -108,18 +126,18 @@ int main(int argc, char **argv)
         if (ready <= 0)
             continue;
         ssize_t n = read(line, bytes, sizeof bytes);
-        now = nanoseconds();
+        uint64_t spent = spent_by(clock);
         if (n <= 0) {
             fprintf(stderr, "stopwatch: the machine ended before the line after START; its last words: %s\n",
                     seen.text);
             break;
         }
-        if (take(bytes, (size_t)n, now)) {
-            result = now == seen.started; /* both in one piece: too short to be measured */
+        if (take(bytes, (size_t)n, spent)) {
+            result = spent == seen.started; /* both in one piece: too short to be measured */
             if (result)
                 fputs("stopwatch: START and the next line came at once: give a larger n\n", stderr);
             else
-                printf("%" PRIu64 "\n", now - seen.started);
+                printf("%" PRIu64 "\n", spent - seen.started);
             break;
         }
     }

@@ -21,6 +21,8 @@ check reset_keyboard "" reset "how=0" "reset"
 check reset_chipset "" reset "how=1" "reset"
 check reset_fast "" reset "how=2" "reset"
 check poweroff "" poweroff "" "power|switched .*off"
+check poweroff_byte "" poweroff "how=1" "switched the machine off \\(ACPI sleep type 0\\)"
+check poweroff_dword "" poweroff "how=2" "switched the machine off \\(ACPI sleep type 0\\)"
 check hang "timeout=3" hang "" "timeout=3: the time limit was reached"
 check halt "" elf64 "" "halted with interrupts off"
 finish

@@ -14,6 +14,8 @@ clean_run() { # N
 short=3000 long=30000
 clean_run $short
 clean_run $long
+# The text of a long dump comes in frames of its own.
+expect_line "progress on the console" '^engram: dump: 50% of [0-9]+ KiB sent' "$work/clean$long/console"
 
 noisy_run() { # NAME N NOISYLINE-OPTIONS
     local dir=$work/$1 n=$2 serial line

@@ -6,9 +6,10 @@
  *
  * A line per access, in program order: "W gva gpa size data", numbers in
  * hexadecimal without 0x, size in decimal, data as bytes in memory order. -r
- * keeps reads ("R ..."), -w keeps the CPU's accesses to its own tables ("PW",
- * "PR"), which Bochs prints without a linear address. Exit code 1 if a memory
- * line could not be understood, or if there was none at all.
+ * keeps reads ("R ..."), -w keeps page walks ("PW", "PR"), which Bochs prints
+ * without a linear address: the physical one stands in its place, as in a trace.
+ * Exit code 1 if a memory line could not be understood, or if there was none at
+ * all.
  *
  * What Bochs prints, learned from Bochs 3.0:
  *
@@ -230,8 +231,11 @@ static void convert(struct memory_line *m, bool reads, bool walks)
     } else if (m->kind == KIND_WRITE && !m->linear) {
         take_linear_address(m);
     }
-    if (!m->linear && !walks)
-        return;
+    if (!m->linear) {
+        if (!walks)
+            return;
+        m->gva = m->gpa;
+    }
     if (m->kind == KIND_WRITE)
         print_write(m);
     else if (reads)

@@ -133,7 +133,7 @@ check "a file that cannot be written"
 # ---- info, print, verify ----
 exits 0 "$engram" verify good && grep -q "sound, 20,000 events" out
 check "verify"
-exits 0 "$engram" info good && grep -q "1.000 exits per traced write" out && grep -q "2.000000 s" out
+exits 0 "$engram" info good && grep -q "exits for recording .* 1.000 per traced write" out && grep -q "2.000000 s" out
 check "info"
 exits 0 "$engram" info --json good && grep -q '"accesses":{"count":20000,"w":{"count":20000,"bytes":80000' out
 check "info --json"
