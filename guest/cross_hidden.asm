@@ -9,7 +9,7 @@
 %include "multiboot.inc"
     multiboot_header MB_MEMORY_INFO
 %include "serial.inc"
-%include "flat.inc"
+%include "protected.inc"
 %include "hidden.inc"
 
     section .data
@@ -43,8 +43,8 @@ start:
     mov ebx, ebp
     find_top
     load_flat_segments
-    flat_gate 3, on_breakpoint
-    lidt [flat_idt_pointer]
+    protected_gate 3, on_breakpoint
+    lidt [idt_pointer]
     mov ebp, [top]
     fninit
     fld1

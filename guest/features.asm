@@ -9,7 +9,7 @@
 %include "multiboot.inc"
     multiboot_header MB_MEMORY_INFO
 %include "serial.inc"
-%include "flat.inc"
+%include "protected.inc"
 
 CR4_OSXSAVE equ 1 << 18
 VECTOR_UD equ 6
@@ -87,9 +87,9 @@ start:
     cld
     serial_init
     load_flat_segments
-    flat_gate VECTOR_UD, on_undefined
-    flat_gate VECTOR_GP, on_protection
-    lidt [flat_idt_pointer]
+    protected_gate VECTOR_UD, on_undefined
+    protected_gate VECTOR_GP, on_protection
+    lidt [idt_pointer]
     mov esp, stack_top
     print "BOOT", 10, "START", 10
     show_cpuid 1, 0

@@ -8,7 +8,7 @@
 %include "multiboot.inc"
     multiboot_header MB_MEMORY_INFO
 %include "serial.inc"
-%include "flat.inc"
+%include "protected.inc"
 
 WINDOW equ 0x40000000
 CR0_NE equ 1 << 5
@@ -53,8 +53,8 @@ start:
     cld
     serial_init
     load_flat_segments
-    flat_gate 13, on_protection
-    lidt [flat_idt_pointer]
+    protected_gate 13, on_protection
+    lidt [idt_pointer]
     mov esp, stack_top
     mov eax, cr0
     and eax, ~(CR0_CD | CR0_NW)

@@ -8,7 +8,7 @@
 %include "multiboot.inc"
     multiboot_header MB_MEMORY_INFO
 %include "serial.inc"
-%include "flat.inc"
+%include "protected.inc"
 
     section .bss
     alignb 4096

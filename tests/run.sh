@@ -24,7 +24,7 @@ for what in "$@"; do
     esac
 done
 [ ${#tests[@]} -gt 0 ] || { echo "run.sh: there is no test in: $*" >&2; exit 1; }
-results=$build/run-tests/results
+results=$build/run-tests/results.$$
 rm -rf "$results" "$build"/run-tests/oracle-*
 mkdir -p "$results"
 

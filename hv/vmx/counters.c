@@ -11,6 +11,7 @@ static const char *const reason_names[REASON_COUNT] = {
     [REASON_TRIPLE_FAULT] = "triple_fault",
     [REASON_INIT] = "init",
     [REASON_SIPI] = "sipi",
+    [REASON_INTERRUPT_WINDOW] = "interrupt_window",
     [REASON_NMI_WINDOW] = "nmi_window",
     [REASON_TASK_SWITCH] = "task_switch",
     [REASON_CPUID] = "cpuid",

@@ -10,6 +10,8 @@
 #include "trace/hook.h"
 #include "x86/cpu.h"
 
+#define FRAME_WORDS_MAX 10
+
 /* The delivery under way, as it was before it. */
 static struct {
     struct origin origin;
@@ -17,9 +19,9 @@ static struct {
     bool real_mode, long_mode, v86;
     unsigned cpl;
     unsigned gate_bytes; /* of a pushed word, outside long mode */
+    unsigned words;      /* pushed */
+    struct location frame[FRAME_WORDS_MAX];
 } delivery;
-
-#define FRAME_WORDS_MAX 10
 
 /* Words pushed, error code included: outside long mode SS:ESP only with a change of privilege level. */
 static unsigned frame_words(bool inner)
@@ -150,46 +152,44 @@ void delivery_begin(const struct pending_event *p)
     step_open();
 }
 
-/* In the order that the CPU pushes; the number of words. Comes before step_close(), which has the sink to clean. */
-static unsigned locate_frame(const struct code_state *after, struct location frame[FRAME_WORDS_MAX])
+/* In the order that the CPU pushes. Comes before step_close(), which has the sink to clean. */
+static void locate_frame(const struct code_state *after)
 {
     const struct vcpu *v = vmx.v;
-    unsigned words = frame_words((after->context & 3u) != delivery.cpl);
     unsigned bytes = delivery.real_mode ? 2 : delivery.long_mode ? 8 : delivery.gate_bytes;
     uint64_t base = vmread_nth(VMCS_GUEST_ES_BASE, SEG_SS);
     bool wide = v->seg[SEG_SS].access & SEGMENT_DB;
 
-    for (unsigned i = 0; i < words; i++) {
-        uint64_t at = v->gpr[RSP] + (uint64_t)bytes * (words - 1 - i);
+    delivery.words = frame_words((after->context & 3u) != delivery.cpl);
+    for (unsigned i = 0; i < delivery.words; i++) {
+        struct location *p = &delivery.frame[i];
+        uint64_t at = v->gpr[RSP] + (uint64_t)bytes * (delivery.words - 1 - i);
         gva_t linear =
             after->size == CODE_64 ? at : (uint32_t)(base + (wide ? at & 0xffffffffu : at & 0xffffu));
-        location_find(&frame[i], &after->paging, linear, bytes);
-        if (frame[i].hidden)
-            step_touches_sink(frame[i].hidden);
+        location_find(p, &after->paging, linear, bytes);
+        if (p->hidden)
+            step_touches_sink(p->hidden);
     }
-    return words;
 }
 
-static void record_frame(const struct location *frame, unsigned words)
+static void record_frame(void)
 {
-    for (unsigned i = 0; i < words; i++) {
-        if (!frame[i].traced)
+    for (unsigned i = 0; i < delivery.words; i++) {
+        if (!delivery.frame[i].traced)
             continue;
-        tables_record_walks_before(&frame[i]);
-        record_write(&delivery.origin, &frame[i], 0);
+        tables_record_walks_before(&delivery.frame[i]);
+        record_write(&delivery.origin, &delivery.frame[i], 0);
     }
 }
 
 void delivery_end(void)
 {
     struct code_state after;
-    struct location frame[FRAME_WORDS_MAX];
-
     code_state_load(&after);
-    unsigned words = locate_frame(&after, frame);
+    locate_frame(&after);
     step_close();
     counters.events_delivered++;
     hook_event(&delivery.hook);
-    record_frame(frame, words);
+    record_frame();
     tables_record_rest();
 }

@@ -95,12 +95,30 @@ static bool modified_next(const struct access_list *list, unsigned i)
     return i + 1 < list->count && next->kind == ACCESS_WRITE && next->linear == list->a[i].linear;
 }
 
+static void find(struct location *p, const struct code_state *c, const struct insn_access *a)
+{
+    location_find(p, &c->paging, a->linear, a->size);
+    if (p->hidden)
+        step_touches_sink(p->hidden);
+}
+
+/* A masked store may exit for a byte that its mask leaves out: Bochs 3.0 writes such a byte back. */
+static bool masked_store_reaches(const struct insn *insn, gva_t linear)
+{
+    if (insn->form != FORM_MASKED)
+        return false;
+    for (unsigned i = 0; i < insn->memory_count; i++)
+        if (linear - insn_linear(insn, &insn->memory[i], vmx.v) < insn->vector_bytes)
+            return true;
+    return false;
+}
+
 static void note_accesses(const struct insn *insn, const struct code_state *c,
                           const struct violation *violation)
 {
     static const struct insn_environment environment = {.vector_register = vector_register};
     struct access_list list;
-    bool explained = !violation->is_write;
+    bool explained = !violation->is_write || masked_store_reaches(insn, violation->linear);
     bool loads_segment = insn->loads_segment;
 
     insn_accesses(insn, vmx.v, &environment, &list);
@@ -109,20 +127,17 @@ static void note_accesses(const struct insn *insn, const struct code_state *c,
     for (unsigned i = 0; i < list.count; i++) {
         const struct insn_access *a = &list.a[i];
         struct location *p = &step.place[step.count];
-        /* What is read before the first write would have exited by itself. */
-        if (a->kind == ACCESS_WRITE || step.count > 0) {
-            location_find(p, &c->paging, a->linear, a->size);
-            if (p->hidden)
-                step_touches_sink(p->hidden);
-        }
         if (a->kind != ACCESS_WRITE) {
             if (!modified_next(&list, i))
                 tables_note(a->linear, a->size, false);
+            if (step.count) /* what is read before the first write would have exited by itself */
+                find(p, c, a);
             continue;
         }
         if (loads_segment) /* before the far call's pushes */
             tables_note_segment_load(violation->linear);
         loads_segment = false;
+        find(p, c, a);
         step.flags[step.count++] = a->flags;
         tables_note(a->linear, a->size, true);
         explained = explained || violation->linear - a->linear < a->size;
@@ -145,9 +160,9 @@ void step_begin(const struct insn *insn, const struct code_state *c, const struc
     step.origin = origin;
     tables_begin(&origin, &c->paging);
     tables_note(c->rip, insn ? insn->length : 1, false);
-    if (insn)
+    if (insn) {
         note_accesses(insn, c, violation);
-    else {
+    } else {
         counters.undecoded++;
         step.sink = true; /* it may be */
     }

@@ -1,7 +1,5 @@
 #include "vmx/walk.h"
 
-#include "vmx/ept.h"
-#include "trace/bytes.h"
 #include "x86/cpu.h"
 #include "x86/paging.h"
 
