@@ -145,6 +145,7 @@ struct dbt {
     /* The host. */
     uint8_t *ram;
     uint64_t ram_bytes;
+    uint64_t window_bytes; /* behind `ram` that are mapped; from ram_bytes on devices. 0: no devices */
     uint8_t *page_flags; /* one per page of RAM: PAGE_HAS_CODE */
     struct block **page_blocks;
     const struct dbt_host *host;
@@ -179,6 +180,8 @@ struct dbt {
 };
 
 #define PAGE_HAS_CODE 0x01u
+#define PAGE_HIDDEN 0x02u /* reads ones, writes are dropped */
+#define PAGE_DEVICE 0x04u
 
 /* What the machine around the processor does. C code may use vector registers in these only if it saves them. */
 struct dbt_host {

@@ -41,7 +41,13 @@ static void mode_changed_callback(struct dbt_cpu *c) { dbt_of(c)->mode_dirty = t
 
 static bool is_ram(const struct dbt *d, gpa_t gpa, unsigned bytes)
 {
-    return gpa < d->ram_bytes && d->ram_bytes - gpa >= bytes;
+    return gpa < d->ram_bytes && d->ram_bytes - gpa >= bytes &&
+           !(d->page_flags[gpa >> PAGE_SHIFT] & (PAGE_HIDDEN | PAGE_DEVICE));
+}
+
+static bool is_device(const struct dbt *d, gpa_t gpa)
+{
+    return gpa < d->ram_bytes ? d->page_flags[gpa >> PAGE_SHIFT] & PAGE_DEVICE : gpa < d->window_bytes;
 }
 
 bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast)
@@ -91,20 +97,59 @@ static bool find_place(struct dbt_cpu *c, gva_t at, unsigned bytes, unsigned acc
     return p->first == bytes || dbt_translate(c, at + p->first, access, &p->gpa[1]);
 }
 
+/* Devices see the accesses in the sizes that the guest makes. */
+static void read_device(const void *from, void *to, unsigned bytes)
+{
+    switch (bytes) {
+    case 2:
+        *(uint16_t *)to = *(const volatile uint16_t *)from;
+        break;
+    case 4:
+        *(uint32_t *)to = *(const volatile uint32_t *)from;
+        break;
+    case 8:
+        *(uint64_t *)to = *(const volatile uint64_t *)from;
+        break;
+    default:
+        memcpy(to, from, bytes);
+    }
+}
+
+static void write_device(void *to, const void *from, unsigned bytes)
+{
+    switch (bytes) {
+    case 2:
+        *(volatile uint16_t *)to = *(const uint16_t *)from;
+        break;
+    case 4:
+        *(volatile uint32_t *)to = *(const uint32_t *)from;
+        break;
+    case 8:
+        *(volatile uint64_t *)to = *(const uint64_t *)from;
+        break;
+    default:
+        memcpy(to, from, bytes);
+    }
+}
+
 static void read_physical(struct dbt *d, gpa_t at, void *to, unsigned bytes)
 {
     if (is_ram(d, at, bytes))
         memcpy(to, d->ram + at, bytes);
+    else if (is_device(d, at))
+        read_device(d->ram + at, to, bytes);
     else
-        memset(to, 0xff, bytes); /* the hosted machine has no devices in memory */
+        memset(to, 0xff, bytes);
 }
 
 static void write_physical(struct dbt *d, gpa_t at, const void *from, unsigned bytes)
 {
-    if (!is_ram(d, at, bytes))
-        return;
-    memcpy(d->ram + at, from, bytes);
-    cache_invalidate(d, at, bytes);
+    if (is_ram(d, at, bytes)) {
+        memcpy(d->ram + at, from, bytes);
+        cache_invalidate(d, at, bytes);
+    } else if (is_device(d, at)) {
+        write_device(d->ram + at, from, bytes);
+    }
 }
 
 static uint8_t context_now(const struct dbt *d)

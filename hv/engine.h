@@ -53,6 +53,9 @@ struct engine {
     /* True if this engine can run here. `why` gets one line either way. */
     bool (*probe)(char *why, size_t size);
 
+    /* Bytes of contiguous memory the engine wants, hidden from the guest: machine.engine_memory at init. NULL: none. */
+    uint64_t (*memory)(const struct machine *m);
+
     /* Builds what the engine needs. `v` is the state the guest starts in. Errors end in panic(). */
     void (*init)(const struct machine *m, const struct vcpu *v);
 
@@ -86,6 +89,6 @@ struct engine {
     size_t (*counters)(char *text, size_t size);
 };
 
-extern const struct engine vmx_engine;
+extern const struct engine vmx_engine, dbt_engine;
 
 #endif

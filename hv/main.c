@@ -115,6 +115,16 @@ static void set_up_ring(void)
     hook_init(&ring, &clock);
 }
 
+static void set_up_engine_memory(const struct engine *engine)
+{
+    uint64_t bytes = engine->memory ? engine->memory(&machine) : 0;
+    if (bytes == 0)
+        return;
+    hpa_t at = place_engine(&machine, &boot, bytes);
+    machine.engine_memory = (struct memory_range){at, at + bytes, MEMORY_RESERVED};
+    hide(at, at + bytes, "engine");
+}
+
 static void run_guest(const struct engine *engine)
 {
     struct vm_exit e;
@@ -157,6 +167,7 @@ _Noreturn void main(uint32_t magic, uint32_t info)
     set_up_ring();
     place_modules(&machine, &boot);
     const struct engine *engine = select_engine(options.engine, engine_reason, sizeof engine_reason);
+    set_up_engine_memory(engine);
     guest_load(&boot, options.guest_args, &machine, &vcpu);  /* from a module, or the built-in benchmark */
     engine->init(&machine, &vcpu);
     ports_init(engine, &acpi);
