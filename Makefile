@@ -161,6 +161,22 @@ $(B)/dbt-differential: $(B)/host/tests/dbt/differential.o $(B)/dbt-engine/tests/
 	$(SAY) LD $@
 	$(Q)$(CC) -o $@ $^
 
+DBT_GUESTS := $(patsubst tests/dbt/%.asm,$(B)/tests/dbt/%.elf,$(sort $(wildcard tests/dbt/*.asm)))
+.PRECIOUS: $(B)/tests/dbt/%.o
+$(B)/tests/dbt/%.o: tests/dbt/%.asm $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) NASM $<
+	$(Q)$(NASM) -w+error -f elf32 -I guest/include/ -MP -MD $(@:.o=.d) -o $@ $<
+$(B)/tests/dbt/%.elf: $(B)/tests/dbt/%.o guest/guest.ld
+	$(SAY) LD $@
+	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments -T guest/guest.ld -o $@ $<
+
+#: make dbt-tests  the DBT engine as a Linux process: differential, guests
+DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-differential $(DBT_GUESTS)
+.PHONY: dbt-tests
+dbt-tests: $(DBT_TEST_DEPS) $(B)/engram guests $(B)/bin/bochs2list $(B)/bin/listcmp
+	@tests/run.sh dbt
+
 $(B)/dbt-engine/%.o: %.c $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (engine)"
@@ -207,7 +223,7 @@ $(B)/asan/dbt_sys.a: $(DBT_SYS_SRC:%.c=$(B)/asan/%.o)
 TEST_PROGRAMS := $(patsubst %,$(B)/bin/%,$(basename $(notdir $(wildcard tests/oracle/*.c tests/fault/*.c))))
 
 #: make test     all tests: unit, tool, fuzz, oracle, boot, fault
-test: $(B)/engram.elf $(B)/engram guests $(UNIT) $(TEST_PROGRAMS) $(FUZZ)
+test: $(B)/engram.elf $(B)/engram guests $(UNIT) $(TEST_PROGRAMS) $(FUZZ) $(DBT_TEST_DEPS)
 	@tests/run.sh
 
 vpath %.c tests/oracle tests/fault
@@ -221,7 +237,7 @@ unit: $(UNIT)
 	@tests/run.sh unit
 
 #: make machine-tests  what boots guests; TESTS='tests/boot/test_X.sh ...' for some of it
-machine-tests: $(B)/engram.elf $(B)/engram guests $(TEST_PROGRAMS)
+machine-tests: $(B)/engram.elf $(B)/engram $(B)/dbt-host guests $(TEST_PROGRAMS)
 	@tests/run.sh $(or $(TESTS),oracle boot fault)
 
 .PRECIOUS: $(B)/tests/% $(B)/asan/%.o

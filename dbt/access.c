@@ -22,7 +22,8 @@ static uint8_t segment_of(ZydisRegister r)
     return r >= ZYDIS_REGISTER_ES && r <= ZYDIS_REGISTER_GS ? (uint8_t)(r - ZYDIS_REGISTER_ES) : SEG_DS;
 }
 
-struct address address_of(const struct translation *t, const struct guest_insn *g, const ZydisDecodedOperand *o)
+struct address address_of(const struct translation *t, const struct guest_insn *g,
+                          const ZydisDecodedOperand *o)
 {
     struct address a = {.base = front_gpr(o->mem.base),
                         .index = front_gpr(o->mem.index),
@@ -40,8 +41,12 @@ struct address address_of(const struct translation *t, const struct guest_insn *
 
 struct address address_stack(const struct translation *t, host_reg base, int64_t disp)
 {
-    return (struct address){.base = base, .index = HOST_NONE, .scale = 1, .segment = SEG_SS,
-                            .bytes = (uint8_t)stack_width(t), .disp = disp};
+    return (struct address){.base = base,
+                            .index = HOST_NONE,
+                            .scale = 1,
+                            .segment = SEG_SS,
+                            .bytes = (uint8_t)stack_width(t),
+                            .disp = disp};
 }
 
 static uint64_t truncate_address(uint64_t v, unsigned bytes)
@@ -49,7 +54,10 @@ static uint64_t truncate_address(uint64_t v, unsigned bytes)
     return bytes >= 8 ? v : v & ((1ull << 8 * bytes) - 1);
 }
 
-static bool fits_disp(int64_t v) { return v >= INT32_MIN && v <= INT32_MAX; }
+static bool fits_disp(int64_t v)
+{
+    return v >= INT32_MIN && v <= INT32_MAX;
+}
 
 void emit_effective(struct translation *t, host_reg to, const struct address *a)
 {
@@ -85,7 +93,8 @@ void emit_effective(struct translation *t, host_reg to, const struct address *a)
     else if (index == HOST_NONE && disp == 0)
         emit_move(e, size, to, base);
     else
-        emit_lea(e, size, to, (struct operand){.base = base, .index = index, .scale = a->scale, .disp = disp});
+        emit_lea(e, size, to,
+                 (struct operand){.base = base, .index = index, .scale = a->scale, .disp = disp});
     if (a->bytes == 2)
         emit_move_zx(e, 2, to, to);
 }
@@ -105,16 +114,18 @@ static void emit_linear(struct translation *t, host_reg to, const struct address
     if (!has_base(t, a))
         return;
     if (to == SCRATCH) {
-        emit_load(t->e, 8, other, state_at(offsetof(struct dbt, cpu.v.seg) + a->segment * sizeof(struct segment) +
-                                           offsetof(struct segment, base)));
+        emit_load(t->e, 8, other,
+                  state_at(offsetof(struct dbt, cpu.v.seg) + a->segment * sizeof(struct segment) +
+                           offsetof(struct segment, base)));
         emit_lea(t->e, t->code_size == CODE_64 ? 8 : 4, to,
                  (struct operand){.base = to, .index = other, .scale = 1, .disp = 0});
         return;
     }
     /* SCRATCH holds the operand's host address and must stay. */
     emit_store(t->e, 8, SCRATCH, STATE(temp[2]));
-    emit_load(t->e, 8, SCRATCH, state_at(offsetof(struct dbt, cpu.v.seg) + a->segment * sizeof(struct segment) +
-                                         offsetof(struct segment, base)));
+    emit_load(t->e, 8, SCRATCH,
+              state_at(offsetof(struct dbt, cpu.v.seg) + a->segment * sizeof(struct segment) +
+                       offsetof(struct segment, base)));
     emit_lea(t->e, t->code_size == CODE_64 ? 8 : 4, to,
              (struct operand){.base = to, .index = SCRATCH, .scale = 1, .disp = 0});
     emit_load(t->e, 8, SCRATCH, STATE(temp[2]));
@@ -130,7 +141,9 @@ struct pending *add_exit(struct translation *t, unsigned kind, uint8_t *place)
         return &spare;
     }
     struct pending *p = &t->pending[t->pending_count++];
-    *p = (struct pending){.place = place, .kind = (uint8_t)kind, .insn = (uint8_t)t->index,
+    *p = (struct pending){.place = place,
+                          .kind = (uint8_t)kind,
+                          .insn = (uint8_t)t->index,
                           .records = (uint16_t)t->b->insn[t->index].records};
     return p;
 }
@@ -205,6 +218,7 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
         emit_linear(t, SCRATCH, a);
         note_miss(t, emit_jmp(e, NULL), access, bytes, true);
         t->pending[t->pending_count - 1].restore_rcx = false;
+        t->pending[t->pending_count - 1].limited = true;
         return;
     }
     if (t->held && same_address(&t->held_address, a) && bytes <= t->held_bytes &&
@@ -218,6 +232,7 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
     else
         emit_lookup_flag_free(t, access, bytes);
     t->held = true;
+    t->held_record = 0;
     t->held_address = *a;
     t->held_access = (uint8_t)access;
     t->held_bytes = (uint8_t)bytes;
@@ -230,24 +245,33 @@ static bool is_recorded(const struct translation *t, unsigned kind)
     return !t->bounce && (kind == ACCESS_WRITE ? t->d->record_writes : t->d->record_reads);
 }
 
-unsigned emit_record(struct translation *t, const struct address *a, unsigned kind, unsigned bytes, uint8_t flags)
+unsigned emit_record(struct translation *t, const struct address *a, unsigned kind, unsigned bytes,
+                     uint8_t flags)
 {
     if (!is_recorded(t, kind))
         return 0;
     unsigned place = t->record_bytes ? t->record_bytes : 4, width = address_bytes(t);
-    if (t->access_count == RECORDS_MAX || place + width + record_data_bytes(bytes) > t->d->host->room_bytes / 2) {
+    bool shared = t->held && t->held_record && same_address(&t->held_address, a);
+    unsigned data = shared ? place : place + width;
+    if (t->access_count == RECORDS_MAX || data + record_data_bytes(bytes) > t->d->host->room_bytes / 2) {
         t->overflow = true;
         return 0;
     }
-    t->access[t->access_count++] = (struct record_access){.rip = t->b->cs_base + t->g[t->index].ip,
-                                                          .offset = (uint16_t)place,
-                                                          .kind = (uint8_t)kind,
-                                                          .size = (uint8_t)bytes,
-                                                          .flags = flags,
-                                                          .address_bytes = (uint8_t)width};
+    t->access[t->access_count++] =
+        (struct record_access){.rip = t->b->cs_base + t->g[t->index].ip,
+                               .address = (uint16_t)(shared ? t->held_record : place),
+                               .data = (uint16_t)data,
+                               .kind = (uint8_t)kind,
+                               .size = (uint8_t)bytes,
+                               .flags = flags,
+                               .address_bytes = (uint8_t)width};
     if (t->code_size != CODE_64)
         t->access[t->access_count - 1].rip = (uint32_t)t->access[t->access_count - 1].rip;
-    t->record_bytes = place + width + record_data_bytes(bytes);
+    t->record_bytes = data + record_data_bytes(bytes);
+    if (shared)
+        return data;
+    if (t->held && same_address(&t->held_address, a))
+        t->held_record = place;
     bool plain = a->base != HOST_NONE && !is_stolen(a->base) && a->index == HOST_NONE && a->disp == 0 &&
                  a->bytes >= width && !has_base(t, a);
     host_reg from = plain ? a->base : SCRATCH2;
@@ -261,7 +285,7 @@ unsigned emit_record(struct translation *t, const struct address *a, unsigned ki
             emit_load(t->e, 8, SCRATCH, STATE(temp[3]));
     }
     emit_store(t->e, width, from, at(RECORD, (int32_t)place));
-    return place + width;
+    return data;
 }
 
 void emit_record_data(struct translation *t, unsigned place, unsigned bytes)

@@ -86,7 +86,10 @@ static uint64_t branch_target(const struct translation *t, const struct guest_in
 }
 
 /* The condition in the opcode's low bits, of 70 to 7F and 0F 80 to 8F. */
-static unsigned condition_of(const struct guest_insn *g) { return g->z.opcode & 15u; }
+static unsigned condition_of(const struct guest_insn *g)
+{
+    return g->z.opcode & 15u;
+}
 
 static void translate_jcc(struct translation *t, const struct guest_insn *g)
 {
@@ -172,15 +175,15 @@ bool translate_branch(struct translation *t, const struct guest_insn *g)
 
 /* ---- behind the block ---- */
 
-/* What was charged at the head for instructions that are not executed comes back; the record is that of fewer. */
+/* What was charged at the head for instructions that are not executed comes back; the record is that of
+ * fewer. */
 static void emit_side(struct translation *t, const struct pending *p)
 {
     struct emit *e = t->e;
     unsigned unused = t->b->budget - p->insn;
     if (t->record_bytes) {
-        unsigned bytes = p->records ? t->access[p->records - 1].offset + t->access[p->records - 1].address_bytes +
-                                          record_data_bytes(t->access[p->records - 1].size)
-                                    : 0;
+        const struct record_access *last = &t->access[p->records ? p->records - 1 : 0];
+        unsigned bytes = p->records ? last->data + record_data_bytes(last->size) : 0;
         if (bytes) {
             uint32_t id = recorder_prefix(t->d, t->b->record_id, p->records);
             if (!id)
@@ -201,8 +204,14 @@ static struct exit_site *new_exit(struct translation *t, const struct pending *p
         return &d->exits[0];
     }
     struct exit_site *x = &d->exits[d->exit_count++];
-    *x = (struct exit_site){.block = t->b, .kind = p->kind, .insn = p->insn, .probe_access = p->probe_access,
-                            .probe_bytes = p->probe_bytes, .records = p->records, .target = p->target};
+    *x = (struct exit_site){.block = t->b,
+                            .kind = p->kind,
+                            .insn = p->insn,
+                            .probe_access = p->probe_access,
+                            .probe_bytes = p->probe_bytes,
+                            .records = p->records,
+                            .limited = p->limited,
+                            .target = p->target};
     return x;
 }
 
@@ -227,11 +236,12 @@ static void emit_stub(struct translation *t, struct pending *p)
         return;
     }
     if (p->undo_tag)
-        emit_sub_mem(e, 8, SCRATCH,
-                     state_indexed(offsetof(struct dbt, tlb) + (t->mode & MODE_USER ? sizeof(struct tlb) : 0) +
-                                       (p->probe_access & DBT_WRITE ? offsetof(struct tlb, write)
-                                                                    : offsetof(struct tlb, read)),
-                                   SCRATCH2));
+        emit_sub_mem(
+            e, 8, SCRATCH,
+            state_indexed(
+                offsetof(struct dbt, tlb) + (t->mode & MODE_USER ? sizeof(struct tlb) : 0) +
+                    (p->probe_access & DBT_WRITE ? offsetof(struct tlb, write) : offsetof(struct tlb, read)),
+                SCRATCH2));
     if (p->restore_rcx)
         emit_load(e, 8, RCX, STATE(spilled_rcx));
     struct exit_site *x = new_exit(t, p);

@@ -50,7 +50,8 @@ void cache_flush(struct dbt *d)
 bool cache_is_nearly_full(const struct dbt *d)
 {
     return (size_t)(d->e.end - d->e.p) < FLUSH_MARGIN || d->block_count + 2 >= d->block_max ||
-           d->insn_count + BLOCK_INSNS_MAX >= d->insn_max || d->exit_count + 4 * BLOCK_INSNS_MAX >= d->exit_max;
+           d->insn_count + BLOCK_INSNS_MAX >= d->insn_max ||
+           d->exit_count + 4 * BLOCK_INSNS_MAX >= d->exit_max;
 }
 
 struct block *cache_find(struct dbt *d, uint64_t ip, gpa_t gpa)

@@ -69,7 +69,8 @@ static bool is_taken(const struct encoding *c, host_reg r)
 }
 
 /* Scratch registers first, then registers that the instruction does not use, whose values are put aside. */
-static bool choose_substitute(struct translation *t, const struct guest_insn *g, struct encoding *c, host_reg guest)
+static bool choose_substitute(struct translation *t, const struct guest_insn *g, struct encoding *c,
+                              host_reg guest)
 {
     static const host_reg candidates[] = {SCRATCH2, SCRATCH, RBX, RBP, RSI, RDI, R8, R9, R10, R11};
     if (c->count == SUBSTITUTES_MAX)
@@ -108,8 +109,10 @@ static bool uses_high_byte(const struct guest_insn *g)
     return false;
 }
 
-/* The host register for the field of ModRM, opcode or VEX.vvvv that `encoding` names; `raw` if it is no GPR. */
-static unsigned field(const struct guest_insn *g, const struct encoding *c, ZydisOperandEncoding encoding, unsigned raw)
+/* The host register for the field of ModRM, opcode or VEX.vvvv that `encoding` names; `raw` if it is no
+ * GPR. */
+static unsigned field(const struct guest_insn *g, const struct encoding *c, ZydisOperandEncoding encoding,
+                      unsigned raw)
 {
     for (unsigned i = 0; i < g->z.operand_count; i++) {
         const ZydisDecodedOperand *o = &g->op[i];
@@ -147,7 +150,8 @@ static bool has_operand_encoding(const struct guest_insn *g, ZydisOperandEncodin
 
 /* ---- legacy encoding ---- */
 
-/* Operand-size, repeat and LOCK prefixes; segments and address size are gone with the memory operand. In 16-bit code
+/* Operand-size, repeat and LOCK prefixes; segments and address size are gone with the memory operand. In
+ * 16-bit code
  * the operand-size prefix has the opposite meaning, unless it is part of the opcode. */
 static void emit_legacy_prefixes(struct translation *t, const struct guest_insn *g)
 {
@@ -179,7 +183,8 @@ static void emit_opcode_map(struct emit *e, ZydisOpcodeMap map)
 
 static bool is_short_inc_dec(const struct translation *t, const struct guest_insn *g)
 {
-    return t->code_size != CODE_64 && g->z.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && (g->z.opcode & 0xf0) == 0x40;
+    return t->code_size != CODE_64 && g->z.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT &&
+           (g->z.opcode & 0xf0) == 0x40;
 }
 
 static bool emit_legacy(struct translation *t, const struct guest_insn *g, const struct encoding *c)
@@ -196,7 +201,8 @@ static bool emit_legacy(struct translation *t, const struct guest_insn *g, const
     /* Control, x87 and vector registers come with their own extension bits. */
     if (rex_in && modrm && reg < 8 && field(g, c, ZYDIS_OPERAND_ENCODING_MODRM_REG, 99) == 99 && raw->rex.R)
         reg |= 8;
-    if (rex_in && modrm && g->memory < 0 && field(g, c, ZYDIS_OPERAND_ENCODING_MODRM_RM, 99) == 99 && raw->rex.B)
+    if (rex_in && modrm && g->memory < 0 && field(g, c, ZYDIS_OPERAND_ENCODING_MODRM_RM, 99) == 99 &&
+        raw->rex.B)
         rm |= 8;
     emit_legacy_prefixes(t, g);
     unsigned rex = rex_in && raw->rex.W ? 8 : 0;

@@ -38,6 +38,10 @@ struct dbt_cpu {
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
     uint64_t star, lstar, cstar, fmask, kernel_gs_base, tsc_aux, pat;
 
+    /* Of the page that dbt_translate() found last: 12, 21, 22 or 30. INVLPG names one address and means all
+     * of its page (SDM Vol. 3A, 4.10.4.1), however many entries a TLB holds for it. */
+    uint8_t page_shift;
+
     bool interrupt_shadow; /* STI or MOV SS: nothing is delivered before the next instruction is over */
     bool shadow_is_mov_ss; /* debug exceptions wait as well */
     bool nmi_blocked;      /* until IRET */

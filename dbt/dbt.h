@@ -20,7 +20,7 @@
 #include "dbt/memory.h"
 #include "dbt/record.h"
 
-#define SCRATCH R12       /* after a probe: the host address of the operand */
+#define SCRATCH R12 /* after a probe: the host address of the operand */
 #define SCRATCH2 R13
 #define RECORD R14
 #define BUDGET R15
@@ -29,8 +29,10 @@
 #define ARITHMETIC_FLAGS 0x8d5u
 
 /*
- * The software TLB: one for the supervisor, one for the user. Entry i holds a page whose number is i modulo its
- * size. `read` and `write` are minus the page's address, or of some page that cannot be here where the access has
+ * The software TLB: one for the supervisor, one for the user. Entry i holds a page whose number is i
+ * modulo its
+ * size. `read` and `write` are minus the page's address, or of some page that cannot be here where the
+ * access has
  * to go the slow way (absent, read-only, code, MMIO); then address + tag is no offset in a page.
  */
 #define TLB_ENTRIES 256u
@@ -47,7 +49,7 @@ struct tlb {
 #define MODE_PAGING 0x10u
 #define MODE_DF 0x20u
 #define MODE_TF 0x40u
-#define MODE_NO_VECTORS 0x80u    /* CR0.EM, CR0.TS or CR4.OSFXSR do not let them run */
+#define MODE_NO_VECTORS 0x80u                /* CR0.EM, CR0.TS or CR4.OSFXSR do not let them run */
 #define MODE_BASED(seg) (0x100u << (seg))    /* its base is not 0 */
 #define MODE_LIMITED(seg) (0x4000u << (seg)) /* accesses need the checks of segmentation */
 
@@ -56,13 +58,13 @@ enum exit_kind_dbt {
     DBT_EXIT_INDIRECT, /* SCRATCH2 is the target */
     DBT_EXIT_SYSTEM,   /* the instruction is for sys_execute() */
     DBT_EXIT_MISS,     /* a probe missed; SCRATCH is the linear address */
-    DBT_EXIT_SLOW,   /* the instruction is for slow_execute() */
-    DBT_EXIT_LEGACY, /* … for legacy_execute() */
-    DBT_EXIT_UD,     /* … raises #UD */
-    DBT_EXIT_NM,     /* … #NM, or #UD: the guest has switched the FPU or SSE off */
+    DBT_EXIT_SLOW,     /* the instruction is for slow_execute() */
+    DBT_EXIT_LEGACY,   /* … for legacy_execute() */
+    DBT_EXIT_UD,       /* … raises #UD */
+    DBT_EXIT_NM,       /* … #NM, or #UD: the guest has switched the FPU or SSE off */
     DBT_EXIT_UNSUPPORTED,
     DBT_EXIT_BOUNCED, /* a bounced instruction is complete */
-    DBT_EXIT_TRAP,     /* the host CPU raised an exception in translated code */
+    DBT_EXIT_TRAP,    /* the host CPU raised an exception in translated code */
 };
 
 struct block;
@@ -76,10 +78,11 @@ struct exit_site {
     uint8_t insn;         /* index in the block: the exit stands at (or, for branches, behind) it */
     uint8_t probe_access; /* DBT_READ, DBT_WRITE */
     uint8_t probe_bytes;
-    uint16_t records;     /* of the block that are complete */
-    uint64_t target;      /* IP, for DBT_EXIT_CHAIN */
-    uint8_t *jump;        /* displacement of the jump that is patched to chain */
-    uint8_t *stub;        /* what it points to while it is not linked */
+    bool limited;     /* the segment's limit and rights have to be checked */
+    uint16_t records; /* of the block that are complete */
+    uint64_t target;  /* IP, for DBT_EXIT_CHAIN */
+    uint8_t *jump;    /* displacement of the jump that is patched to chain */
+    uint8_t *stub;    /* what it points to while it is not linked */
     struct block *linked;
     struct exit_site *next_incoming;
 };
@@ -90,7 +93,7 @@ struct block_insn {
     uint16_t ip;      /* relative to the block's */
     uint16_t records; /* in the block before it */
     uint8_t length;
-    uint8_t spilled;  /* host registers whose guest value is in spill[]: count */
+    uint8_t spilled; /* host registers whose guest value is in spill[]: count */
     uint8_t spill_reg[3];
 };
 
@@ -119,7 +122,8 @@ struct block {
 };
 
 struct dbt_counters {
-    uint64_t blocks, chains, lookups, misses, fills, flushes, invalidations, bounces, system, traps, budget, drains;
+    uint64_t blocks, chains, lookups, misses, fills, flushes, invalidations, bounces, system, traps, budget,
+        drains;
     uint64_t tlb_flushes, faults, interrupts, unlinked;
 };
 
@@ -170,7 +174,8 @@ struct dbt {
     bool quiet_block; /* the next block runs without a budget test: see run.c */
     bool mode_dirty;
     const uint8_t *retry; /* where the host code of an instruction begins that is to start anew */
-    bool restart; /* an exit that has not executed the instruction at RIP */
+    uint64_t permissions; /* what the TLB's rights were derived from */
+    bool restart;         /* an exit that has not executed the instruction at RIP */
     uint8_t access_flags; /* of what dbt_read() and dbt_write() record: ACCESS_LOCKED, ACCESS_REP */
     uint8_t bounce_access[BOUNCE_SLOTS], bounce_bytes[BOUNCE_SLOTS];
     uint64_t budget_start;
@@ -183,24 +188,31 @@ struct dbt {
 #define PAGE_HIDDEN 0x02u /* reads ones, writes are dropped */
 #define PAGE_DEVICE 0x04u
 
-/* What the machine around the processor does. C code may use vector registers in these only if it saves them. */
+/* What the machine around the processor does. C code may use vector registers in these only if it saves
+ * them. */
 struct dbt_host {
-    uint64_t budget_base;  /* the lowest address of the budget's readable range: see run.c */
+    uint64_t budget_base; /* the lowest address of the budget's readable range: see run.c */
     uint64_t budget_bytes;
-    uint32_t room_bytes;   /* behind the record buffer's end that are mapped: the largest block's records fit */
+    uint32_t room_bytes; /* behind the record buffer's end that are mapped: the largest block's records fit */
     void (*drain)(struct dbt *d);
     uint64_t (*next_deadline)(struct dbt *d); /* instructions from now until the host wants to be asked */
     bool (*poll)(struct dbt *d);              /* false: the run is over; cpu.stop_text says why */
-    int (*interrupt)(struct dbt *d);          /* vector of the interrupt that is to be delivered now, -1: none */
-    bool (*wait)(struct dbt *d);              /* until an interrupt is due; false: none can come */
+    int (*interrupt)(struct dbt *d); /* vector of the interrupt that is to be delivered now, -1: none */
+    bool (*wait)(struct dbt *d);     /* until an interrupt is due; false: none can come */
     uint32_t (*port_in)(struct dbt *d, uint16_t port, unsigned bytes);
     void (*port_out)(struct dbt *d, uint16_t port, unsigned bytes, uint32_t value);
     void (*event)(struct dbt *d, const struct hook_event *e); /* the records before it are drained */
 };
 
 #define STATE(field) state_at(offsetof(struct dbt, field))
-static inline struct operand guest_gpr(unsigned n) { return state_at(offsetof(struct dbt, cpu.v.gpr) + 8u * n); }
-static inline struct dbt *dbt_of(struct dbt_cpu *c) { return (struct dbt *)c; }
+static inline struct operand guest_gpr(unsigned n)
+{
+    return state_at(offsetof(struct dbt, cpu.v.gpr) + 8u * n);
+}
+static inline struct dbt *dbt_of(struct dbt_cpu *c)
+{
+    return (struct dbt *)c;
+}
 
 /* ---- cache.c ---- */
 bool cache_init(struct dbt *d, void *code, size_t code_bytes);
@@ -214,7 +226,8 @@ void cache_forget_jumps(struct dbt *d);
 struct block *cache_block_at(struct dbt *d, uint64_t host_pc);
 
 /* ---- translate.c ---- */
-/* The block at CS:ip; NULL with the fault in the cpu, or with cpu.stop. With `bounce`, its first instruction alone, on
+/* The block at CS:ip; NULL with the fault in the cpu, or with cpu.stop. With `bounce`, its first
+ * instruction alone, on
  * the bounce buffers instead of memory, not entered in the cache. */
 struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce);
 

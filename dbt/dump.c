@@ -1,8 +1,8 @@
 /* What went on, for people: blocks as guest and host code, counters. */
 #include "dbt/dbt.h"
 
-#include "decode/insn.h"
 #include "console.h"
+#include "decode/insn.h"
 
 static void bytes_line(char *to, const uint8_t *bytes, unsigned n)
 {
@@ -20,19 +20,22 @@ void dbt_print_block(struct dbt *d, const struct block *b, const struct dbt_prin
     char text[2 * HOST_LINE + 1];
     const struct record_block *r = b->record_id ? &d->recorder.block[b->record_id] : NULL;
 
-    print->line("block 0x%lx mode 0x%x gpa 0x%lx: %u instructions, %u guest bytes, %u host bytes, record %u (%u bytes)%s\n",
-                (unsigned long)b->ip, b->mode, (unsigned long)b->gpa, b->insn_count, b->guest_bytes, b->code_bytes,
-                b->record_id, r ? r->bytes : 0u, b->valid ? "" : ", invalid");
+    print->line("block 0x%lx mode 0x%x gpa 0x%lx: %u instructions, %u guest bytes, %u host bytes, record %u "
+                "(%u bytes)%s\n",
+                (unsigned long)b->ip, b->mode, (unsigned long)b->gpa, b->insn_count, b->guest_bytes,
+                b->code_bytes, b->record_id, r ? r->bytes : 0u, b->valid ? "" : ", invalid");
     for (unsigned i = 0; i < b->insn_count; i++) {
         const struct block_insn *in = &b->insn[i];
         gpa_t gpa = b->gpa + in->ip;
         bytes_line(text, d->ram + gpa, in->length);
-        print->line("  +%-3u guest %-30s host offset %u, after %u accesses\n", in->ip, text, in->code, in->records);
+        print->line("  +%-3u guest %-30s host offset %u, after %u accesses\n", in->ip, text, in->code,
+                    in->records);
         if (r && i < b->insn_count)
-            for (unsigned k = in->records; k < (i + 1 < b->insn_count ? b->insn[i + 1].records : r->count); k++) {
+            for (unsigned k = in->records; k < (i + 1 < b->insn_count ? b->insn[i + 1].records : r->count);
+                 k++) {
                 const struct record_access *a = &d->recorder.access[r->first + k];
-                print->line("       %s of %u bytes at record offset %u\n", a->kind == ACCESS_WRITE ? "write" : "read",
-                            a->size, a->offset);
+                print->line("       %s of %u bytes at record offset %u\n",
+                            a->kind == ACCESS_WRITE ? "write" : "read", a->size, a->data);
             }
     }
     for (uint32_t at_byte = 0; at_byte < b->code_bytes; at_byte += HOST_LINE) {
@@ -48,14 +51,26 @@ size_t dbt_counters_text(const struct dbt *d, char *text, size_t size)
     const struct {
         const char *name;
         uint64_t value;
-    } all[] = {{"instructions", d->instructions}, {"blocks", n->blocks},          {"chains", n->chains},
-               {"unlinked", n->unlinked},         {"lookups", n->lookups},        {"misses", n->misses},
-               {"fills", n->fills},               {"tlb_flushes", n->tlb_flushes}, {"flushes", n->flushes},
-               {"invalidations", n->invalidations}, {"bounces", n->bounces},      {"system", n->system},
-               {"traps", n->traps},               {"polls", n->budget},           {"drains", n->drains},
-               {"faults", n->faults},             {"interrupts", n->interrupts}};
+    } all[] = {{"instructions", d->instructions},
+               {"blocks", n->blocks},
+               {"chains", n->chains},
+               {"unlinked", n->unlinked},
+               {"lookups", n->lookups},
+               {"misses", n->misses},
+               {"fills", n->fills},
+               {"tlb_flushes", n->tlb_flushes},
+               {"flushes", n->flushes},
+               {"invalidations", n->invalidations},
+               {"bounces", n->bounces},
+               {"system", n->system},
+               {"traps", n->traps},
+               {"polls", n->budget},
+               {"drains", n->drains},
+               {"faults", n->faults},
+               {"interrupts", n->interrupts}};
     size_t used = 0;
     for (size_t i = 0; i < ARRAY_SIZE(all) && used < size; i++)
-        used += format_text(text + used, size - used, "counter.dbt.%s=%lu\n", all[i].name, (unsigned long)all[i].value);
+        used += format_text(text + used, size - used, "counter.dbt.%s=%lu\n", all[i].name,
+                            (unsigned long)all[i].value);
     return used < size ? used : size;
 }

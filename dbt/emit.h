@@ -56,10 +56,19 @@ static inline void emit_bytes(struct emit *e, const void *from, size_t n)
     memcpy(e->p, from, n);
     e->p += n;
 }
-static inline void emit32(struct emit *e, uint32_t v) { emit_bytes(e, &v, 4); }
-static inline void emit64(struct emit *e, uint64_t v) { emit_bytes(e, &v, 8); }
+static inline void emit32(struct emit *e, uint32_t v)
+{
+    emit_bytes(e, &v, 4);
+}
+static inline void emit64(struct emit *e, uint64_t v)
+{
+    emit_bytes(e, &v, 8);
+}
 
-static inline unsigned scale_bits(unsigned scale) { return scale == 8 ? 3 : scale == 4 ? 2 : scale == 2 ? 1 : 0; }
+static inline unsigned scale_bits(unsigned scale)
+{
+    return scale == 8 ? 3 : scale == 4 ? 2 : scale == 2 ? 1 : 0;
+}
 
 /* ModRM, SIB and displacement of a memory operand. */
 static inline void emit_modrm(struct emit *e, unsigned reg, struct operand m)
@@ -86,10 +95,11 @@ static inline void emit_modrm(struct emit *e, unsigned reg, struct operand m)
 
 /* An instruction with a memory operand. `opcode` is 1 byte, or 0x0fXX. `bytes` 2 and 8 are the operand size; with
  * `byte_reg` the register is a byte's, which needs a REX prefix for SPL to DIL. */
-static inline void emit_op_mem(struct emit *e, unsigned opcode, unsigned bytes, unsigned reg, struct operand m,
-                               bool byte_reg)
+static inline void emit_op_mem(struct emit *e, unsigned opcode, unsigned bytes, unsigned reg,
+                               struct operand m, bool byte_reg)
 {
-    unsigned rex = (bytes == 8 ? 8u : 0) | (reg & 8 ? 4u : 0) | (m.index != HOST_NONE && (m.index & 8) ? 2u : 0) |
+    unsigned rex = (bytes == 8 ? 8u : 0) | (reg & 8 ? 4u : 0) |
+                   (m.index != HOST_NONE && (m.index & 8) ? 2u : 0) |
                    (m.base != HOST_NONE && (m.base & 8) ? 1u : 0);
     if (m.base == HOST_NONE)
         emit8(e, 0x65);
@@ -103,7 +113,8 @@ static inline void emit_op_mem(struct emit *e, unsigned opcode, unsigned bytes, 
     emit_modrm(e, reg, m);
 }
 
-static inline void emit_op_reg(struct emit *e, unsigned opcode, unsigned bytes, unsigned reg, unsigned rm, bool byte_rm)
+static inline void emit_op_reg(struct emit *e, unsigned opcode, unsigned bytes, unsigned reg, unsigned rm,
+                               bool byte_rm)
 {
     unsigned rex = (bytes == 8 ? 8u : 0) | (reg & 8 ? 4u : 0) | (rm & 8 ? 1u : 0);
     if (bytes == 2)
@@ -174,8 +185,8 @@ static inline void emit_lea(struct emit *e, unsigned bytes, host_reg to, struct 
     emit_op_mem(e, 0x8d, bytes, to, m, false);
 }
 /* LEA to, [index·scale + disp]: no base. */
-static inline void emit_lea_no_base(struct emit *e, unsigned bytes, host_reg to, host_reg index, unsigned scale,
-                                    int32_t disp)
+static inline void emit_lea_no_base(struct emit *e, unsigned bytes, host_reg to, host_reg index,
+                                    unsigned scale, int32_t disp)
 {
     unsigned rex = (bytes == 8 ? 8u : 0) | (to & 8 ? 4u : 0) | (index != HOST_NONE && (index & 8) ? 2u : 0);
     if (rex)
@@ -251,7 +262,10 @@ static inline void emit_here(struct emit *e, uint8_t *short_place)
     if (!e->full)
         *short_place = (uint8_t)(e->p - (short_place + 1));
 }
-static inline void emit_jmp_mem(struct emit *e, struct operand m) { emit_op_mem(e, 0xff, 4, 4, m, false); }
+static inline void emit_jmp_mem(struct emit *e, struct operand m)
+{
+    emit_op_mem(e, 0xff, 4, 4, m, false);
+}
 
 /* ---- changes the flags ---- */
 

@@ -111,7 +111,8 @@ static bool may_be_copied(const struct guest_insn *g)
     default:
         break;
     }
-    if (g->z.encoding == ZYDIS_INSTRUCTION_ENCODING_XOP || g->z.encoding == ZYDIS_INSTRUCTION_ENCODING_3DNOW ||
+    if (g->z.encoding == ZYDIS_INSTRUCTION_ENCODING_XOP ||
+        g->z.encoding == ZYDIS_INSTRUCTION_ENCODING_3DNOW ||
         g->z.encoding == ZYDIS_INSTRUCTION_ENCODING_MVEX || g->z.avx.mask.mode > ZYDIS_MASK_MODE_DISABLED)
         return false;
     for (unsigned i = 0; i < g->z.operand_count; i++) {
@@ -124,8 +125,9 @@ static bool may_be_copied(const struct guest_insn *g)
         if (o->type == ZYDIS_OPERAND_TYPE_MEMORY && i != (unsigned)g->memory)
             return false; /* a second operand in memory, or a hidden one */
     }
-    return g->memory < 0 || (g->op[g->memory].mem.type == ZYDIS_MEMOP_TYPE_MEM && g->op[g->memory].size >= 8 &&
-                             g->op[g->memory].size <= 512 && g->op[g->memory].size % 8 == 0);
+    return g->memory < 0 ||
+           (g->op[g->memory].mem.type == ZYDIS_MEMOP_TYPE_MEM && g->op[g->memory].size >= 8 &&
+            g->op[g->memory].size <= 512 && g->op[g->memory].size % 8 == 0);
 }
 
 static bool is_string(const struct guest_insn *g)
@@ -193,8 +195,9 @@ static uint8_t class_of(const struct guest_insn *g)
     case ZYDIS_MNEMONIC_BTR:
     case ZYDIS_MNEMONIC_BTC:
         /* The bit may be far from where the operand says. */
-        return g->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY && g->op[1].type == ZYDIS_OPERAND_TYPE_REGISTER ? G_SLOW
-                                                                                                         : G_COPY;
+        return g->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY && g->op[1].type == ZYDIS_OPERAND_TYPE_REGISTER
+                   ? G_SLOW
+                   : G_COPY;
     case ZYDIS_MNEMONIC_PUSHA:
     case ZYDIS_MNEMONIC_PUSHAD:
     case ZYDIS_MNEMONIC_POPA:
@@ -239,8 +242,8 @@ static bool may_leave_flags(const struct guest_insn *g)
 static void set_flags_use(struct guest_insn *g)
 {
     const ZydisAccessedFlags *f = g->z.cpu_flags;
-    bool opaque = g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_LOOP || g->class == G_SLOW ||
-                  g->class == G_LEGACY || g->class == G_UD;
+    bool opaque = g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_LOOP ||
+                  g->class == G_SLOW || g->class == G_LEGACY || g->class == G_UD;
     if (opaque)
         g->flags_read = ARITHMETIC_FLAGS;
     if (!f || opaque)
@@ -276,7 +279,10 @@ static int8_t explicit_memory(const struct guest_insn *g)
     return -1;
 }
 
-static bool is_division(ZydisMnemonic m) { return m == ZYDIS_MNEMONIC_DIV || m == ZYDIS_MNEMONIC_IDIV; }
+static bool is_division(ZydisMnemonic m)
+{
+    return m == ZYDIS_MNEMONIC_DIV || m == ZYDIS_MNEMONIC_IDIV;
+}
 
 /* These may raise #NM, #MF, #XM and #UD. */
 static bool uses_vectors(const struct guest_insn *g)
@@ -291,7 +297,8 @@ static bool uses_vectors(const struct guest_insn *g)
     return g->z.meta.category == ZYDIS_CATEGORY_X87_ALU;
 }
 
-bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, uint64_t ip, enum code_size size)
+bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, uint64_t ip,
+                  enum code_size size)
 {
     static const ZydisMachineMode modes[] = {
         [CODE_16] = ZYDIS_MACHINE_MODE_LONG_COMPAT_16,
@@ -312,15 +319,17 @@ bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, 
     g->flags_dead = false;
 
     struct insn insn;
-    g->class = insn_decode(&insn, bytes, available, size) && (sys_handles(&insn) || io_handles(&insn)) ? G_SYSTEM
-                                                                                                       : class_of(g);
+    g->class = insn_decode(&insn, bytes, available, size) && (sys_handles(&insn) || io_handles(&insn))
+                   ? G_SYSTEM
+                   : class_of(g);
     set_flags_use(g);
-    g->ends_block = g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_SLOW || g->class == G_LEGACY ||
-                    g->class == G_UD || g->class == G_JMP ||
-                    g->class == G_JMP_INDIRECT || g->class == G_CALL || g->class == G_CALL_INDIRECT ||
-                    g->class == G_RET || g->class == G_JCC || g->class == G_LOOP || g->class == G_DF ||
-                    (g->class == G_STRING && (g->z.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE |
-                                                                 ZYDIS_ATTRIB_HAS_REPNE)));
+    g->ends_block =
+        g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_SLOW || g->class == G_LEGACY ||
+        g->class == G_UD || g->class == G_JMP || g->class == G_JMP_INDIRECT || g->class == G_CALL ||
+        g->class == G_CALL_INDIRECT || g->class == G_RET || g->class == G_JCC || g->class == G_LOOP ||
+        g->class == G_DF ||
+        (g->class == G_STRING &&
+         (g->z.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE)));
     g->touches_memory = g->class != G_NOP && g->class != G_LEA && g->class != G_JCC && g->class != G_LOOP &&
                         (g->memory >= 0 || g->class != G_COPY);
     g->divides = is_division(g->z.mnemonic);

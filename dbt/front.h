@@ -35,25 +35,29 @@ struct guest_insn {
     ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
     uint8_t bytes[INSN_BYTES_MAX];
     uint64_t ip;
-    uint8_t class;        /* enum guest_class */
-    int8_t memory;        /* index of the explicit memory operand, -1: none */
+    uint8_t class; /* enum guest_class */
+    int8_t memory; /* index of the explicit memory operand, -1: none */
     bool ends_block;
-    bool can_fault;       /* other than by its memory operand */
+    bool can_fault; /* other than by its memory operand */
     bool divides;
     bool touches_memory;
     uint32_t flags_read, flags_killed;
-    bool flags_dead;      /* before the instruction: nothing that follows in the block, and no fault, sees them */
+    bool flags_dead; /* before the instruction: nothing that follows in the block, and no fault, sees them */
 };
 
 /* Decodes and classifies; false: no instruction (or fewer bytes than it needs). */
-bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, uint64_t ip, enum code_size size);
+bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, uint64_t ip,
+                  enum code_size size);
 
 /* Backwards over the block. `exposed`: faults show the flags. */
 void front_liveness(struct guest_insn *g, unsigned count, bool exposed);
 
 /* Number of a general-purpose register of any size (AH is 0 as AL is), or HOST_NONE. */
 host_reg front_gpr(ZydisRegister r);
-static inline bool front_is_high_byte(ZydisRegister r) { return r >= ZYDIS_REGISTER_AH && r <= ZYDIS_REGISTER_BH; }
+static inline bool front_is_high_byte(ZydisRegister r)
+{
+    return r >= ZYDIS_REGISTER_AH && r <= ZYDIS_REGISTER_BH;
+}
 
 /* True if the instruction reads or writes the register, whatever the size; explicit and implicit. */
 bool front_uses_gpr(const struct guest_insn *g, host_reg r);

@@ -8,8 +8,9 @@
 static const uint8_t *opcode_of(const struct insn *insn)
 {
     const uint8_t *p = insn->bytes, *end = insn->bytes + insn->length;
-    while (p < end && (*p == 0x66 || *p == 0x67 || *p == 0xf2 || *p == 0xf3 || *p == 0x2e || *p == 0x36 || *p == 0x3e ||
-                       *p == 0x26 || *p == 0x64 || *p == 0x65 || (insn->code_size == CODE_64 && (*p & 0xf0) == 0x40)))
+    while (p < end &&
+           (*p == 0x66 || *p == 0x67 || *p == 0xf2 || *p == 0xf3 || *p == 0x2e || *p == 0x36 || *p == 0x3e ||
+            *p == 0x26 || *p == 0x64 || *p == 0x65 || (insn->code_size == CODE_64 && (*p & 0xf0) == 0x40)))
         p++;
     return p < end ? p : NULL;
 }
@@ -29,11 +30,14 @@ bool io_execute(struct dbt *d, const struct insn *insn)
 
     if (!sys_io_allowed(&d->cpu, port, bytes))
         return false;
-    v->rip = (d->mode & MODE_CODE_SIZE) == CODE_64 ? v->rip + insn->length : (uint32_t)(v->rip + insn->length);
+    v->rip =
+        (d->mode & MODE_CODE_SIZE) == CODE_64 ? v->rip + insn->length : (uint32_t)(v->rip + insn->length);
     d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
     if (*op & 2) {
-        d->host->port_out(d, port, bytes, bytes == 4 ? (uint32_t)v->gpr[RAX] : bytes == 2 ? (uint16_t)v->gpr[RAX]
-                                                                                        : (uint8_t)v->gpr[RAX]);
+        d->host->port_out(d, port, bytes,
+                          bytes == 4   ? (uint32_t)v->gpr[RAX]
+                          : bytes == 2 ? (uint16_t)v->gpr[RAX]
+                                       : (uint8_t)v->gpr[RAX]);
         return true;
     }
     uint32_t value = d->host->port_in(d, port, bytes);

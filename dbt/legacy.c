@@ -4,7 +4,10 @@
 #include "decode/insn.h"
 #include "trace/access.h"
 
-static uint64_t truncated(uint64_t v, unsigned bytes) { return bytes >= 8 ? v : v & ((1ull << 8 * bytes) - 1); }
+static uint64_t truncated(uint64_t v, unsigned bytes)
+{
+    return bytes >= 8 ? v : v & ((1ull << 8 * bytes) - 1);
+}
 
 static void set_low(uint64_t *reg, uint64_t v, unsigned bytes)
 {
@@ -71,7 +74,8 @@ static bool enter(struct dbt *d, const struct insn *insn)
 
     memcpy(allocated, insn->bytes + insn->length - 3, 2);
     frame_bytes = allocated[0] | (unsigned)allocated[1] << 8;
-    if (!writable(d, stack_linear(d, insn, sp - (uint64_t)bytes * insn->nesting), bytes * (insn->nesting + 1u)))
+    if (!writable(d, stack_linear(d, insn, sp - (uint64_t)bytes * insn->nesting),
+                  bytes * (insn->nesting + 1u)))
         return false;
     if (!dbt_write(&d->cpu, stack_linear(d, insn, sp), &v->gpr[RBP], bytes, DBT_WRITE, CAUSE_INSTRUCTION))
         return false;

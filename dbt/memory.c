@@ -8,7 +8,10 @@
 /* ---- TLB ---- */
 
 /* Minus the page of a neighbouring entry: no address that is looked up here lies in it. */
-static uint64_t no_page(unsigned index) { return 0 - ((uint64_t)(index ^ 1u) << PAGE_SHIFT); }
+static uint64_t no_page(unsigned index)
+{
+    return 0 - ((uint64_t)(index ^ 1u) << PAGE_SHIFT);
+}
 
 void tlb_flush_all(struct dbt *d)
 {
@@ -37,7 +40,10 @@ static void tlb_flush_page_callback(struct dbt_cpu *c, gva_t at)
     cache_forget_jumps(d);
 }
 
-static void mode_changed_callback(struct dbt_cpu *c) { dbt_of(c)->mode_dirty = true; }
+static void mode_changed_callback(struct dbt_cpu *c)
+{
+    dbt_of(c)->mode_dirty = true;
+}
 
 static bool is_ram(const struct dbt *d, gpa_t gpa, unsigned bytes)
 {
@@ -157,20 +163,31 @@ static uint8_t context_now(const struct dbt *d)
     const struct vcpu *v = &d->cpu.v;
     unsigned size = d->mode & MODE_CODE_SIZE;
     bool protected_mode = v->cr0 & CR0_PE;
-    unsigned mode = !protected_mode ? MODE_REAL : size == 2 ? MODE_LONG64 : size == 1 ? MODE_PROT32 : MODE_PROT16;
+    unsigned mode = !protected_mode ? MODE_REAL
+                    : size == 2     ? MODE_LONG64
+                    : size == 1     ? MODE_PROT32
+                                    : MODE_PROT16;
     return (uint8_t)((protected_mode ? dbt_cpl(&d->cpu) : 0) | mode << CONTEXT_MODE_SHIFT |
                      (v->cr0 & CR0_PG ? CONTEXT_PAGING : 0));
 }
 
-static void record(struct dbt *d, gva_t at, const struct place *p, const void *data, unsigned bytes, uint8_t kind,
-                   uint8_t cause)
+static void record(struct dbt *d, gva_t at, const struct place *p, const void *data, unsigned bytes,
+                   uint8_t kind, uint8_t cause)
 {
     if (!(kind == ACCESS_WRITE ? d->record_writes : d->record_reads))
         return;
-    uint64_t rip = (d->mode & MODE_CODE_SIZE) == 2 ? d->cpu.v.rip
-                                                   : (uint32_t)(d->cpu.v.rip + d->cpu.v.seg[SEG_CS].base);
-    struct access a = {.rip = rip, .gva = at, .gpa = p->gpa[0], .gpa2 = p->gpa[1] & PAGE_MASK, .cr3 = d->cpu.v.cr3,
-                       .kind = kind, .cause = cause, .size = (uint8_t)bytes, .context = context_now(d), .has_data = 1};
+    uint64_t rip =
+        (d->mode & MODE_CODE_SIZE) == 2 ? d->cpu.v.rip : (uint32_t)(d->cpu.v.rip + d->cpu.v.seg[SEG_CS].base);
+    struct access a = {.rip = rip,
+                       .gva = at,
+                       .gpa = p->gpa[0],
+                       .gpa2 = p->gpa[1] & PAGE_MASK,
+                       .cr3 = d->cpu.v.cr3,
+                       .kind = kind,
+                       .cause = cause,
+                       .size = (uint8_t)bytes,
+                       .context = context_now(d),
+                       .has_data = 1};
     a.flags = cause == CAUSE_INSTRUCTION ? d->access_flags : 0;
     if (cause == CAUSE_EXCEPTION || cause == CAUSE_INTERRUPT)
         a.vector = d->cpu.event_vector;

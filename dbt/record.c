@@ -26,7 +26,7 @@ static unsigned bytes_of_prefix(const struct recorder *r, const struct record_bl
     if (!count)
         return 0;
     const struct record_access *a = &r->access[b->first + count - 1];
-    return (unsigned)a->offset + a->address_bytes + record_data_bytes(a->size);
+    return a->data + record_data_bytes(a->size);
 }
 
 uint32_t recorder_prefix(struct dbt *d, uint32_t id, unsigned count)
@@ -64,9 +64,18 @@ static void make_room(struct dbt *d, unsigned bytes)
 
 void recorder_spell(struct dbt *d, const struct access *a)
 {
-    struct spelled_record s = {.id = RECORD_SPELLED, .kind = a->kind, .cause = a->cause, .vector = a->vector,
-                               .flags = a->flags, .size = a->size, .context = a->context, .rip = a->rip,
-                               .gva = a->gva, .gpa = a->gpa, .gpa2 = a->gpa2, .cr3 = a->cr3};
+    struct spelled_record s = {.id = RECORD_SPELLED,
+                               .kind = a->kind,
+                               .cause = a->cause,
+                               .vector = a->vector,
+                               .flags = a->flags,
+                               .size = a->size,
+                               .context = a->context,
+                               .rip = a->rip,
+                               .gva = a->gva,
+                               .gpa = a->gpa,
+                               .gpa2 = a->gpa2,
+                               .cr3 = a->cr3};
     memcpy(s.data, a->data, sizeof(s.data));
     make_room(d, sizeof(s));
     memcpy((void *)(uintptr_t)d->record, &s, sizeof(s));
@@ -117,14 +126,14 @@ static const uint8_t *take_block(struct recorder *r, const uint8_t *p, uint32_t 
     out.has_data = 1;
     for (unsigned i = 0; i < b->count; i++) {
         const struct record_access *a = &r->access[b->first + i];
-        const uint8_t *at = p + a->offset;
+        const uint8_t *at = p + a->address;
         out.rip = a->rip;
         out.gva = a->address_bytes == 8 ? load64(at) : load32(at);
         out.gpa = physical_of(r, out.gva, b->context);
         out.kind = a->kind;
         out.flags = a->flags;
         out.size = a->size;
-        memcpy(out.data, at + a->address_bytes, a->size);
+        memcpy(out.data, p + a->data, a->size);
         take(&out, context);
         r->records++;
     }
@@ -136,9 +145,18 @@ static const uint8_t *take_spelled(struct recorder *r, const uint8_t *p,
 {
     struct spelled_record s;
     memcpy(&s, p, sizeof(s));
-    struct access out = {.rip = s.rip, .gva = s.gva, .gpa = s.gpa, .gpa2 = s.gpa2, .cr3 = s.cr3, .kind = s.kind,
-                         .cause = s.cause, .vector = s.vector, .flags = s.flags, .size = s.size,
-                         .context = s.context, .has_data = 1};
+    struct access out = {.rip = s.rip,
+                         .gva = s.gva,
+                         .gpa = s.gpa,
+                         .gpa2 = s.gpa2,
+                         .cr3 = s.cr3,
+                         .kind = s.kind,
+                         .cause = s.cause,
+                         .vector = s.vector,
+                         .flags = s.flags,
+                         .size = s.size,
+                         .context = s.context,
+                         .has_data = 1};
     memcpy(out.data, s.data, sizeof(out.data));
     take(&out, context);
     r->records++;

@@ -5,7 +5,8 @@
  *     record = u32 id │ address │ data │ address │ data │ ...
  *
  * What an id stands for is fixed: how many accesses, by which instruction each,
- * kind, size. Addresses take 4 bytes in 16- and 32-bit code and 8 in 64-bit code;
+ * kind, size. An address that an access before it in the record has already is not
+ * written again. Addresses take 4 bytes in 16- and 32-bit code and 8 in 64-bit code;
  * data take their size, at least 4. Everything that C code records is spelled out
  * behind RECORD_SPELLED; RECORD_PAGE says where a linear page lies from now on.
  */
@@ -29,14 +30,14 @@ struct spelled_record {
 };
 
 struct page_record {
-    uint32_t id, user; /* user: of the user's TLB */
+    uint32_t id, user;    /* user: of the user's TLB */
     uint64_t page, frame; /* numbers; page ~0: all mappings are forgotten, `frame` is CR3 from now on */
 };
 
 /* An access of a block. */
 struct record_access {
-    uint64_t rip; /* linear */
-    uint16_t offset; /* in the record */
+    uint64_t rip;           /* linear */
+    uint16_t address, data; /* where they stand in the record; accesses at one address share it */
     uint8_t kind, size, flags, address_bytes;
 };
 
@@ -58,7 +59,7 @@ struct recorder {
     uint32_t block_count;
     struct record_access *access;
     uint32_t access_count;
-    uint64_t cr3;    /* of what is in the buffer */
+    uint64_t cr3;     /* of what is in the buffer */
     uint64_t records; /* drained */
     struct {
         uint64_t page, frame;
@@ -68,7 +69,10 @@ struct recorder {
 struct dbt;
 
 /* Bytes that `size` bytes of data take in a record. */
-static inline unsigned record_data_bytes(unsigned size) { return size < 4 ? 4 : size; }
+static inline unsigned record_data_bytes(unsigned size)
+{
+    return size < 4 ? 4 : size;
+}
 
 /* A new id; 0 when the dictionary is full. */
 uint32_t recorder_define(struct dbt *d, const struct record_access *access, unsigned count, unsigned bytes,

@@ -69,8 +69,24 @@ static uint32_t segment_mode(const struct dbt *d)
     return mode;
 }
 
+/* What decides over a page's rights besides its tables and the CPL, for which there are two TLBs. */
+static uint64_t permissions(const struct vcpu *v)
+{
+    uint64_t key = (v->cr0 & CR0_WP) | (v->cr4 & (CR4_SMEP | CR4_SMAP)) << 32;
+    return key | (v->cr4 & CR4_SMAP ? v->rflags & RFLAGS_AC : 0) | (v->efer & EFER_NXE) << 20;
+}
+
 static void update_mode(struct dbt *d)
 {
+    if (permissions(&d->cpu.v) != d->permissions) {
+        d->permissions = permissions(&d->cpu.v);
+        tlb_flush_all(d);
+    }
+    if (d->cpu.v.dr7 & DR7_ENABLES)
+        dbt_stop_unsupported(&d->cpu, "hardware breakpoints (DR7) are not supported by the DBT engine");
+    if ((d->cpu.v.cr0 & CR0_AM) && (d->cpu.v.rflags & RFLAGS_AC) && dbt_cpl(&d->cpu) == 3)
+        dbt_stop_unsupported(&d->cpu,
+                             "alignment checks (CR0.AM, EFLAGS.AC) are not supported by the DBT engine");
     uint32_t before = d->mode;
     d->mode = dbt_mode(d);
     d->mode |= segment_mode(d);
@@ -139,7 +155,8 @@ static void stop_at_insn(struct dbt *d)
 
 /* ---- records of a block that is left in its middle ---- */
 
-static void leave_inside(struct dbt *d, const struct block *b, unsigned insn, unsigned records, unsigned executed)
+static void leave_inside(struct dbt *d, const struct block *b, unsigned insn, unsigned records,
+                         unsigned executed)
 {
     const struct block_insn *i = &b->insn[insn];
     d->cpu.v.rip = b->ip + i->ip;
@@ -152,7 +169,8 @@ static void leave_inside(struct dbt *d, const struct block *b, unsigned insn, un
 /* ---- exits ---- */
 
 /*
- * A probe missed. The TLB is filled and the instruction starts anew; where that does not help the slow path executes
+ * A probe missed. The TLB is filled and the instruction starts anew; where that does not help the slow
+ * path executes
  * it. What the fill itself records (page-table bits, mappings) belongs behind the block's records so far.
  */
 static void handle_miss(struct dbt *d, const struct exit_site *x)
@@ -167,8 +185,7 @@ static void handle_miss(struct dbt *d, const struct exit_site *x)
     uint64_t start = d->record;
     leave_inside(d, b, x->insn, x->records, x->insn);
     uint64_t filled = d->record;
-    bool limited_segment = (d->mode & (0x3fu * MODE_LIMITED(0))) != 0;
-    if (!crosses && !limited_segment && !tlb_fill(d, at, x->probe_access, &fast)) {
+    if (!crosses && !x->limited && !tlb_fill(d, at, x->probe_access, &fast)) {
         deliver(d);
         return;
     }
@@ -319,7 +336,8 @@ static void handle_by_c(struct dbt *d, const struct exit_site *x)
     case DBT_EXIT_UD:
         ok = dbt_raise(&d->cpu, VECTOR_UD);
         break;
-    case DBT_EXIT_NM: /* SDM Vol. 3A, table 2-2 and 13.1: EM and OSFXSR make #UD of SSE, TS makes #NM of all */
+    /* SDM Vol. 3A, table 2-2 and 13.1: EM and OSFXSR make #UD of SSE, TS makes #NM of all */
+    case DBT_EXIT_NM:
         ok = dbt_raise(&d->cpu, d->cpu.v.cr0 & (CR0_TS | CR0_EM) ? VECTOR_NM : VECTOR_UD);
         break;
     default:

@@ -17,7 +17,8 @@
 bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available)
 {
     gva_t at = (d->mode & MODE_CODE_SIZE) == CODE_64 ? ip : (uint32_t)(d->cpu.v.seg[SEG_CS].base + ip);
-    size_t in_page = PAGE_SIZE - (at & (PAGE_SIZE - 1)), first = in_page < INSN_BYTES_MAX ? in_page : INSN_BYTES_MAX;
+    size_t in_page = PAGE_SIZE - (at & (PAGE_SIZE - 1)),
+           first = in_page < INSN_BYTES_MAX ? in_page : INSN_BYTES_MAX;
     gpa_t gpa;
 
     if (!dbt_translate(&d->cpu, at, DBT_FETCH, &gpa))
@@ -27,7 +28,8 @@ bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available)
     memcpy(bytes, d->ram + gpa, first);
     *available = first;
     struct insn insn;
-    if (first == INSN_BYTES_MAX || insn_decode(&insn, bytes, first, (enum code_size)(d->mode & MODE_CODE_SIZE)))
+    if (first == INSN_BYTES_MAX ||
+        insn_decode(&insn, bytes, first, (enum code_size)(d->mode & MODE_CODE_SIZE)))
         return true;
     if (!dbt_translate(&d->cpu, at + first, DBT_FETCH, &gpa))
         return false;
@@ -64,10 +66,12 @@ struct plan {
     unsigned slots;
 };
 
-static struct insn_access *take(struct access_list *list, bool *taken, uint8_t kind, unsigned size, const gva_t *at)
+static struct insn_access *take(struct access_list *list, bool *taken, uint8_t kind, unsigned size,
+                                const gva_t *at)
 {
     for (unsigned i = 0; i < list->count; i++)
-        if (!taken[i] && list->a[i].kind == kind && list->a[i].size == size && (!at || list->a[i].linear == *at)) {
+        if (!taken[i] && list->a[i].kind == kind && list->a[i].size == size &&
+            (!at || list->a[i].linear == *at)) {
             taken[i] = true;
             return &list->a[i];
         }
@@ -124,13 +128,14 @@ static bool load_buffers(struct dbt *d, const struct plan *p)
 static bool store_buffers(struct dbt *d, const struct plan *p)
 {
     for (unsigned s = 0; s < p->slots; s++)
-        if (p->write[s] && !dbt_write(&d->cpu, p->write[s]->linear, d->bounce[s], p->write[s]->size, DBT_WRITE,
-                                      CAUSE_INSTRUCTION))
+        if (p->write[s] && !dbt_write(&d->cpu, p->write[s]->linear, d->bounce[s], p->write[s]->size,
+                                      DBT_WRITE, CAUSE_INSTRUCTION))
             return false;
     return true;
 }
 
-static bool run_on_buffers(struct dbt *d, const struct insn *insn, const struct block *b, const struct plan *p)
+static bool run_on_buffers(struct dbt *d, const struct insn *insn, const struct block *b,
+                           const struct plan *p)
 {
     uint64_t rip = d->cpu.v.rip;
     struct vcpu before = d->cpu.v;

@@ -1,4 +1,5 @@
-/* PUSH, POP, CALL, RET and LEAVE: the guest's stack pointer is in RSP, where no instruction of the host may use it. */
+/* PUSH, POP, CALL, RET and LEAVE: the guest's stack pointer is in RSP, where no instruction of the host may
+ * use it. */
 #include "dbt/translate.h"
 
 /* RSP moves by `by` bytes, in the width that the stack has. */
@@ -60,7 +61,8 @@ static bool translate_push(struct translation *t, const struct guest_insn *g)
         emit_fetch_operand(t, g, bytes);
         emit_push_temp(t, bytes);
     } else if (g->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
-        emit_push_value(t, bytes, HOST_NONE, g->op[0].imm.value.u & (bytes == 8 ? ~0ull : (1ull << 8 * bytes) - 1));
+        emit_push_value(t, bytes, HOST_NONE,
+                        g->op[0].imm.value.u & (bytes == 8 ? ~0ull : (1ull << 8 * bytes) - 1));
     } else {
         emit_push_value(t, bytes, front_gpr(g->op[0].reg.value), 0);
     }

@@ -84,9 +84,10 @@ static void emit_element(struct translation *t, const struct guest_insn *g, enum
 {
     unsigned bytes = g->z.operand_width / 8, width = g->z.address_width / 8;
     uint8_t flags = g->z.attributes & ANY_REP ? ACCESS_REP : 0;
-    struct address from = {.base = RSI, .index = HOST_NONE, .scale = 1, .segment = source_segment(g),
-                           .bytes = (uint8_t)width};
-    struct address to = {.base = RDI, .index = HOST_NONE, .scale = 1, .segment = SEG_ES, .bytes = (uint8_t)width};
+    struct address from = {
+        .base = RSI, .index = HOST_NONE, .scale = 1, .segment = source_segment(g), .bytes = (uint8_t)width};
+    struct address to = {
+        .base = RDI, .index = HOST_NONE, .scale = 1, .segment = SEG_ES, .bytes = (uint8_t)width};
 
     switch (kind) {
     case STRING_MOVS:

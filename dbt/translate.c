@@ -48,7 +48,8 @@ static bool stop_no_ram(struct dbt *d, gpa_t at)
     return false;
 }
 
-/* The bytes of the instruction at ip, at most 15, into `buffer`. On the second page of a block's first instruction
+/* The bytes of the instruction at ip, at most 15, into `buffer`. On the second page of a block's first
+ * instruction
  * faults count; else the block ends before it. */
 static bool fetch_insn(struct translation *t, uint64_t ip, uint8_t *buffer, size_t *available, gpa_t *gpa2)
 {
@@ -147,14 +148,17 @@ static bool translate_copy(struct translation *t, const struct guest_insn *g)
 
     const ZydisDecodedOperand *o = &g->op[g->memory];
     unsigned bytes = o->size / 8;
-    bool reads = o->actions & ZYDIS_OPERAND_ACTION_MASK_READ, writes = o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
-    uint8_t flags = (g->z.attributes & ZYDIS_ATTRIB_HAS_LOCK) || g->z.mnemonic == ZYDIS_MNEMONIC_XCHG ? ACCESS_LOCKED : 0;
+    bool reads = o->actions & ZYDIS_OPERAND_ACTION_MASK_READ,
+         writes = o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
+    uint8_t flags =
+        (g->z.attributes & ZYDIS_ATTRIB_HAS_LOCK) || g->z.mnemonic == ZYDIS_MNEMONIC_XCHG ? ACCESS_LOCKED : 0;
     struct address a = address_of(t, g, o);
     bool is_move = g->z.mnemonic == ZYDIS_MNEMONIC_MOV && g->z.operand_count >= 2;
     const ZydisDecodedOperand *other = is_move ? &g->op[!g->memory] : NULL;
-    host_reg plain = other && other->type == ZYDIS_OPERAND_TYPE_REGISTER && !front_is_high_byte(other->reg.value)
-                         ? front_gpr(other->reg.value)
-                         : HOST_NONE;
+    host_reg plain =
+        other && other->type == ZYDIS_OPERAND_TYPE_REGISTER && !front_is_high_byte(other->reg.value)
+            ? front_gpr(other->reg.value)
+            : HOST_NONE;
     bool direct = plain != HOST_NONE && !is_stolen(plain);
 
     if (!reads && !writes)
@@ -322,8 +326,10 @@ static bool may_record(const struct dbt *d, const struct guest_insn *g)
 static uint8_t context_byte(const struct dbt *d, uint32_t mode)
 {
     unsigned size = mode & MODE_CODE_SIZE;
-    unsigned m = !(d->cpu.v.cr0 & 1) ? MODE_REAL : size == CODE_64 ? MODE_LONG64 : size == CODE_32 ? MODE_PROT32
-                                                                                                 : MODE_PROT16;
+    unsigned m = !(d->cpu.v.cr0 & 1) ? MODE_REAL
+                 : size == CODE_64   ? MODE_LONG64
+                 : size == CODE_32   ? MODE_PROT32
+                                     : MODE_PROT16;
     return (uint8_t)((d->cpu.v.cr0 & 1 ? dbt_cpl(&d->cpu) : 0) | m << CONTEXT_MODE_SHIFT |
                      (mode & MODE_PAGING ? CONTEXT_PAGING : 0));
 }
@@ -342,8 +348,10 @@ static void emit_block(struct translation *t)
     for (t->index = 0; t->index < t->count && !t->overflow; t->index++) {
         const struct guest_insn *g = &t->g[t->index];
         struct block_insn *bi = &b->insn[t->index];
-        *bi = (struct block_insn){.code = (uint32_t)(t->e->p - b->indirect), .ip = (uint16_t)(g->ip - b->ip),
-                                  .length = g->z.length, .records = (uint16_t)t->access_count};
+        *bi = (struct block_insn){.code = (uint32_t)(t->e->p - b->indirect),
+                                  .ip = (uint16_t)(g->ip - b->ip),
+                                  .length = g->z.length,
+                                  .records = (uint16_t)t->access_count};
         if (!translate_insn(t, g)) {
             emit_leave(t, DBT_EXIT_UNSUPPORTED);
             ended = true;
@@ -357,7 +365,8 @@ static void emit_block(struct translation *t)
     if (!ended)
         emit_leave_to(t, wrap_ip(t, last->ip + last->z.length));
     if (t->access_count) {
-        b->record_id = recorder_define(t->d, t->access, t->access_count, t->record_bytes, context_byte(t->d, t->mode));
+        b->record_id =
+            recorder_define(t->d, t->access, t->access_count, t->record_bytes, context_byte(t->d, t->mode));
         t->overflow = t->overflow || !b->record_id;
     }
     if (records && !t->e->full)
@@ -390,7 +399,10 @@ struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce)
     t->code_size = (enum code_size)(d->mode & MODE_CODE_SIZE);
     t->bounce = bounce;
     t->b = &d->blocks[d->block_count];
-    *t->b = (struct block){.ip = ip, .mode = d->mode, .insn = &d->insns[d->insn_count], .valid = true,
+    *t->b = (struct block){.ip = ip,
+                           .mode = d->mode,
+                           .insn = &d->insns[d->insn_count],
+                           .valid = true,
                            .cs_base = t->code_size == CODE_64 ? 0 : d->cpu.v.seg[SEG_CS].base};
     if (!dbt_translate(&d->cpu, linear_ip(t, ip), DBT_FETCH, &t->b->gpa))
         return NULL;

@@ -23,6 +23,7 @@ struct pending {
     uint8_t insn;
     uint8_t probe_access, probe_bytes;
     bool undo_tag;    /* the probe has added the TLB's tag to SCRATCH */
+    bool limited;     /* no probe: segmentation's checks have to be made */
     bool restore_rcx; /* the probe has saved RCX */
     bool side;        /* leaves in the middle: the record is that of fewer accesses, budget comes back */
     uint16_t records;
@@ -35,12 +36,12 @@ struct translation {
     struct block *b;
     uint32_t mode;
     enum code_size code_size;
-    bool bounce;       /* operands are d->bounce[], nothing is recorded */
-    uint8_t bounced;   /* slots used */
-    bool overflow;     /* a table is full: flush and try again */
-    bool closed;       /* RECORD has moved over this block's record */
+    bool bounce;     /* operands are d->bounce[], nothing is recorded */
+    uint8_t bounced; /* slots used */
+    bool overflow;   /* a table is full: flush and try again */
+    bool closed;     /* RECORD has moved over this block's record */
     unsigned count;
-    unsigned index;    /* instruction being translated */
+    unsigned index; /* instruction being translated */
     struct guest_insn *g;
 
     struct record_access access[RECORDS_MAX];
@@ -52,17 +53,25 @@ struct translation {
     bool held;
     struct address held_address;
     uint8_t held_access, held_bytes;
+    unsigned held_record; /* where its address stands in the record, 0: nowhere yet */
 };
 
-static inline unsigned address_bytes(const struct translation *t) { return t->code_size == CODE_64 ? 8 : 4; }
+static inline unsigned address_bytes(const struct translation *t)
+{
+    return t->code_size == CODE_64 ? 8 : 4;
+}
 static inline unsigned stack_width(const struct translation *t)
 {
     return t->code_size == CODE_64 ? 8 : t->mode & MODE_STACK32 ? 4 : 2;
 }
-static inline bool is_stolen(host_reg r) { return r != HOST_NONE && r >= STOLEN_FIRST; }
+static inline bool is_stolen(host_reg r)
+{
+    return r != HOST_NONE && r >= STOLEN_FIRST;
+}
 
 /* ---- access.c ---- */
-struct address address_of(const struct translation *t, const struct guest_insn *g, const ZydisDecodedOperand *o);
+struct address address_of(const struct translation *t, const struct guest_insn *g,
+                          const ZydisDecodedOperand *o);
 struct address address_stack(const struct translation *t, host_reg base, int64_t disp);
 /* The effective address (no segment) into `to`, which is SCRATCH or SCRATCH2; both may be used. */
 void emit_effective(struct translation *t, host_reg to, const struct address *a);
@@ -70,7 +79,8 @@ void emit_effective(struct translation *t, host_reg to, const struct address *a)
 void emit_probe(struct translation *t, const struct address *a, unsigned access, unsigned bytes);
 /* A record of an access at `a`; the address is stored now, with SCRATCH2. Returns the place of its data, 0: not
  * recorded. */
-unsigned emit_record(struct translation *t, const struct address *a, unsigned kind, unsigned bytes, uint8_t flags);
+unsigned emit_record(struct translation *t, const struct address *a, unsigned kind, unsigned bytes,
+                     uint8_t flags);
 /* Its data: what lies at SCRATCH now, by way of SCRATCH2. */
 void emit_record_data(struct translation *t, unsigned place, unsigned bytes);
 struct pending *add_exit(struct translation *t, unsigned kind, uint8_t *place);

@@ -14,7 +14,7 @@ cd "$root" || exit 1
 build=${BUILD:-build}
 shopt -s nullglob extglob
 tests=()
-[ $# -gt 0 ] || set -- unit tool fuzz oracle boot fault
+[ $# -gt 0 ] || set -- unit tool dbt fuzz oracle boot fault
 for what in "$@"; do
     case $what in
     unit) tests+=("$build"/tests/test_!(*.*)) ;;

@@ -7,9 +7,9 @@
 struct host_options {
     uint64_t ram_bytes, ring_bytes, buffer_bytes;
     bool reads, writes;
-    bool discard;       /* records are thrown away: what the inline path costs */
-    bool wrap;          /* the ring */
-    const char *output; /* trace file, NULL: none */
+    bool discard;             /* records are thrown away: what the inline path costs */
+    bool wrap;                /* the ring */
+    const char *output;       /* trace file, NULL: none */
     const char *start, *stop; /* console texts that switch recording; NULL: from the beginning, to the end */
     bool counters, timing;
     uint64_t print_block; /* IP of a block to print at the end, ~0: none */

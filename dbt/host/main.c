@@ -80,9 +80,14 @@ static bool host_wait(struct dbt *d)
     return false;
 }
 
-static struct dbt_host machine_host = {
-    .drain = trace_drain, .next_deadline = next_deadline, .poll = host_poll, .interrupt = host_interrupt,
-    .wait = host_wait, .port_in = ports_in, .port_out = ports_out, .event = trace_event};
+static struct dbt_host machine_host = {.drain = trace_drain,
+                                       .next_deadline = next_deadline,
+                                       .poll = host_poll,
+                                       .interrupt = host_interrupt,
+                                       .wait = host_wait,
+                                       .port_in = ports_in,
+                                       .port_out = ports_out,
+                                       .event = trace_event};
 
 static void guest_cpuid(struct dbt_cpu *c)
 {
@@ -132,6 +137,9 @@ static void map_buffer(struct dbt *d)
     uint8_t *p = map(bytes + ROOM_BYTES + GUARD_BYTES, PROT_NONE);
     if (mprotect(p, bytes + ROOM_BYTES, PROT_READ | PROT_WRITE))
         host_fail("the record buffer cannot be mapped");
+    /* As the hypervisor's ring will be: large pages, there from the start. */
+    madvise(p, bytes, MADV_HUGEPAGE);
+    memset(p, 0, bytes);
     d->recorder.start = p;
     d->recorder.end = p + bytes;
     machine_host.room_bytes = ROOM_BYTES;
@@ -197,7 +205,8 @@ static void load_guest(struct dbt *d, const char *path, const char *title)
         host_fail("%s: cannot be read", path);
     kernel_size = (uint64_t)st.st_size;
     kernel_bytes = mmap(NULL, kernel_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    struct boot_module module = {.start = host_options.ram_bytes, .end = host_options.ram_bytes + kernel_size};
+    struct boot_module module = {.start = host_options.ram_bytes,
+                                 .end = host_options.ram_bytes + kernel_size};
     snprintf(module.string, sizeof(module.string), "%s", title);
     struct machine m = {.map = {{0, 0x9fc00, MEMORY_RAM}, {MIB(1), host_options.ram_bytes, MEMORY_RAM}},
                         .map_count = 2,

@@ -11,7 +11,10 @@
 static uint8_t lcr, scratch_register;
 static int exit_code;
 
-int host_exit_code(void) { return exit_code; }
+int host_exit_code(void)
+{
+    return exit_code;
+}
 
 uint32_t ports_in(struct dbt *d, uint16_t port, unsigned bytes)
 {

@@ -19,7 +19,10 @@ static bool recording, ended, has_ring;
 static unsigned matched;
 static uint64_t discarded, tsc_start, tsc_end, run_id;
 
-static uint64_t tsc(void) { return rdtsc(); }
+static uint64_t tsc(void)
+{
+    return rdtsc();
+}
 
 void trace_init(struct dbt *d)
 {
@@ -106,16 +109,16 @@ void trace_console_byte(struct dbt *d, uint8_t byte)
 
 static size_t meta_text(struct dbt *d, char *text, size_t size, const char *guest, const char *end)
 {
-    int n = snprintf(text, size,
-                     "format=%d\nrun=%016llx\nengine=dbt\nengine.reason=hosted\ncpu=host\nguest=%s\noptions=\n"
-                     "trace=%s%s\nicount=0\nevents=%llu\nlost=%llu\nfiltered=0\nsegments=%llu\nfirst_sequence=%llu\n"
-                     "ring.mode=%s\nring.bytes=%llu\nsegment.bytes=%u\ntsc.hz=0\ntsc.start=%llu\ntsc.end=%llu\nend=%s\n",
-                     TRACE_VERSION, (unsigned long long)run_id, guest, host_options.reads ? "r" : "",
-                     host_options.writes ? "w" : "", (unsigned long long)hook_events(),
-                     (unsigned long long)hook_lost(), (unsigned long long)ring_count(&ring),
-                     (unsigned long long)ring_first_sequence(&ring), host_options.wrap ? "wrap" : "stop",
-                     (unsigned long long)host_options.ring_bytes, RING_SEGMENT_BYTES, (unsigned long long)tsc_start,
-                     (unsigned long long)tsc_end, end);
+    int n = snprintf(
+        text, size,
+        "format=%d\nrun=%016llx\nengine=dbt\nengine.reason=hosted\ncpu=host\nguest=%s\noptions=\n"
+        "trace=%s%s\nicount=0\nevents=%llu\nlost=%llu\nfiltered=0\nsegments=%llu\nfirst_sequence=%llu\n"
+        "ring.mode=%s\nring.bytes=%llu\nsegment.bytes=%u\ntsc.hz=0\ntsc.start=%llu\ntsc.end=%llu\nend=%s\n",
+        TRACE_VERSION, (unsigned long long)run_id, guest, host_options.reads ? "r" : "",
+        host_options.writes ? "w" : "", (unsigned long long)hook_events(), (unsigned long long)hook_lost(),
+        (unsigned long long)ring_count(&ring), (unsigned long long)ring_first_sequence(&ring),
+        host_options.wrap ? "wrap" : "stop", (unsigned long long)host_options.ring_bytes, RING_SEGMENT_BYTES,
+        (unsigned long long)tsc_start, (unsigned long long)tsc_end, end);
     return (size_t)n + dbt_counters_text(d, text + n, size - (size_t)n);
 }
 

@@ -206,7 +206,7 @@ bool op_invpcid(struct dbt_cpu *c, const struct sys_insn *i)
 {
     uint64_t descriptor[2]; /* PCID, linear address */
     uint64_t type = truncate_to(c->v.gpr[i->reg], cr_bytes(c));
-    if (!require_cpl0(c) || !read_operand(c, i, descriptor, sizeof descriptor))
+    if (!require_cpl0(c) || !read_operand(c, i, 0, descriptor, sizeof descriptor))
         return false;
     bool pcid_counts = type == INVPCID_ADDRESS || type == INVPCID_CONTEXT;
     if (type > INVPCID_ALL_BUT_GLOBAL || descriptor[0] & ~CR3_PCID ||

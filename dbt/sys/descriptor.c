@@ -51,14 +51,20 @@ bool descriptor_read(struct dbt_cpu *c, uint16_t selector, unsigned bytes, uint8
     }
 }
 
-bool descriptor_set(struct dbt_cpu *c, struct descriptor *d, uint8_t bits)
+/* The widths of these writes are those that Bochs makes; the SDM does not say (Vol. 3A, 9.1.4: locked). */
+bool descriptor_set_accessed(struct dbt_cpu *c, struct descriptor *d)
 {
-    uint8_t access = (uint8_t)(d->high >> 8);
-    if ((access & bits) == bits)
+    if (descriptor_type(d) & TYPE_ACCESSED)
         return true;
-    access |= bits;
-    d->high |= (uint32_t)bits << 8;
+    d->high |= TYPE_ACCESSED << 8;
+    uint8_t access = (uint8_t)(d->high >> 8);
     return dbt_write(c, d->at + ACCESS_BYTE, &access, 1, DBT_WRITE | DBT_SYSTEM, CAUSE_DESCRIPTOR);
+}
+
+bool descriptor_set_busy(struct dbt_cpu *c, struct descriptor *d)
+{
+    d->high |= TYPE_BUSY << 8;
+    return dbt_write(c, d->at + 4, &d->high, 4, DBT_WRITE | DBT_SYSTEM, CAUSE_DESCRIPTOR);
 }
 
 struct segment descriptor_segment(const struct descriptor *d)

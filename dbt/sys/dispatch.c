@@ -74,29 +74,21 @@ static const struct entry group_0f01_memory[8] = {{STEP, op_sgdt}, {STEP, op_sid
                                                   {STEP, op_lidt}, {STEP, op_smsw},  {NOT_HANDLED, NULL},
                                                   {STEP, op_lmsw}, {STEP, op_invlpg}};
 
-static const struct entry *find_0f01(const struct sys_insn *i)
+/* 0F 01 with a register operand: ModRM's whole byte tells. */
+static const struct entry *find_0f01_register(const struct sys_insn *i)
 {
-    static const struct entry clac = {STEP, op_clac}, stac = {STEP, op_stac}, xgetbv = {STEP, op_xgetbv},
-                              xsetbv = {STEP, op_xsetbv}, swapgs = {STEP, op_swapgs},
-                              rdtscp = {STEP, op_rdtscp}, smsw = {STEP, op_smsw}, lmsw = {STEP, op_lmsw};
-    if (i->memory)
-        return &group_0f01_memory[i->reg & 7];
-    switch (i->modrm) {
-    case 0xca:
-        return &clac;
-    case 0xcb:
-        return &stac;
-    case 0xd0:
-        return &xgetbv;
-    case 0xd1:
-        return &xsetbv;
-    case 0xf8:
-        return &swapgs;
-    case 0xf9:
-        return &rdtscp;
-    default:
-        return (i->reg & 7) == 4 ? &smsw : (i->reg & 7) == 6 ? &lmsw : &none;
-    }
+    static const struct {
+        uint8_t modrm;
+        struct entry entry;
+    } exact[] = {
+        {0xca, {STEP, op_clac}},   {0xcb, {STEP, op_stac}},   {0xd0, {STEP, op_xgetbv}},
+        {0xd1, {STEP, op_xsetbv}}, {0xf8, {STEP, op_swapgs}}, {0xf9, {STEP, op_rdtscp}},
+    };
+    static const struct entry group[8] = {[4] = {STEP, op_smsw}, [6] = {STEP, op_lmsw}};
+    for (unsigned n = 0; n < ARRAY_SIZE(exact); n++)
+        if (exact[n].modrm == i->modrm)
+            return &exact[n].entry;
+    return &group[i->reg & 7];
 }
 
 static const struct entry *find_one_byte(const struct sys_insn *i)
@@ -119,7 +111,7 @@ static const struct entry *find_0f(const struct sys_insn *i)
     case 0x00:
         return &group_0f00[i->reg & 7];
     case 0x01:
-        return find_0f01(i);
+        return i->memory ? &group_0f01_memory[i->reg & 7] : find_0f01_register(i);
     case 0xae:
         return i->repeat == 0xf3 && !i->memory && (i->reg & 7) < 4 ? &fs_gs_base : &none;
     case 0xc7:

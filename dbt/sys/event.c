@@ -48,14 +48,15 @@ static void record(struct dbt_cpu *c, const struct sys_event *e, bool has_error)
 static bool deliver_real(struct dbt_cpu *c, const struct sys_event *e)
 {
     struct stack s = stack_current(c, cause_of(e));
-    uint16_t entry[2];
+    gva_t at = (uint32_t)(c->v.idtr.base + e->vector * 4u);
+    uint16_t entry[2]; /* IP, CS */
     if (e->vector * 4u + 3 > c->v.idtr.limit)
         return raise_gate(c, VECTOR_GP, e);
     record(c, e, false);
     if (!stack_push(c, &s, c->v.rflags, 2) || !stack_push(c, &s, c->v.seg[SEG_CS].selector, 2) ||
         !stack_push(c, &s, e->return_rip, 2) ||
-        !dbt_read(c, (uint32_t)(c->v.idtr.base + e->vector * 4u), entry, sizeof entry, DBT_READ | DBT_SYSTEM,
-                  cause_of(e)))
+        !dbt_read(c, at, &entry[0], 2, DBT_READ | DBT_SYSTEM, cause_of(e)) ||
+        !dbt_read(c, at + 2, &entry[1], 2, DBT_READ | DBT_SYSTEM, cause_of(e)))
         return false;
     stack_commit(c, &s);
     c->v.seg[SEG_CS].selector = entry[1];

@@ -19,7 +19,7 @@ bool target_check_rip(struct dbt_cpu *c, const struct far_target *t)
 
 bool target_touch(struct dbt_cpu *c, struct far_target *t)
 {
-    return descriptor_set(c, &t->code, TYPE_ACCESSED);
+    return descriptor_set_accessed(c, &t->code);
 }
 
 void target_commit(struct dbt_cpu *c, const struct far_target *t)
@@ -46,17 +46,14 @@ static struct far_pointer direct_pointer(const struct sys_insn *i)
                                 .selector = (uint16_t)immediate_value(i->immediate + bytes, 2)};
 }
 
+/* Offset, then selector: two reads, as Bochs makes them. */
 static bool indirect_pointer(struct dbt_cpu *c, const struct sys_insn *i, struct far_pointer *p)
 {
     unsigned bytes = i->insn->operand_bytes;
-    uint8_t memory[10] = {0};
+    p->offset = 0;
     if (!i->memory)
         return raise_ud(c);
-    if (!read_operand(c, i, memory, bytes + 2))
-        return false;
-    p->offset = immediate_value(memory, bytes);
-    p->selector = (uint16_t)immediate_value(memory + bytes, 2);
-    return true;
+    return read_operand(c, i, 0, &p->offset, bytes) && read_operand(c, i, bytes, &p->selector, 2);
 }
 
 /* ---- where it goes ---- */
@@ -204,7 +201,7 @@ static bool call_inner(struct dbt_cpu *c, const struct descriptor *gate, struct 
     if (!inner_stack_find(c, t->cpl, 0, CAUSE_INSTRUCTION, &n) ||
         !stack_push(c, &n.stack, c->v.seg[SEG_SS].selector, bytes) ||
         !stack_push(c, &n.stack, c->v.gpr[RSP], bytes) || !copy_parameters(c, &n.stack, parameters, bytes) ||
-        !push_return(c, &n.stack, rip, bytes) || !target_touch(c, t) || !inner_stack_touch(c, &n))
+        !push_return(c, &n.stack, rip, bytes) || !inner_stack_touch(c, &n) || !target_touch(c, t))
         return false;
     c->v.seg[SEG_SS] = n.segment;
     stack_commit(c, &n.stack);

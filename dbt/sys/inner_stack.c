@@ -57,7 +57,7 @@ bool inner_stack_touch(struct dbt_cpu *c, struct inner_stack *n)
 {
     if (long_mode(c))
         return true;
-    if (!descriptor_set(c, &n->ss, TYPE_ACCESSED))
+    if (!descriptor_set_accessed(c, &n->ss))
         return false;
     n->segment.access |= TYPE_ACCESSED;
     return true;

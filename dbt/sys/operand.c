@@ -183,10 +183,11 @@ bool sys_linear(struct dbt_cpu *c, unsigned segment, uint64_t offset, unsigned b
     return true;
 }
 
-bool read_operand(struct dbt_cpu *c, const struct sys_insn *i, void *to, unsigned bytes)
+bool read_operand(struct dbt_cpu *c, const struct sys_insn *i, unsigned offset, void *to, unsigned bytes)
 {
     struct sys_place p = sys_place(c, i);
     gva_t linear;
+    p.offset = truncate_to(p.offset + offset, i->insn->address_bytes);
     return sys_linear(c, p.segment, p.offset, bytes, false, &linear) &&
            dbt_read(c, linear, to, bytes, DBT_READ, CAUSE_INSTRUCTION);
 }
@@ -194,7 +195,7 @@ bool read_operand(struct dbt_cpu *c, const struct sys_insn *i, void *to, unsigne
 bool read_rm16(struct dbt_cpu *c, const struct sys_insn *i, uint16_t *value)
 {
     if (i->memory)
-        return read_operand(c, i, value, sizeof *value);
+        return read_operand(c, i, 0, value, sizeof *value);
     *value = (uint16_t)c->v.gpr[i->rm];
     return true;
 }

@@ -37,7 +37,7 @@ static inline unsigned iopl(const struct dbt_cpu *c)
 }
 static inline bool is_canonical(const struct dbt_cpu *c, uint64_t at)
 {
-    unsigned unused = c->v.cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;
+    unsigned unused = (c->v.cr4 & CR4_LA57) ? 64 - 57 : 64 - 48;
     return (uint64_t)((int64_t)(at << unused) >> unused) == at;
 }
 static inline uint64_t truncate_to(uint64_t v, unsigned bytes)
@@ -74,7 +74,8 @@ struct sys_place sys_place(const struct dbt_cpu *c, const struct sys_insn *i);
 bool sys_linear(struct dbt_cpu *c, unsigned segment, uint64_t offset, unsigned bytes, bool write,
                 gva_t *linear);
 
-bool read_operand(struct dbt_cpu *c, const struct sys_insn *i, void *to, unsigned bytes);
+/* Memory operand, or the part of it that begins at `offset`. */
+bool read_operand(struct dbt_cpu *c, const struct sys_insn *i, unsigned offset, void *to, unsigned bytes);
 /* r/m16: the low word of a register, or two bytes of memory. */
 bool read_rm16(struct dbt_cpu *c, const struct sys_insn *i, uint16_t *value);
 /* `bytes` of memory; a register gets operand size. */
@@ -99,6 +100,8 @@ struct stack stack_current(const struct dbt_cpu *c, uint8_t cause);
 struct stack stack_new(const struct segment *ss, uint64_t sp, bool flat64, bool system, uint8_t cause);
 bool stack_push(struct dbt_cpu *c, struct stack *s, uint64_t value, unsigned bytes);
 bool stack_pop(struct dbt_cpu *c, struct stack *s, uint64_t *value, unsigned bytes);
+/* What a pop would read after `offset` bytes; the stack stays. */
+bool stack_peek(struct dbt_cpu *c, const struct stack *s, unsigned offset, uint64_t *value, unsigned bytes);
 void stack_skip(struct stack *s, int64_t bytes);
 /* The stack's pointer into RSP, in the width the stack has. */
 void stack_commit(struct dbt_cpu *c, const struct stack *s);
@@ -175,8 +178,10 @@ enum descriptor_found descriptor_look(struct dbt_cpu *c, uint16_t selector, unsi
 /* The same, but outside the table raises `vector` (selector). */
 bool descriptor_read(struct dbt_cpu *c, uint16_t selector, unsigned bytes, uint8_t vector,
                      struct descriptor *d);
-/* Sets bits of the access byte in memory and in `d`, where they are not set. */
-bool descriptor_set(struct dbt_cpu *c, struct descriptor *d, uint8_t bits);
+/* Sets the accessed bit in memory and in `d`, if it is not set: a write of the access byte. */
+bool descriptor_set_accessed(struct dbt_cpu *c, struct descriptor *d);
+/* LTR's busy bit: a write of the descriptor's second four bytes. */
+bool descriptor_set_busy(struct dbt_cpu *c, struct descriptor *d);
 struct segment descriptor_segment(const struct descriptor *d);
 /* Offset and selector of a gate. */
 uint64_t gate_offset(const struct descriptor *d, bool wide);

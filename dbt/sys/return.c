@@ -1,4 +1,10 @@
-/* Far RET and IRET, to every mode and privilege (SDM Vol. 2A, IRET; Vol. 2B, RET). */
+/*
+ * Far RET and IRET, to every mode and privilege (SDM Vol. 2A, IRET; Vol. 2B, RET).
+ *
+ * The order in which the words of a frame are read, and that SS is mostly read
+ * as two bytes, is Bochs's; the SDM's pseudocode pops upwards and word by word,
+ * which no program can tell from it.
+ */
 #include "dbt/sys/parts.h"
 
 /* What was popped so far. */
@@ -6,17 +12,26 @@ struct frame {
     struct stack stack;
     struct far_target target;
     uint64_t rip, selector, flags;
-    unsigned bytes;
+    unsigned bytes; /* of a word */
+    bool iret;
 };
 
+/* RIP, CS and, for IRET, the flags: upwards in real mode, downwards in protected mode. */
 static bool pop_frame(struct dbt_cpu *c, struct frame *f, unsigned bytes, bool with_flags)
 {
+    uint64_t *const words[] = {&f->rip, &f->selector, &f->flags};
+    unsigned count = with_flags ? 3 : 2;
     f->stack = stack_current(c, CAUSE_INSTRUCTION);
     f->bytes = bytes;
-    if (!stack_pop(c, &f->stack, &f->rip, bytes) || !stack_pop(c, &f->stack, &f->selector, bytes))
-        return false;
+    f->iret = with_flags;
+    for (unsigned n = 0; n < count; n++) {
+        unsigned word = protected_mode(c) ? count - 1 - n : n;
+        if (!stack_peek(c, &f->stack, word * bytes, words[word], bytes))
+            return false;
+    }
+    stack_skip(&f->stack, count * bytes);
     f->selector &= 0xffff;
-    return !with_flags || stack_pop(c, &f->stack, &f->flags, bytes);
+    return true;
 }
 
 static bool return_real(struct dbt_cpu *c, struct frame *f)
@@ -59,25 +74,34 @@ struct outer_stack {
     struct segment segment;
 };
 
-static bool check_outer_stack(struct dbt_cpu *c, struct frame *f, struct outer_stack *o)
+static bool check_outer_selector(struct dbt_cpu *c, const struct far_target *t, struct outer_stack *o)
 {
-    const struct far_target *t = &f->target;
-    if (!stack_pop(c, &f->stack, &o->sp, f->bytes) || !stack_pop(c, &f->stack, &o->selector, f->bytes))
-        return false;
     uint16_t selector = (uint16_t)o->selector;
-    if (is_null(selector)) {
-        /* A null SS is for 64-bit code below level 3 only. */
-        o->segment = segment_null(selector, t->cpl);
-        return (target_is_64(c, t) && t->cpl != 3 && (selector & SELECTOR_RPL) == t->cpl) || raise_gp(c);
-    }
-    return stack_segment_check(c, selector, t->cpl, VECTOR_GP, &o->ss);
+    if (!is_null(selector))
+        return stack_segment_check(c, selector, t->cpl, VECTOR_GP, &o->ss);
+    /* A null SS is for 64-bit code below level 3 only. */
+    o->segment = segment_null(selector, t->cpl);
+    return (target_is_64(c, t) && t->cpl != 3 && (selector & SELECTOR_RPL) == t->cpl) || raise_gp(c);
+}
+
+static bool check_outer_stack(struct dbt_cpu *c, const struct frame *f, struct outer_stack *o)
+{
+    bool legacy_iret = f->iret && !long_mode(c);
+    unsigned selector_bytes = f->iret && long_mode(c) ? f->bytes : 2;
+    if (!stack_peek(c, &f->stack, f->bytes, &o->selector, selector_bytes))
+        return false;
+    if (!legacy_iret && !stack_peek(c, &f->stack, 0, &o->sp, f->bytes))
+        return false;
+    if (!check_outer_selector(c, &f->target, o))
+        return false;
+    return !legacy_iret || stack_peek(c, &f->stack, 0, &o->sp, f->bytes);
 }
 
 static bool touch_outer_stack(struct dbt_cpu *c, struct outer_stack *o)
 {
     if (is_null((uint16_t)o->selector))
         return true;
-    if (!descriptor_set(c, &o->ss, TYPE_ACCESSED))
+    if (!descriptor_set_accessed(c, &o->ss))
         return false;
     o->segment = descriptor_segment(&o->ss);
     return true;

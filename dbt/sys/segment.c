@@ -53,7 +53,7 @@ static bool load_stack_segment(struct dbt_cpu *c, uint16_t selector)
         commit(c, SEG_SS, segment_null(selector, cpl));
         return true;
     }
-    if (!stack_segment_check(c, selector, cpl, VECTOR_GP, &d) || !descriptor_set(c, &d, TYPE_ACCESSED))
+    if (!stack_segment_check(c, selector, cpl, VECTOR_GP, &d) || !descriptor_set_accessed(c, &d))
         return false;
     commit(c, SEG_SS, descriptor_segment(&d));
     return true;
@@ -76,7 +76,7 @@ static bool load_data_segment(struct dbt_cpu *c, unsigned segment, uint16_t sele
         return raise_selector(c, VECTOR_GP, selector);
     if (!descriptor_present(&d))
         return raise_selector(c, VECTOR_NP, selector);
-    if (!descriptor_set(c, &d, TYPE_ACCESSED))
+    if (!descriptor_set_accessed(c, &d))
         return false;
     commit(c, segment, descriptor_segment(&d));
     return true;
@@ -125,24 +125,28 @@ static unsigned segment_of_opcode(const struct sys_insn *i)
     return i->opcode >> 3 & (i->map == MAP_0F ? 7 : 3);
 }
 
-/* Two bytes are written, whatever the slot's size (SDM Vol. 2B, PUSH; what current processors do). */
+/* Of a 32-bit slot two bytes are written, of a 64-bit one all (SDM Vol. 2B, PUSH; what current processors
+ * do). */
 bool op_push_segment(struct dbt_cpu *c, const struct sys_insn *i)
 {
     struct stack s = stack_current(c, CAUSE_INSTRUCTION);
-    stack_skip(&s, -(int64_t)(i->insn->operand_bytes - 2u));
-    if (!stack_push(c, &s, c->v.seg[segment_of_opcode(i)].selector, 2))
+    unsigned written = i->insn->operand_bytes == 4 ? 2 : i->insn->operand_bytes;
+    stack_skip(&s, -(int64_t)(i->insn->operand_bytes - written));
+    if (!stack_push(c, &s, c->v.seg[segment_of_opcode(i)].selector, written))
         return false;
     stack_commit(c, &s);
     return true;
 }
 
+/* Two bytes of the slot are read, as Bochs does; the SDM does not say. */
 bool op_pop_segment(struct dbt_cpu *c, const struct sys_insn *i)
 {
     struct stack s = stack_current(c, CAUSE_INSTRUCTION);
     unsigned segment = segment_of_opcode(i);
     uint64_t selector;
-    if (!stack_pop(c, &s, &selector, i->insn->operand_bytes))
+    if (!stack_peek(c, &s, 0, &selector, 2))
         return false;
+    stack_skip(&s, i->insn->operand_bytes);
     /* RSP moves in the width of the stack that was popped from, so before SS changes, or not at all. */
     uint64_t rsp = c->v.gpr[RSP];
     stack_commit(c, &s);
@@ -161,15 +165,17 @@ static unsigned far_pointer_segment(const struct sys_insn *i)
     return i->opcode == 0xb2 ? SEG_SS : i->opcode == 0xb4 ? SEG_FS : SEG_GS;
 }
 
+/* Selector, then offset: two reads, as Bochs makes them. */
 bool op_load_far_pointer(struct dbt_cpu *c, const struct sys_insn *i)
 {
     unsigned bytes = i->insn->operand_bytes;
-    uint8_t pointer[10] = {0};
+    uint16_t selector;
+    uint64_t offset = 0;
     if (!i->memory)
         return raise_ud(c);
-    if (!read_operand(c, i, pointer, bytes + 2) ||
-        !segment_load(c, far_pointer_segment(i), (uint16_t)immediate_value(pointer + bytes, 2)))
+    if (!read_operand(c, i, bytes, &selector, 2) || !read_operand(c, i, 0, &offset, bytes) ||
+        !segment_load(c, far_pointer_segment(i), selector))
         return false;
-    write_gpr(c, i->reg, immediate_value(pointer, bytes), bytes);
+    write_gpr(c, i->reg, offset, bytes);
     return true;
 }

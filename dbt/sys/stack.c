@@ -65,12 +65,19 @@ bool stack_push(struct dbt_cpu *c, struct stack *s, uint64_t value, unsigned byt
     return true;
 }
 
-bool stack_pop(struct dbt_cpu *c, struct stack *s, uint64_t *value, unsigned bytes)
+bool stack_peek(struct dbt_cpu *c, const struct stack *s, unsigned offset, uint64_t *value, unsigned bytes)
 {
+    struct stack at = *s;
     gva_t linear;
     *value = 0;
-    if (!locate(c, s, s->sp, bytes, &linear) ||
-        !dbt_read(c, linear, value, bytes, DBT_READ | (s->system ? DBT_SYSTEM : 0), s->cause))
+    stack_skip(&at, offset);
+    return locate(c, s, at.sp, bytes, &linear) &&
+           dbt_read(c, linear, value, bytes, DBT_READ | (s->system ? DBT_SYSTEM : 0), s->cause);
+}
+
+bool stack_pop(struct dbt_cpu *c, struct stack *s, uint64_t *value, unsigned bytes)
+{
+    if (!stack_peek(c, s, 0, value, bytes))
         return false;
     stack_skip(s, bytes);
     return true;

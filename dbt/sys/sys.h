@@ -52,7 +52,9 @@ bool sys_deliver(struct dbt_cpu *c, const struct sys_event *e);
 /* Delivers c->fault at v.rip. */
 bool sys_deliver_fault(struct dbt_cpu *c);
 
-/* A debug exception at v.rip, fault or trap; `dr6` are the bits to set. */
+/* A debug exception at v.rip, fault or trap; `dr6` are the bits to set. For an instruction breakpoint the
+ * caller sets v.rflags.RF first, as it does when an interrupt comes between two iterations of a REP: the
+ * frame shows it. */
 bool sys_deliver_debug(struct dbt_cpu *c, uint64_t dr6);
 
 /* An external interrupt or NMI at v.rip; the caller has looked at IF, shadows and nmi_blocked. Sets

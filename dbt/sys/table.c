@@ -10,18 +10,27 @@ static bool umip_allows(struct dbt_cpu *c)
     return !(c->v.cr4 & CR4_UMIP) || dbt_cpl(c) == 0 || raise_gp(c);
 }
 
+/* Two reads, as Bochs makes them: limit and base, in 64-bit mode base and limit. */
+static bool read_pseudo_descriptor(struct dbt_cpu *c, const struct sys_insn *i, uint16_t *limit,
+                                   uint64_t *base)
+{
+    *base = 0;
+    if (code_is_64(c))
+        return read_operand(c, i, 2, base, 8) && read_operand(c, i, 0, limit, 2);
+    return read_operand(c, i, 0, limit, 2) && read_operand(c, i, 2, base, 4);
+}
+
 static bool load_table(struct dbt_cpu *c, const struct sys_insn *i, struct table_register *t)
 {
-    bool wide = code_is_64(c);
-    uint8_t pseudo[10] = {0};
-    if (!require_cpl0(c) || !read_operand(c, i, pseudo, wide ? 10 : 6))
+    uint16_t limit;
+    uint64_t base;
+    if (!require_cpl0(c) || !read_pseudo_descriptor(c, i, &limit, &base))
         return false;
-    uint64_t base = immediate_value(pseudo + 2, 8);
-    if (wide && !is_canonical(c, base))
+    if (code_is_64(c) && !is_canonical(c, base))
         return raise_gp(c);
-    t->limit = (uint32_t)immediate_value(pseudo, 2);
+    t->limit = limit;
     /* The 286's form: 24 bits of base. */
-    t->base = i->insn->operand_bytes == 2 && !wide ? base & 0xffffff : base;
+    t->base = i->insn->operand_bytes == 2 && !code_is_64(c) ? base & 0xffffff : base;
     return true;
 }
 
@@ -119,7 +128,7 @@ bool op_ltr(struct dbt_cpu *c, const struct sys_insn *i)
         return raise_selector(c, VECTOR_GP, selector);
     if (!descriptor_present(&d))
         return raise_selector(c, VECTOR_NP, selector);
-    if (!descriptor_set(c, &d, TYPE_BUSY))
+    if (!descriptor_set_busy(c, &d))
         return false;
     c->v.seg[SEG_TR] = descriptor_segment(&d);
     return true;

@@ -24,6 +24,7 @@ struct walk {
     unsigned count;
     unsigned entry_bytes;
     gpa_t gpa;
+    uint8_t page_shift;
     bool writable, user, no_execute;
 };
 
@@ -51,6 +52,7 @@ static void note(struct walk *w, gpa_t at, uint64_t entry)
 static void finish(struct walk *w, gpa_t frame, unsigned shift, gva_t linear)
 {
     uint64_t offset = (1ull << shift) - 1;
+    w->page_shift = (uint8_t)shift;
     w->gpa = (frame & ~offset) | (linear & offset);
 }
 
@@ -181,6 +183,7 @@ bool dbt_translate(struct dbt_cpu *c, gva_t at, unsigned access, gpa_t *gpa)
 
     if (!(c->v.cr0 & CR0_PG)) {
         *gpa = (uint32_t)at;
+        c->page_shift = PAGE_SHIFT;
         return true;
     }
     if (!(c->v.efer & EFER_LMA))
@@ -192,6 +195,7 @@ bool dbt_translate(struct dbt_cpu *c, gva_t at, unsigned access, gpa_t *gpa)
         return dbt_raise_page_fault(c, at, error_code(c, result, access));
     set_accessed_and_dirty(c, &w, access);
     *gpa = w.gpa;
+    c->page_shift = w.page_shift;
     return true;
 }
 

@@ -4,8 +4,8 @@
  *
  * Quirks
  * - SGDT and SIDT are two writes (limit, then base), as Bochs makes them; the SDM does not say.
- * - PUSH of a segment register with 32- or 64-bit operand size writes 16 bits and leaves the rest of the
- *   slot alone (SDM Vol. 2B, PUSH; what current processors do).
+ * - PUSH of a segment register with 32-bit operand size writes 16 bits and leaves the rest of the slot
+ *   alone (SDM Vol. 2B, PUSH; what current processors do); a 64-bit slot is written whole.
  * - A far CALL is listed without what a call gate to an inner privilege level adds.
  * - Scatters and masked AVX-512 stores are listed as if every element were written; `incomplete` is set.
  */
@@ -150,7 +150,7 @@ static void add_stack_operand(struct insn *insn, const ZydisDecodedInstruction *
     if (z->mnemonic == ZYDIS_MNEMONIC_PUSH && z->operand_count &&
         o[-2].type == ZYDIS_OPERAND_TYPE_REGISTER &&
         ZydisRegisterGetClass(o[-2].reg.value) == ZYDIS_REGCLASS_SEGMENT) {
-        add_stack(insn, INSN_WRITE, -(int64_t)slot, 2, RSP);
+        add_stack(insn, INSN_WRITE, -(int64_t)slot, slot == 8 ? 8 : 2, RSP);
         return;
     }
     for (unsigned i = 0; i < slots; i++) {

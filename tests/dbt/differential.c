@@ -7,9 +7,9 @@
  * memory: directly on the CPU, at its own address, and translated. Both must end
  * the same, and the recorded accesses must explain the translated run: every read
  * saw what the writes before it left, and all writes together are the difference
- * of memory. A sequence in which the CPU faults is left out. A failure is reduced
+ * of memory. Instructions on which the CPU faults are taken out first. A failure is reduced
  * to the fewest instructions that still differ and printed with its seed.
- * Odd seeds run with paging on (identity, 4-KiB pages), even ones without.
+ * By the seed modulo 3: 64-bit code without paging, with it (4-KiB pages, those of the data exchanged), 32-bit code.
  */
 #include "generate.h"
 
@@ -36,6 +36,8 @@
 #define GUARD_BYTES 65536u
 #define XSTATE_BYTES 4096u
 #define ARCH_SET_GS 0x1001
+#define LINUX_CS_64 0x33
+#define LINUX_CS_32 0x23
 #define STATUS_FLAGS (ARITHMETIC_FLAGS | RFLAGS_DF)
 
 struct state {
@@ -48,7 +50,11 @@ struct state {
 static struct machine_pair {
     struct dbt d;
     uint64_t native_gpr[GPR_COUNT], native_flags, host_rsp, faulted;
-} *m;
+    struct {
+        uint32_t offset;
+        uint16_t selector;
+    } __attribute__((packed)) far_code; /* CS of 64- and 32-bit code */
+} * m;
 
 static struct state initial, native_end, dbt_end;
 static uint8_t *const window = (uint8_t *)CODE_AT; /* the native run's memory */
@@ -57,11 +63,15 @@ static uint8_t *model;
 static bool model_failed;
 static char model_text[200];
 static struct sequence sequence;
+static bool long_mode, paging;
 
 /* ---- the native run ---- */
 
 #define NATIVE(field) state_at(offsetof(struct machine_pair, field))
-static struct operand native_gpr(unsigned r) { return state_at(offsetof(struct machine_pair, native_gpr) + 8u * r); }
+static struct operand native_gpr(unsigned r)
+{
+    return state_at(offsetof(struct machine_pair, native_gpr) + 8u * r);
+}
 
 static void make_native_switch(void)
 {
@@ -76,8 +86,7 @@ static void make_native_switch(void)
     emit8(&e, 0x9d);
     for (unsigned r = RAX; r < GPR_COUNT; r++)
         emit_load(&e, 8, (host_reg)r, native_gpr(r));
-    emit_jmp(&e, NULL);
-    uint8_t *to_code = e.p - 4;
+    emit_op_mem(&e, 0xff, 4, 5, NATIVE(far_code), false); /* JMP m16:32 */
     native_leave = e.p;
     for (unsigned r = RAX; r < GPR_COUNT; r++)
         emit_store(&e, 8, (host_reg)r, native_gpr(r));
@@ -89,7 +98,6 @@ static void make_native_switch(void)
         emit_bytes(&e, (uint8_t[]){saved[i] & 8 ? 0x41 : 0x90, (uint8_t)(0x58 | (saved[i] & 7))}, 2);
     emit8(&e, 0xfc); /* CLD */
     emit8(&e, 0xc3);
-    emit_patch(to_code, window);
 }
 
 static void save_vectors(uint8_t *to)
@@ -109,7 +117,15 @@ static bool run_native(size_t bytes)
     memcpy(window, initial.memory, WINDOW_BYTES);
     memcpy(window, sequence.code, bytes);
     struct emit e = {.p = window + bytes, .end = window + CODE_BYTES + 16};
-    emit_jmp(&e, native_leave);
+    if (long_mode) {
+        emit_jmp(&e, native_leave);
+    } else {
+        emit8(&e, 0xea); /* JMP ptr16:32 */
+        emit32(&e, (uint32_t)(uintptr_t)native_leave);
+        emit_bytes(&e, (uint8_t[]){LINUX_CS_64, 0}, 2);
+    }
+    m->far_code.offset = (uint32_t)CODE_AT;
+    m->far_code.selector = long_mode ? LINUX_CS_64 : LINUX_CS_32;
     memcpy(m->native_gpr, initial.gpr, sizeof(initial.gpr));
     m->native_flags = initial.rflags;
     m->faulted = 0;
@@ -131,8 +147,9 @@ static void on_exception(int number, siginfo_t *info, void *context)
     greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
     uint64_t rip = (uint64_t)r[REG_RIP], resume;
     if (rip >= CODE_AT && rip < CODE_AT + WINDOW_BYTES) {
-        m->faulted = 1;
+        m->faulted = rip;
         r[REG_RIP] = (greg_t)(uintptr_t)native_leave;
+        r[REG_CSGSFS] = (r[REG_CSGSFS] & ~0xffffll) | LINUX_CS_64;
         return;
     }
     uint64_t address = r[REG_TRAPNO] == 14 ? (uint64_t)(uintptr_t)info->si_addr : 0;
@@ -146,15 +163,46 @@ static void on_exception(int number, siginfo_t *info, void *context)
 
 /* ---- the translated run ---- */
 
+/* Where a page lies physically: with paging the data's pages change places, so that neighbours are none. */
+static uint64_t frame_of(uint64_t page)
+{
+    const uint64_t first = DATA_AT >> PAGE_SHIFT;
+    return paging && page >= first && page < first + 3 ? first + (page - first + 2) % 3 : page;
+}
+
+static uint64_t physical(uint64_t at)
+{
+    return frame_of(at >> PAGE_SHIFT) << PAGE_SHIFT | (at & (PAGE_SIZE - 1));
+}
+
+static void copy_window(struct dbt *d, uint8_t *to, const uint8_t *from)
+{
+    for (uint64_t k = 0; k < WINDOW_BYTES; k += PAGE_SIZE) {
+        uint8_t *ram = d->ram + physical(CODE_AT + k);
+        if (from)
+            memcpy(ram, from + k, PAGE_SIZE);
+        else
+            memcpy(to + k, ram, PAGE_SIZE);
+    }
+}
+
+static bool place_is_right(const struct access *a)
+{
+    uint64_t last = a->gva + a->size - 1;
+    bool crosses = (a->gva ^ last) >= PAGE_SIZE;
+    return a->gpa == physical(a->gva) && crosses == !!(a->flags & ACCESS_CROSSES) &&
+           (!crosses || a->gpa2 == (physical(last) & PAGE_MASK));
+}
+
 static void explain(const struct access *a, void *context)
 {
     (void)context;
-    uint64_t at_byte = a->gpa - CODE_AT;
+    uint64_t at_byte = a->gva - CODE_AT;
     if (a->cause != CAUSE_INSTRUCTION)
         return;
     if (model_failed)
         return;
-    if (at_byte > WINDOW_BYTES - a->size || a->gpa != a->gva) {
+    if (at_byte > WINDOW_BYTES - a->size || !place_is_right(a)) {
         model_failed = true;
         snprintf(model_text, sizeof(model_text), "access at 0x%lx (physical 0x%lx)", (unsigned long)a->gva,
                  (unsigned long)a->gpa);
@@ -162,12 +210,16 @@ static void explain(const struct access *a, void *context)
         memcpy(model + at_byte, a->data, a->size);
     } else if (memcmp(model + at_byte, a->data, a->size)) {
         model_failed = true;
-        snprintf(model_text, sizeof(model_text), "read of %u bytes at 0x%lx by 0x%lx has other data than memory", a->size,
+        snprintf(model_text, sizeof(model_text),
+                 "read of %u bytes at 0x%lx by 0x%lx has other data than memory", a->size,
                  (unsigned long)a->gva, (unsigned long)a->rip);
     }
 }
 
-static void drain(struct dbt *d) { recorder_drain(d, explain, NULL); }
+static void drain(struct dbt *d)
+{
+    recorder_drain(d, explain, NULL);
+}
 static uint64_t deadline(struct dbt *d)
 {
     (void)d;
@@ -193,10 +245,15 @@ static void no_event(struct dbt *d, const struct hook_event *e)
     (void)d;
     (void)e;
 }
-static struct dbt_host host = {.drain = drain, .next_deadline = deadline, .poll = yes, .interrupt = no_interrupt,
-                               .wait = no, .event = no_event, .room_bytes = ROOM_BYTES};
+static struct dbt_host host = {.drain = drain,
+                               .next_deadline = deadline,
+                               .poll = yes,
+                               .interrupt = no_interrupt,
+                               .wait = no,
+                               .event = no_event,
+                               .room_bytes = ROOM_BYTES};
 
-static void reset_cpu(struct dbt *d, bool paging)
+static void reset_cpu(struct dbt *d)
 {
     struct vcpu *v = &d->cpu.v;
     memcpy(v->gpr, initial.gpr, sizeof(initial.gpr));
@@ -205,27 +262,39 @@ static void reset_cpu(struct dbt *d, bool paging)
     v->cr0 = CR0_PE | CR0_ET | CR0_MP | CR0_NE | (paging ? CR0_PG : 0);
     v->cr3 = TABLES_AT;
     v->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXSAVE | (1u << 10);
-    v->efer = EFER_LME | EFER_LMA;
+    v->efer = long_mode ? EFER_LME | EFER_LMA : 0;
     v->xcr0 = 7;
     for (unsigned s = 0; s <= SEG_GS; s++)
         v->seg[s] = (struct segment){.limit = 0xffffffff, .selector = 8, .access = 0xc093};
-    v->seg[SEG_CS].access = 0xa09b;
+    v->seg[SEG_CS].access = long_mode ? 0xa09b : 0xc09b;
     d->cpu.stop = DBT_RUNS;
     d->cpu.halted = false;
     d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
     d->quiet_block = false;
 }
 
-static void run_translated(size_t bytes, bool paging)
+static void make_tables(struct dbt *d)
+{
+    const uint64_t flags = PTE_PRESENT | PTE_WRITABLE | PTE_ACCESSED | PTE_DIRTY;
+    uint64_t *pml4 = (uint64_t *)(d->ram + TABLES_AT), *pdpt = pml4 + 512, *pd = pdpt + 512, *pt = pd + 512;
+    pml4[0] = (TABLES_AT + 0x1000) | flags;
+    pdpt[0] = (TABLES_AT + 0x2000) | flags;
+    pd[0] = (TABLES_AT + 0x3000) | flags;
+    for (uint64_t i = 0; i < 512; i++)
+        pt[i] = frame_of(i) << PAGE_SHIFT | flags;
+}
+
+static void run_translated(size_t bytes)
 {
     static uint8_t own[XSTATE_BYTES] __attribute__((aligned(64)));
     struct dbt *d = &m->d;
-    memcpy(d->ram + CODE_AT, initial.memory, WINDOW_BYTES);
+    copy_window(d, NULL, initial.memory);
     memcpy(d->ram + CODE_AT, sequence.code, bytes);
     d->ram[CODE_AT + bytes] = 0xf4; /* HLT */
-    memcpy(model, d->ram + CODE_AT, WINDOW_BYTES);
+    copy_window(d, model, NULL);
+    make_tables(d);
     model_failed = false;
-    reset_cpu(d, paging);
+    reset_cpu(d);
     dbt_set_recording(d, true, true);
     recorder_page(d, false, ~0ull, d->cpu.v.cr3);
     save_vectors(own);
@@ -235,7 +304,7 @@ static void run_translated(size_t bytes, bool paging)
     load_vectors(own);
     memcpy(dbt_end.gpr, d->cpu.v.gpr, sizeof(dbt_end.gpr));
     dbt_end.rflags = d->cpu.v.rflags & STATUS_FLAGS;
-    memcpy(dbt_end.memory, d->ram + CODE_AT, WINDOW_BYTES);
+    copy_window(d, dbt_end.memory, NULL);
 }
 
 /* ---- comparison ---- */
@@ -260,7 +329,8 @@ static bool differs(bool print)
     if (native_end.rflags != dbt_end.rflags) {
         bad = true;
         if (print)
-            printf("  flags: expected %lx, got %lx\n", (unsigned long)native_end.rflags, (unsigned long)dbt_end.rflags);
+            printf("  flags: expected %lx, got %lx\n", (unsigned long)native_end.rflags,
+                   (unsigned long)dbt_end.rflags);
     }
     /* MXCSR, MM, XMM, and the upper halves of YMM. */
     static const struct {
@@ -279,8 +349,8 @@ static bool differs(bool print)
         if (native_end.memory[k] != dbt_end.memory[k]) {
             bad = true;
             if (print)
-                printf("  memory at 0x%lx: expected %02x, got %02x\n", (unsigned long)(CODE_AT + k), native_end.memory[k],
-                       dbt_end.memory[k]);
+                printf("  memory at 0x%lx: expected %02x, got %02x\n", (unsigned long)(CODE_AT + k),
+                       native_end.memory[k], dbt_end.memory[k]);
             break;
         }
     if (!model_failed && memcmp(model + CODE_BYTES, dbt_end.memory + CODE_BYTES, WINDOW_BYTES - CODE_BYTES)) {
@@ -296,12 +366,12 @@ static bool differs(bool print)
 }
 
 /* True if it fails; *faulted: the CPU did. */
-static bool run_both(bool paging, bool print, bool *faulted)
+static bool run_both(bool print, bool *faulted)
 {
     *faulted = !run_native(sequence.bytes);
     if (*faulted)
         return false;
-    run_translated(sequence.bytes, paging);
+    run_translated(sequence.bytes);
     return differs(print);
 }
 
@@ -315,22 +385,35 @@ static void remove_insn(struct sequence *s, unsigned i)
     s->bytes -= n;
 }
 
-static void reduce_and_print(bool paging, uint64_t seed)
+/* Takes out what the CPU faults on, until it runs to its end. */
+static bool without_faults(void)
+{
+    while (sequence.count && !run_native(sequence.bytes)) {
+        unsigned i = 0;
+        while (i + 1 < sequence.count && CODE_AT + sequence.start[i + 1] <= m->faulted)
+            i++;
+        remove_insn(&sequence, i);
+    }
+    return sequence.count > 0;
+}
+
+static void reduce_and_print(uint64_t seed)
 {
     bool faulted;
     for (unsigned i = 0; i < sequence.count;) {
         struct sequence before = sequence;
         remove_insn(&sequence, i);
-        if (!run_both(paging, false, &faulted)) {
+        if (!run_both(false, &faulted)) {
             sequence = before;
             i++;
         }
     }
-    printf("FAILED: seed %lu, paging %s, %u instructions:\n  ", (unsigned long)seed, paging ? "on" : "off", sequence.count);
+    printf("FAILED: seed %lu, %s-bit code, paging %s, %u instructions:\n  ", (unsigned long)seed,
+           long_mode ? "64" : "32", paging ? "on" : "off", sequence.count);
     for (size_t i = 0; i < sequence.bytes; i++)
         printf("%02x", sequence.code[i]);
     printf("\n");
-    run_both(paging, true, &faulted);
+    run_both(true, &faulted);
 }
 
 /* ---- */
@@ -338,7 +421,7 @@ static void reduce_and_print(bool paging, uint64_t seed)
 static void make_initial(uint64_t *s)
 {
     for (unsigned r = 0; r < GPR_COUNT; r++)
-        initial.gpr[r] = random_value(s);
+        initial.gpr[r] = long_mode ? random_value(s) : r < R8 ? (uint32_t)random_value(s) : 0;
     initial.gpr[RSP] = STACK_AT;
     initial.rflags = (random_next(s) & STATUS_FLAGS) | RFLAGS_ONE | RFLAGS_IF;
     for (unsigned k = 0; k < WINDOW_BYTES; k += 8) {
@@ -370,17 +453,6 @@ static void *map(size_t bytes, int protection)
     return p;
 }
 
-static void make_tables(struct dbt *d)
-{
-    const uint64_t flags = PTE_PRESENT | PTE_WRITABLE | PTE_ACCESSED | PTE_DIRTY;
-    uint64_t *pml4 = (uint64_t *)(d->ram + TABLES_AT), *pdpt = pml4 + 512, *pd = pdpt + 512, *pt = pd + 512;
-    pml4[0] = (TABLES_AT + 0x1000) | flags;
-    pdpt[0] = (TABLES_AT + 0x2000) | flags;
-    pd[0] = (TABLES_AT + 0x3000) | flags;
-    for (uint64_t i = 0; i < 512; i++)
-        pt[i] = i << 12 | flags;
-}
-
 static void make_machine(void)
 {
     const int rw = PROT_READ | PROT_WRITE;
@@ -407,19 +479,21 @@ static void make_machine(void)
     d->recorder.end = d->recorder.start + BUFFER_BYTES;
     d->cpu.physical_bits = 40;
     d->cpu.xcr0_allowed = 7;
-    make_tables(d);
     model = map(WINDOW_BYTES, rw);
-    if (mmap(window, WINDOW_BYTES, rw | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != window) {
+    if (mmap(window, WINDOW_BYTES, rw | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+             0) != window) {
         perror("differential: the test's address range");
         exit(2);
     }
     /* Within reach of a 32-bit jump from the window. */
-    native_code = mmap((void *)0x10000000, 8192, rw | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    native_code = mmap((void *)0x10000000, 8192, rw | PROT_EXEC,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     native_code_end = native_code + 8192;
     make_native_switch();
     stack_t stack = {.ss_size = 1 << 18, .ss_sp = map(1 << 18, rw)};
     sigaltstack(&stack, NULL);
-    struct sigaction action = {.sa_sigaction = on_exception, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    struct sigaction action = {.sa_sigaction = on_exception,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
     for (unsigned i = 0; i < ARRAY_SIZE(signals); i++)
         sigaction(signals[i], &action, NULL);
@@ -429,24 +503,31 @@ static void make_machine(void)
 
 int main(int argc, char **argv)
 {
-    uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 0) : 1000, seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
-    uint64_t left_out = 0, failed = 0, last = seed + count;
+    uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 0) : 1000,
+             seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+    uint64_t left_out = 0, instructions = 0, failed = 0, last = seed + count;
     make_machine();
     for (; seed < last && failed < 5; seed++) {
         uint64_t s = seed * 0x9e3779b97f4a7c15ull + 1;
-        bool faulted, paging = seed & 1;
+        bool faulted;
+        long_mode = seed % 3 != 2;
+        paging = seed % 3 == 1;
         for (unsigned i = 0; i < 4; i++)
             random_next(&s);
         make_initial(&s);
-        generate(&sequence, &s, 1 + (unsigned)(random_next(&s) % (SEQUENCE_MAX - 1)));
-        if (run_both(paging, false, &faulted)) {
+        generate(&sequence, &s, 1 + (unsigned)(random_next(&s) % (SEQUENCE_MAX - 1)), long_mode);
+        if (!without_faults()) {
+            left_out++;
+            continue;
+        }
+        if (run_both(false, &faulted)) {
             failed++;
-            reduce_and_print(paging, seed);
+            reduce_and_print(seed);
             fflush(stdout);
         }
-        left_out += faulted;
+        instructions += sequence.count;
     }
-    printf("%lu sequences, %lu left out (the CPU faults), %lu failed\n", (unsigned long)count, (unsigned long)left_out,
-           (unsigned long)failed);
+    printf("%lu sequences, %lu instructions, %lu sequences left out, %lu failed\n", (unsigned long)count,
+           (unsigned long)instructions, (unsigned long)left_out, (unsigned long)failed);
     return failed ? 1 : 0;
 }

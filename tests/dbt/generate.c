@@ -35,43 +35,113 @@ uint64_t random_value(uint64_t *s)
     }
 }
 
-enum { MODRM = 1, IMM8 = 2, IMMZ = 4, VEX = 8, NO_OPERANDS = 16, STRING = 32, STACK = 64, LOCKABLE = 128 };
+enum {
+    MODRM = 1,
+    IMM8 = 2,
+    IMMZ = 4,
+    VEX = 8,
+    NO_OPERANDS = 16,
+    STRING = 32,
+    STACK = 64,
+    LOCKABLE = 128,
+    SHORT_32 = 256,
+    OFFSET_32 = 512
+};
 
-static const struct template {
+static const struct template
+{
     uint8_t map; /* 0: one byte, 1: 0F, 2: 0F38, 3: 0F3A */
     uint8_t first, last;
-    uint8_t kind;
-} templates[] = {
-    {0, 0x00, 0x03, MODRM | LOCKABLE}, {0, 0x08, 0x0b, MODRM | LOCKABLE}, {0, 0x10, 0x13, MODRM | LOCKABLE},
-    {0, 0x18, 0x1b, MODRM | LOCKABLE}, {0, 0x20, 0x23, MODRM | LOCKABLE}, {0, 0x28, 0x2b, MODRM | LOCKABLE},
-    {0, 0x30, 0x33, MODRM | LOCKABLE}, {0, 0x38, 0x3b, MODRM},            {0, 0x04, 0x04, IMM8},
-    {0, 0x05, 0x05, IMMZ},             {0, 0x80, 0x80, MODRM | IMM8 | LOCKABLE},
-    {0, 0x81, 0x81, MODRM | IMMZ},     {0, 0x83, 0x83, MODRM | IMM8 | LOCKABLE},
-    {0, 0x84, 0x8b, MODRM},            {0, 0x8d, 0x8d, MODRM},            {0, 0x63, 0x63, MODRM},
-    {0, 0x69, 0x69, MODRM | IMMZ},     {0, 0x6b, 0x6b, MODRM | IMM8},     {0, 0x98, 0x99, NO_OPERANDS},
-    {0, 0x9e, 0x9f, NO_OPERANDS},      {0, 0xf5, 0xf5, NO_OPERANDS},      {0, 0xf8, 0xf9, NO_OPERANDS},
-    {0, 0xc0, 0xc1, MODRM | IMM8},     {0, 0xd0, 0xd3, MODRM},            {0, 0xf6, 0xf7, MODRM | LOCKABLE},
-    {0, 0xc6, 0xc6, MODRM | IMM8},     {0, 0xc7, 0xc7, MODRM | IMMZ},     {0, 0xfe, 0xff, MODRM | LOCKABLE},
-    {0, 0x50, 0x5f, STACK},            {0, 0xa4, 0xa7, STRING},           {0, 0xaa, 0xaf, STRING},
-    {0, 0x91, 0x97, NO_OPERANDS},      {0, 0xfc, 0xfd, NO_OPERANDS},      {0, 0xd7, 0xd7, STRING},
-    {1, 0x40, 0x4f, MODRM},            {1, 0x90, 0x9f, MODRM},            {1, 0xa3, 0xa3, MODRM},
-    {1, 0xab, 0xab, MODRM | LOCKABLE}, {1, 0xb3, 0xb3, MODRM | LOCKABLE}, {1, 0xbb, 0xbb, MODRM | LOCKABLE},
-    {1, 0xba, 0xba, MODRM | IMM8},     {1, 0xa4, 0xa4, MODRM | IMM8},     {1, 0xa5, 0xa5, MODRM},
-    {1, 0xac, 0xac, MODRM | IMM8},     {1, 0xad, 0xad, MODRM},            {1, 0xaf, 0xaf, MODRM},
-    {1, 0xb0, 0xb1, MODRM | LOCKABLE}, {1, 0xc0, 0xc1, MODRM | LOCKABLE}, {1, 0xb6, 0xb8, MODRM},
-    {1, 0xbc, 0xbf, MODRM},            {1, 0xc7, 0xc7, MODRM | LOCKABLE}, {1, 0xc8, 0xcf, NO_OPERANDS},
-    {1, 0x10, 0x17, MODRM},            {1, 0x28, 0x29, MODRM},            {1, 0x2a, 0x2f, MODRM},
-    {1, 0x50, 0x5f, MODRM},            {1, 0x60, 0x6f, MODRM},            {1, 0x70, 0x70, MODRM | IMM8},
-    {1, 0x74, 0x76, MODRM},            {1, 0x7e, 0x7f, MODRM},            {1, 0xc6, 0xc6, MODRM | IMM8},
-    {1, 0xd0, 0xff, MODRM},            {2, 0x00, 0x0b, MODRM},            {2, 0x1c, 0x1e, MODRM},
-    {2, 0xf0, 0xf1, MODRM},            {2, 0xf6, 0xf6, MODRM},            {3, 0x0f, 0x0f, MODRM | IMM8},
-    {1, 0x10, 0x17, MODRM | VEX},      {1, 0x50, 0x5f, MODRM | VEX},      {1, 0x60, 0x6f, MODRM | VEX},
-    {1, 0xd0, 0xff, MODRM | VEX},      {2, 0xf2, 0xf7, MODRM | VEX},      {3, 0xf0, 0xf0, MODRM | VEX | IMM8},
+    uint16_t kind;
+}
+templates[] = {
+    {0, 0x00, 0x03, MODRM | LOCKABLE},
+    {0, 0x08, 0x0b, MODRM | LOCKABLE},
+    {0, 0x10, 0x13, MODRM | LOCKABLE},
+    {0, 0x18, 0x1b, MODRM | LOCKABLE},
+    {0, 0x20, 0x23, MODRM | LOCKABLE},
+    {0, 0x28, 0x2b, MODRM | LOCKABLE},
+    {0, 0x30, 0x33, MODRM | LOCKABLE},
+    {0, 0x38, 0x3b, MODRM},
+    {0, 0x04, 0x04, IMM8},
+    {0, 0x05, 0x05, IMMZ},
+    {0, 0x80, 0x80, MODRM | IMM8 | LOCKABLE},
+    {0, 0x81, 0x81, MODRM | IMMZ},
+    {0, 0x83, 0x83, MODRM | IMM8 | LOCKABLE},
+    {0, 0x84, 0x8b, MODRM},
+    {0, 0x8d, 0x8d, MODRM},
+    {0, 0x63, 0x63, MODRM},
+    {0, 0x69, 0x69, MODRM | IMMZ},
+    {0, 0x6b, 0x6b, MODRM | IMM8},
+    {0, 0x98, 0x99, NO_OPERANDS},
+    {0, 0x9e, 0x9f, NO_OPERANDS},
+    {0, 0xf5, 0xf5, NO_OPERANDS},
+    {0, 0xf8, 0xf9, NO_OPERANDS},
+    {0, 0xc0, 0xc1, MODRM | IMM8},
+    {0, 0xd0, 0xd3, MODRM},
+    {0, 0xf6, 0xf7, MODRM | LOCKABLE},
+    {0, 0xc6, 0xc6, MODRM | IMM8},
+    {0, 0xc7, 0xc7, MODRM | IMMZ},
+    {0, 0xfe, 0xff, MODRM | LOCKABLE},
+    {0, 0x50, 0x5f, STACK},
+    {0, 0xa4, 0xa7, STRING},
+    {0, 0xaa, 0xaf, STRING},
+    {0, 0x40, 0x4f, SHORT_32},
+    {0, 0xa0, 0xa3, OFFSET_32},
+    {0, 0x91, 0x97, NO_OPERANDS},
+    {0, 0xfc, 0xfd, NO_OPERANDS},
+    {0, 0xd7, 0xd7, STRING},
+    {1, 0x40, 0x4f, MODRM},
+    {1, 0x90, 0x9f, MODRM},
+    {1, 0xa3, 0xa3, MODRM},
+    {1, 0xab, 0xab, MODRM | LOCKABLE},
+    {1, 0xb3, 0xb3, MODRM | LOCKABLE},
+    {1, 0xbb, 0xbb, MODRM | LOCKABLE},
+    {1, 0xba, 0xba, MODRM | IMM8},
+    {1, 0xa4, 0xa4, MODRM | IMM8},
+    {1, 0xa5, 0xa5, MODRM},
+    {1, 0xac, 0xac, MODRM | IMM8},
+    {1, 0xad, 0xad, MODRM},
+    {1, 0xaf, 0xaf, MODRM},
+    {1, 0xb0, 0xb1, MODRM | LOCKABLE},
+    {1, 0xc0, 0xc1, MODRM | LOCKABLE},
+    {1, 0xb6, 0xb8, MODRM},
+    {1, 0xbc, 0xbf, MODRM},
+    {1, 0xc7, 0xc7, MODRM | LOCKABLE},
+    {1, 0xc8, 0xcf, NO_OPERANDS},
+    {1, 0x10, 0x17, MODRM},
+    {1, 0x28, 0x29, MODRM},
+    {1, 0x2a, 0x2f, MODRM},
+    {1, 0x50, 0x5f, MODRM},
+    {1, 0x60, 0x6f, MODRM},
+    {1, 0x70, 0x70, MODRM | IMM8},
+    {1, 0x74, 0x76, MODRM},
+    {1, 0x7e, 0x7f, MODRM},
+    {1, 0xc6, 0xc6, MODRM | IMM8},
+    {1, 0xd0, 0xff, MODRM},
+    {2, 0x00, 0x0b, MODRM},
+    {2, 0x1c, 0x1e, MODRM},
+    {2, 0xf0, 0xf1, MODRM},
+    {2, 0xf6, 0xf6, MODRM},
+    {3, 0x0f, 0x0f, MODRM | IMM8},
+    {1, 0x10, 0x17, MODRM | VEX},
+    {1, 0x50, 0x5f, MODRM | VEX},
+    {1, 0x60, 0x6f, MODRM | VEX},
+    {1, 0xd0, 0xff, MODRM | VEX},
+    {2, 0xf2, 0xf7, MODRM | VEX},
+    {3, 0xf0, 0xf0, MODRM | VEX | IMM8},
     {2, 0x98, 0x9f, MODRM | VEX},
 };
 
+static bool long_code;
+
 static size_t put_mov(uint8_t *p, unsigned reg, uint64_t value)
 {
+    if (!long_code) {
+        p[0] = 0xb8 | (reg & 7);
+        memcpy(p + 1, &value, 4);
+        return 5;
+    }
     p[0] = 0x48 | (reg >> 3);
     p[1] = 0xb8 | (reg & 7);
     memcpy(p + 2, &value, 8);
@@ -82,7 +152,7 @@ static unsigned random_register(uint64_t *s)
 {
     unsigned r;
     do
-        r = random_next(s) % 16;
+        r = random_next(s) % (long_code ? 16 : 8);
     while (r == RSP);
     return r;
 }
@@ -91,15 +161,17 @@ static uint64_t random_place(uint64_t *s)
 {
     uint64_t r = random_next(s);
     /* Often at the border of two pages. */
-    uint64_t offset = r & 1 ? PAGE_SIZE * (1 + (r >> 1 & 1)) - (r >> 8) % 70 : (r >> 8) % (DATA_BYTES - 0x400);
+    uint64_t offset =
+        r & 1 ? PAGE_SIZE * (1 + (r >> 1 & 1)) - (r >> 8) % 70 : (r >> 8) % (DATA_BYTES - 0x400);
     return DATA_AT + offset;
 }
 
 /* ModRM with memory operand behind the moves that set it up; the extension bits of base and index come back. */
-static size_t put_memory(uint8_t *setup, size_t *setup_bytes, uint8_t *modrm, unsigned reg, uint64_t *s, unsigned *x,
-                         unsigned *b)
+static size_t put_memory(uint8_t *setup, size_t *setup_bytes, uint8_t *modrm, unsigned reg, uint64_t *s,
+                         unsigned *x, unsigned *b)
 {
-    unsigned base = random_register(s), index = random_register(s), scale = random_next(s) % 4, mod = 1 + random_next(s) % 2;
+    unsigned base = random_register(s), index = random_register(s), scale = random_next(s) % 4,
+             mod = 1 + random_next(s) % 2;
     uint64_t at = random_place(s), steps = random_next(s) % 8;
     int32_t disp = mod == 1 ? (int8_t)random_next(s) : (int32_t)(random_next(s) % 20000) - 10000;
     bool sib = (base & 7) == 4 || random_next(s) % 2;
@@ -128,8 +200,16 @@ static size_t put_random(uint8_t *p, uint64_t *s)
     size_t n = 0, m = 0, setup = 0;
     unsigned opcode = t->first + (unsigned)(random_next(s) % (t->last - t->first + 1u));
     unsigned reg = (unsigned)random_next(s) % 16, x = random_next(s) % 2, b = random_next(s) % 2;
-    bool w = random_next(s) % 2, memory = (t->kind & MODRM) && random_next(s) % 2, size = random_next(s) % 5 == 0;
+    bool w = random_next(s) % 2, memory = (t->kind & MODRM) && random_next(s) % 2,
+         size = random_next(s) % 5 == 0;
 
+    if (!long_code) {
+        reg &= 7;
+        x = b = 0;
+        w = false;
+    } else if (t->kind & (SHORT_32 | OFFSET_32)) {
+        return 0;
+    }
     if (memory)
         m = put_memory(p, &setup, modrm, reg, s, &x, &b);
     else if (t->kind & MODRM)
@@ -147,7 +227,7 @@ static size_t put_random(uint8_t *p, uint64_t *s)
     if (t->kind & VEX) {
         insn[n++] = 0xc4;
         insn[n++] = (uint8_t)((reg >> 3 ? 0 : 0x80) | (x ? 0 : 0x40) | (b ? 0 : 0x20) | t->map);
-        insn[n++] = (uint8_t)(w << 7 | random_next(s) % 128);
+        insn[n++] = (uint8_t)(w << 7 | random_next(s) % 128 | (long_code ? 0 : 0x40));
     } else {
         if (size)
             insn[n++] = 0x66;
@@ -156,7 +236,7 @@ static size_t put_random(uint8_t *p, uint64_t *s)
             insn[n++] = repeat ? 0xf3 : 0xf2;
         if (memory && t->kind & LOCKABLE && random_next(s) % 4 == 0)
             insn[n++] = 0xf0;
-        if (w || reg >> 3 || x || b || random_next(s) % 4 == 0)
+        if (long_code && (w || reg >> 3 || x || b || random_next(s) % 4 == 0))
             insn[n++] = (uint8_t)(0x40 | w << 3 | (reg >> 3) << 2 | x << 1 | b);
         if (t->map)
             insn[n++] = 0x0f;
@@ -166,13 +246,13 @@ static size_t put_random(uint8_t *p, uint64_t *s)
     insn[n++] = (uint8_t)opcode;
     memcpy(insn + n, modrm, m);
     n += m;
-    uint64_t immediate = random_value(s);
+    uint64_t immediate = t->kind & OFFSET_32 ? random_place(s) : random_value(s);
     memcpy(insn + n, &immediate, 8); /* as much of it as the decoder says belongs to it */
 
     static struct guest_insn g;
-    if (!front_decode(&g, insn, 15, CODE_AT, CODE_64) || g.class == G_UNSUPPORTED || g.class == G_SYSTEM ||
-        g.class == G_UD || g.class == G_LEGACY || g.divides || (g.ends_block && g.class != G_STRING && g.class != G_DF &&
-        g.class != G_SLOW) || g.class == G_NOP)
+    if (!front_decode(&g, insn, 15, CODE_AT, long_code ? CODE_64 : CODE_32) || g.class == G_UNSUPPORTED ||
+        g.class == G_SYSTEM || g.class == G_UD || g.class == G_LEGACY || g.divides ||
+        (g.ends_block && g.class != G_STRING && g.class != G_DF && g.class != G_SLOW) || g.class == G_NOP)
         return 0;
     if (!(t->kind & STACK) && front_uses_gpr(&g, RSP))
         return 0;
@@ -183,7 +263,8 @@ static size_t put_random(uint8_t *p, uint64_t *s)
         return 0;
     /* A bit offset in a register reaches far. */
     if (g.class == G_SLOW && g.z.mnemonic != ZYDIS_MNEMONIC_XLAT)
-        setup += put_mov(p + setup, front_gpr(g.op[1].reg.value), (uint64_t)((int64_t)(random_next(s) % 600) - 300));
+        setup += put_mov(p + setup, front_gpr(g.op[1].reg.value),
+                         (uint64_t)((int64_t)(random_next(s) % 600) - 300));
     if (g.class == G_SLOW && g.z.mnemonic != ZYDIS_MNEMONIC_XLAT &&
         (front_gpr(g.op[1].reg.value) == front_gpr(g.op[0].mem.base) ||
          front_gpr(g.op[1].reg.value) == front_gpr(g.op[0].mem.index)))
@@ -192,8 +273,9 @@ static size_t put_random(uint8_t *p, uint64_t *s)
     return setup + g.z.length;
 }
 
-void generate(struct sequence *s, uint64_t *state, unsigned instructions)
+void generate(struct sequence *s, uint64_t *state, unsigned instructions, bool long_mode)
 {
+    long_code = long_mode;
     s->bytes = 0;
     s->count = 0;
     while (s->count < instructions) {

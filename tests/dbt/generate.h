@@ -1,7 +1,8 @@
-/* Random sequences of 64-bit instructions that neither fault nor leave the data. */
+/* Random sequences of 64- or 32-bit instructions that neither fault nor leave the data. */
 #ifndef ENGRAM_TESTS_DBT_GENERATE_H
 #define ENGRAM_TESTS_DBT_GENERATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,6 @@ struct sequence {
 uint64_t random_next(uint64_t *state);
 /* A value that is often 0, a power of two, all ones or near one of these. */
 uint64_t random_value(uint64_t *state);
-void generate(struct sequence *s, uint64_t *state, unsigned instructions);
+void generate(struct sequence *s, uint64_t *state, unsigned instructions, bool long_mode);
 
 #endif

@@ -1,10 +1,10 @@
 /*
- * A processor and a few megabytes of RAM for tests of dbt/sys/: the memory interface of dbt/memory.h, with a log of
- * what was written and recorded, and three ready-made modes.
+ * A processor and a few megabytes of RAM for tests of dbt/sys/: the memory interface of dbt/memory.h, with a
+ * log of what was written and recorded, and three ready-made modes.
  *
  *     0x01000 GDT   0x02000 IDT   0x03000 TSS   0x04000 LDT   0x07000 code
- *     0x08000 stack of level 0, 0x09000 of level 3, 0x0a000 of level 0 in the TSS, 0x0b000 of IST 1 (all grow down)
- *     0x10000 page tables of machine_long()
+ *     0x08000 stack of level 0, 0x09000 of level 3, 0x0a000 of level 0 in the TSS, 0x0b000 of IST 1 (all grow
+ * down) 0x10000 page tables of machine_long()
  */
 #ifndef DBT_MACHINE_H
 #define DBT_MACHINE_H
@@ -58,8 +58,11 @@ struct logged {
     uint64_t value;
     uint8_t bytes, cause, vector;
 };
-static struct logged written[64];
-static unsigned writes;
+struct log {
+    struct logged entry[64];
+    unsigned count;
+};
+static struct log written, reads;
 static struct hook_event recorded_event;
 static unsigned events, mode_changes, flushes, global_flushes, page_flushes;
 static gva_t flushed_page;
@@ -70,37 +73,46 @@ static inline uint64_t peek(gpa_t at, unsigned bytes)
     memcpy(&v, ram + at, bytes);
     return v;
 }
-static inline void poke(gpa_t at, uint64_t v, unsigned bytes) { memcpy(ram + at, &v, bytes); }
-
-static inline void log_write(gva_t at, uint64_t value, unsigned bytes, uint8_t cause)
+static inline void poke(gpa_t at, uint64_t v, unsigned bytes)
 {
-    uint8_t vector = cause == CAUSE_EXCEPTION || cause == CAUSE_INTERRUPT ? cpu.event_vector : 0;
-    assert_true(writes < ARRAY_SIZE(written));
-    written[writes++] = (struct logged){at, value, (uint8_t)bytes, cause, vector};
+    memcpy(ram + at, &v, bytes);
 }
 
-/* Two passes: all pages are checked before anything is written. */
-static inline bool transfer(struct dbt_cpu *c, gva_t at, uint8_t *to, const uint8_t *from, unsigned bytes, unsigned access)
+static inline void note(struct log *log, gva_t at, uint64_t value, unsigned bytes, uint8_t cause)
+{
+    uint8_t vector = cause == CAUSE_EXCEPTION || cause == CAUSE_INTERRUPT ? cpu.event_vector : 0;
+    assert_true(log->count < ARRAY_SIZE(log->entry));
+    log->entry[log->count++] = (struct logged){at, value, (uint8_t)bytes, cause, vector};
+}
+
+/* Two passes: all pages are checked before anything is written. Outside RAM there are ones. */
+static inline bool transfer(struct dbt_cpu *c, gva_t at, uint8_t *to, const uint8_t *from, unsigned bytes,
+                            unsigned access)
 {
     for (int pass = 0; pass < 2; pass++)
         for (unsigned n = 0; n < bytes; n++) {
             gpa_t p;
             if (!dbt_translate(c, at + n, access, &p))
                 return false;
-            assert_true(p < RAM_BYTES);
-            if (pass && from)
+            if (!pass)
+                continue;
+            if (from && p < RAM_BYTES)
                 ram[p] = from[n];
-            else if (pass)
-                to[n] = ram[p];
+            else if (to)
+                to[n] = p < RAM_BYTES ? ram[p] : 0xff;
         }
     return true;
 }
 
 bool dbt_read(struct dbt_cpu *c, gva_t at, void *to, unsigned bytes, unsigned access, uint8_t cause)
 {
-    (void)cause;
+    uint64_t value = 0;
     assert_false(access & (DBT_WRITE | DBT_FETCH));
-    return transfer(c, at, to, NULL, bytes, access);
+    if (!transfer(c, at, to, NULL, bytes, access))
+        return false;
+    memcpy(&value, to, bytes < sizeof value ? bytes : sizeof value);
+    note(&reads, at, value, bytes, cause);
+    return true;
 }
 
 bool dbt_write(struct dbt_cpu *c, gva_t at, const void *from, unsigned bytes, unsigned access, uint8_t cause)
@@ -110,7 +122,7 @@ bool dbt_write(struct dbt_cpu *c, gva_t at, const void *from, unsigned bytes, un
     if (!transfer(c, at, NULL, from, bytes, access))
         return false;
     memcpy(&value, from, bytes);
-    log_write(at, value, bytes, cause);
+    note(&written, at, value, bytes, cause);
     return true;
 }
 
@@ -123,13 +135,14 @@ uint64_t dbt_physical_read(struct dbt_cpu *c, gpa_t at, unsigned bytes)
 void dbt_physical_write(struct dbt_cpu *c, gpa_t at, uint64_t value, unsigned bytes)
 {
     (void)c;
-    poke(at, value, bytes);
+    if (at + bytes <= RAM_BYTES)
+        poke(at, value, bytes);
 }
 
 void dbt_record_walk(struct dbt_cpu *c, gpa_t entry, uint64_t value, unsigned bytes)
 {
     (void)c;
-    log_write(entry, value, bytes, CAUSE_PAGE_WALK);
+    note(&written, entry, value, bytes, CAUSE_PAGE_WALK);
 }
 
 void dbt_record_event(struct dbt_cpu *c, const struct hook_event *e)
@@ -156,7 +169,10 @@ static inline void on_flush_page(struct dbt_cpu *c, gva_t at)
     page_flushes++;
     flushed_page = at;
 }
-static inline void on_cpuid(struct dbt_cpu *c) { c->v.gpr[RBX] = 0x1d; }
+static inline void on_cpuid(struct dbt_cpu *c)
+{
+    c->v.gpr[RBX] = 0x1d;
+}
 #define CORE_MSR 0x1234u
 static inline bool on_read_msr(struct dbt_cpu *c, uint32_t msr, uint64_t *value)
 {
@@ -180,7 +196,8 @@ static inline void machine_real(void)
 {
     memset(ram, 0, sizeof ram);
     memset(&cpu, 0, sizeof cpu);
-    writes = events = mode_changes = flushes = global_flushes = page_flushes = 0;
+    written.count = reads.count = 0;
+    events = mode_changes = flushes = global_flushes = page_flushes = 0;
     cpu.v.rflags = RFLAGS_ONE;
     cpu.v.cr0 = CR0_ET;
     cpu.v.dr6 = 0xffff0ff0;
@@ -196,8 +213,8 @@ static inline void machine_real(void)
     cpu.v.gpr[RSP] = STACK0;
     cpu.physical_bits = 40;
     cpu.has_gib_pages = true;
-    cpu.cr4_allowed = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_UMIP | CR4_LA57 | CR4_FSGSBASE |
-                      CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP;
+    cpu.cr4_allowed = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_UMIP | CR4_LA57 |
+                      CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP;
     cpu.xcr0_allowed = 0xe7;
     cpu.mode_changed = on_mode;
     cpu.tlb_flush = on_flush;
@@ -209,23 +226,26 @@ static inline void machine_real(void)
 }
 
 /* `flags`: G, D/B, L in bits 7:5 of the byte above the limit's high half (0xc: 4 GiB, 32 bits). */
-static inline void put_descriptor(gpa_t table, unsigned selector, uint32_t base, uint32_t limit, uint8_t access, uint8_t flags)
+static inline void put_descriptor(gpa_t table, unsigned selector, uint32_t base, uint32_t limit,
+                                  uint8_t access, uint8_t flags)
 {
     uint64_t d = (limit & 0xffff) | (uint64_t)(base & 0xffffff) << 16 | (uint64_t)access << 40 |
                  (uint64_t)(limit >> 16 & 15) << 48 | (uint64_t)flags << 52 | (uint64_t)(base >> 24) << 56;
     poke(table + (selector & ~7u), d, 8);
 }
 
-static inline void put_gate(gpa_t at, uint16_t selector, uint64_t offset, uint8_t access, uint8_t low_byte, bool wide)
+static inline void put_gate(gpa_t at, uint16_t selector, uint64_t offset, uint8_t access, uint8_t low_byte,
+                            bool wide)
 {
-    uint64_t d = (offset & 0xffff) | (uint64_t)selector << 16 | (uint64_t)low_byte << 32 | (uint64_t)access << 40 |
-                 (offset >> 16 & 0xffff) << 48;
+    uint64_t d = (offset & 0xffff) | (uint64_t)selector << 16 | (uint64_t)low_byte << 32 |
+                 (uint64_t)access << 40 | (offset >> 16 & 0xffff) << 48;
     poke(at, d, 8);
     if (wide)
         poke(at + 8, offset >> 32, 8);
 }
 
-static inline void put_idt_gate(unsigned vector, uint16_t selector, uint64_t offset, uint8_t access, uint8_t ist)
+static inline void put_idt_gate(unsigned vector, uint16_t selector, uint64_t offset, uint8_t access,
+                                uint8_t ist)
 {
     bool wide = cpu.v.efer & EFER_LMA;
     put_gate(IDT + vector * (wide ? 16 : 8), selector, offset, access, ist, wide);
@@ -271,7 +291,8 @@ static inline void machine_protected(unsigned cpl)
     cpu.v.cr0 |= CR0_PE;
     cpu.v.gdtr = (struct table_register){GDT, GDT_LIMIT};
     cpu.v.idtr = (struct table_register){IDT, 0x7ff};
-    cpu.v.seg[SEG_TR] = (struct segment){.base = TSS, .limit = 0x67, .selector = TSS_SELECTOR, .access = 0x8b};
+    cpu.v.seg[SEG_TR] =
+        (struct segment){.base = TSS, .limit = 0x67, .selector = TSS_SELECTOR, .access = 0x8b};
     poke(TSS + 4, STACK_TSS, 4);
     poke(TSS + 8, DATA32, 4);
     set_level(cpl, cpl ? USER_CODE32 : CODE32, 0xc09b, cpl ? USER_DATA32 : DATA32);
@@ -308,27 +329,30 @@ static inline bool execute_bytes(const uint8_t *bytes, size_t n)
 #define EXECUTE(...) execute_bytes((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
 
 /* The instruction goes through. */
-#define RUNS(...)                                                                                                      \
-    do {                                                                                                               \
-        if (!EXECUTE(__VA_ARGS__))                                                                                     \
-            fail_msg("expected no fault, got vector %u error 0x%x stop %u", cpu.fault.vector, cpu.fault.error,         \
-                     cpu.stop);                                                                                        \
+#define RUNS(...)                                                                                            \
+    do {                                                                                                     \
+        if (!EXECUTE(__VA_ARGS__))                                                                           \
+            fail_msg("expected no fault, got vector %u error 0x%x stop %u", cpu.fault.vector,                \
+                     cpu.fault.error, cpu.stop);                                                             \
     } while (0)
 
 static inline void expect_fault(bool ran, uint8_t vector, bool has_error, uint32_t error)
 {
-    if (ran || cpu.stop || cpu.fault.vector != vector || cpu.fault.has_error != has_error || cpu.fault.error != error)
+    if (ran || cpu.stop || cpu.fault.vector != vector || cpu.fault.has_error != has_error ||
+        cpu.fault.error != error)
         fail_msg("expected vector %u error %d 0x%x, got %s vector %u error %d 0x%x", vector, has_error, error,
-                 ran ? "no fault;" : cpu.stop ? "the end of the run;" : "", cpu.fault.vector, cpu.fault.has_error,
-                 cpu.fault.error);
+                 ran        ? "no fault;"
+                 : cpu.stop ? "the end of the run;"
+                            : "",
+                 cpu.fault.vector, cpu.fault.has_error, cpu.fault.error);
 }
 /* The instruction raises an exception with this error code; RIP and RSP stay. */
-#define FAULTS(vector, error, ...)                                                                                     \
-    do {                                                                                                               \
-        uint64_t rip_ = cpu.v.rip, rsp_ = cpu.v.gpr[RSP];                                                              \
-        expect_fault(EXECUTE(__VA_ARGS__), vector, true, error);                                                       \
-        assert_int_equal(cpu.v.rip, rip_);                                                                             \
-        assert_int_equal(cpu.v.gpr[RSP], rsp_);                                                                        \
+#define FAULTS(vector, error, ...)                                                                           \
+    do {                                                                                                     \
+        uint64_t rip_ = cpu.v.rip, rsp_ = cpu.v.gpr[RSP];                                                    \
+        expect_fault(EXECUTE(__VA_ARGS__), vector, true, error);                                             \
+        assert_int_equal(cpu.v.rip, rip_);                                                                   \
+        assert_int_equal(cpu.v.gpr[RSP], rsp_);                                                              \
     } while (0)
 #define UNDEFINED(...) expect_fault(EXECUTE(__VA_ARGS__), VECTOR_UD, false, 0)
 
@@ -340,23 +364,31 @@ static inline void expect_unsupported(bool ran, const char *part)
         fail_msg("expected '%s' in '%s'", part, cpu.stop_text);
 }
 
-/* The writes so far, in order; then the log is empty. */
-static inline void expect_writes_(const struct logged *expected, unsigned count)
+/* The writes or reads so far, in order; then both logs are empty. */
+static inline void expect_log(const char *what, struct log *log, const struct logged *expected,
+                              unsigned count)
 {
-    for (unsigned n = 0; n < count && n < writes; n++) {
-        const struct logged *e = &expected[n], *g = &written[n];
-        if (e->at != g->at || e->value != g->value || e->bytes != g->bytes || e->cause != g->cause || e->vector != g->vector)
-            fail_msg("write %u: expected %u bytes at 0x%lx = 0x%lx cause %u vector %u, got %u at 0x%lx = 0x%lx cause %u vector %u",
-                     n, e->bytes, e->at, e->value, e->cause, e->vector, g->bytes, g->at, g->value, g->cause, g->vector);
+    for (unsigned n = 0; n < count && n < log->count; n++) {
+        const struct logged *e = &expected[n], *g = &log->entry[n];
+        if (e->at != g->at || e->value != g->value || e->bytes != g->bytes || e->cause != g->cause ||
+            e->vector != g->vector)
+            fail_msg("%s %u: expected %u bytes at 0x%lx = 0x%lx cause %u vector %u, got %u at 0x%lx = 0x%lx "
+                     "cause %u "
+                     "vector %u",
+                     what, n, e->bytes, e->at, e->value, e->cause, e->vector, g->bytes, g->at, g->value,
+                     g->cause, g->vector);
     }
-    assert_int_equal(writes, count);
-    writes = 0;
+    assert_int_equal(log->count, count);
+    written.count = reads.count = 0;
 }
-#define EXPECT_WRITES(...)                                                                                             \
-    expect_writes_((const struct logged[]){__VA_ARGS__}, sizeof((const struct logged[]){__VA_ARGS__}) / sizeof(struct logged))
+#define EXPECT_LOG(what, log, ...)                                                                           \
+    expect_log(what, log, (const struct logged[]){__VA_ARGS__},                                              \
+               sizeof((const struct logged[]){__VA_ARGS__}) / sizeof(struct logged))
+#define EXPECT_WRITES(...) EXPECT_LOG("write", &written, __VA_ARGS__)
+#define EXPECT_READS(...) EXPECT_LOG("read", &reads, __VA_ARGS__)
 static inline void expect_no_writes(void)
 {
-    assert_int_equal(writes, 0);
+    assert_int_equal(written.count, 0);
 }
 
 #endif

@@ -1,4 +1,5 @@
-/* Segment registers, descriptor tables and the instructions that look at descriptors: SDM Vol. 2 and Vol. 3A, ch. 5. */
+/* Segment registers, descriptor tables and the instructions that look at descriptors: SDM Vol. 2 and Vol. 3A,
+ * ch. 5. */
 #include "dbt_machine.h"
 
 #define MOV_TO(segment) 0x8e, 0xc0 | (segment) << 3 /* from AX */
@@ -12,15 +13,19 @@ static void start(unsigned cpl, uint16_t ax)
     cpu.v.gpr[RAX] = 0xdead0000 | ax;
 }
 
-static void expect_segment(unsigned segment, uint16_t selector, uint64_t base, uint32_t limit, uint32_t access)
+static void expect_segment(unsigned segment, uint16_t selector, uint64_t base, uint32_t limit,
+                           uint32_t access)
 {
     const struct segment *s = &cpu.v.seg[segment];
     if (s->selector != selector || s->base != base || s->limit != limit || s->access != access)
-        fail_msg("segment %u: expected 0x%x base 0x%lx limit 0x%x access 0x%x, got 0x%x 0x%lx 0x%x 0x%x", segment,
-                 selector, base, limit, access, s->selector, s->base, s->limit, s->access);
+        fail_msg("segment %u: expected 0x%x base 0x%lx limit 0x%x access 0x%x, got 0x%x 0x%lx 0x%x 0x%x",
+                 segment, selector, base, limit, access, s->selector, s->base, s->limit, s->access);
 }
 
-static void expect_zero_flag(bool on) { assert_int_equal(!!(cpu.v.rflags & RFLAGS_ZF), on); }
+static void expect_zero_flag(bool on)
+{
+    assert_int_equal(!!(cpu.v.rflags & RFLAGS_ZF), on);
+}
 
 static void real_mode_changes_the_base_alone(void **state)
 {
@@ -86,8 +91,8 @@ static void data_segment_faults(void **state)
         start(cases[n].cpl, cases[n].selector);
         struct segment before = cpu.v.seg[SEG_DS];
         if (EXECUTE(MOV_DS) || cpu.fault.vector != cases[n].vector || cpu.fault.error != cases[n].error)
-            fail_msg("%s: expected vector %u error 0x%x, got %u 0x%x", cases[n].what, cases[n].vector, cases[n].error,
-                     cpu.fault.vector, cpu.fault.error);
+            fail_msg("%s: expected vector %u error 0x%x, got %u 0x%x", cases[n].what, cases[n].vector,
+                     cases[n].error, cpu.fault.vector, cpu.fault.error);
         assert_memory_equal(&before, &cpu.v.seg[SEG_DS], sizeof before);
         expect_no_writes();
     }
@@ -121,8 +126,8 @@ static void stack_segment_faults(void **state)
     for (unsigned n = 0; n < ARRAY_SIZE(cases); n++) {
         start(cases[n].cpl, cases[n].selector);
         if (EXECUTE(MOV_SS) || cpu.fault.vector != cases[n].vector || cpu.fault.error != cases[n].error)
-            fail_msg("%s: expected vector %u error 0x%x, got %u 0x%x", cases[n].what, cases[n].vector, cases[n].error,
-                     cpu.fault.vector, cpu.fault.error);
+            fail_msg("%s: expected vector %u error 0x%x, got %u 0x%x", cases[n].what, cases[n].vector,
+                     cases[n].error, cpu.fault.vector, cpu.fault.error);
         assert_false(cpu.interrupt_shadow);
     }
 }
@@ -202,7 +207,7 @@ static void ltr_sets_busy(void **state)
     start(0, TSS_SELECTOR);
     RUNS(0x0f, 0x00, 0xd8); /* ltr ax */
     expect_segment(SEG_TR, TSS_SELECTOR, TSS, 0x67, 0x8b);
-    EXPECT_WRITES({GDT + TSS_SELECTOR + 5, 0x8b, 1, CAUSE_DESCRIPTOR, 0});
+    EXPECT_WRITES({GDT + TSS_SELECTOR + 4, 0x8b00, 4, CAUSE_DESCRIPTOR, 0});
     FAULTS(VECTOR_GP, TSS_SELECTOR, 0x0f, 0x00, 0xd8); /* busy */
     cpu.v.gpr[RAX] = 0;
     FAULTS(VECTOR_GP, 0, 0x0f, 0x00, 0xd8);
@@ -232,7 +237,7 @@ static void pop_and_push_segment(void **state)
     RUNS(0x1f); /* pop ds */
     expect_segment(SEG_DS, DATA16, 0x100, 0xffff, 0x93);
     assert_int_equal(cpu.v.gpr[RSP], STACK0 + 4);
-    writes = 0;
+    written.count = reads.count = 0;
     RUNS(0x1e); /* push ds: two bytes of the slot */
     EXPECT_WRITES({STACK0, DATA16, 2, CAUSE_INSTRUCTION, 0});
     assert_int_equal(cpu.v.gpr[RSP], STACK0);
@@ -265,7 +270,7 @@ static void push_fs_in_64_bit_mode_moves_8(void **state)
     (void)state;
     machine_long(3);
     RUNS(0x0f, 0xa0);
-    EXPECT_WRITES({STACK3 - 8, USER_DATA32, 2, CAUSE_INSTRUCTION, 0});
+    EXPECT_WRITES({STACK3 - 8, USER_DATA32, 8, CAUSE_INSTRUCTION, 0});
     poke(STACK3 - 8, 0, 8);
     RUNS(0x0f, 0xa1);
     expect_segment(SEG_FS, 0, 0, 0, SEGMENT_UNUSABLE);
@@ -288,6 +293,24 @@ static void lds_loads_pointer_and_segment(void **state)
     cpu.v.gpr[RSI] = 7;
     FAULTS(VECTOR_NP, ABSENT_DATA, 0x0f, 0xb5, 0x33); /* lgs esi, [ebx] */
     assert_int_equal(cpu.v.gpr[RSI], 7);
+}
+
+static void reads_come_in_bochss_order(void **state)
+{
+    (void)state;
+    start(0, 0);
+    poke(0x5004, DATA16, 2);
+    RUNS(0x0f, 0xb4, 0x0d, 0x00, 0x50, 0, 0); /* lfs ecx, [0x5000] */
+    EXPECT_READS({0x5004, DATA16, 2, CAUSE_INSTRUCTION, 0}, {0x5000, 0, 4, CAUSE_INSTRUCTION, 0},
+                 {GDT + DATA16, peek(GDT + DATA16, 8) & ~(1ull << 40), 8, CAUSE_DESCRIPTOR, 0});
+    RUNS(0x0f, 0x01, 0x1d, 0x00, 0x50, 0, 0); /* lidt [0x5000] */
+    EXPECT_READS({0x5000, 0, 2, CAUSE_INSTRUCTION, 0}, {0x5002, DATA16 << 16, 4, CAUSE_INSTRUCTION, 0});
+    poke(STACK0, 0, 4);
+    RUNS(0x0f, 0xa1); /* pop fs */
+    EXPECT_READS({STACK0, 0, 2, CAUSE_INSTRUCTION, 0});
+    machine_long(0);
+    RUNS(0x0f, 0x01, 0x1c, 0x25, 0x00, 0x50, 0, 0);
+    EXPECT_READS({0x5002, 0, 8, CAUSE_INSTRUCTION, 0}, {0x5000, 0, 2, CAUSE_INSTRUCTION, 0});
 }
 
 static void vex_prefixes_are_no_lds(void **state)
@@ -319,7 +342,7 @@ static void memory_operands_obey_segmentation(void **state)
     (void)state;
     start(0, DATA16);
     RUNS(MOV_DS);
-    writes = 0;
+    written.count = reads.count = 0;
     cpu.v.gpr[RBX] = 0xffff;
     FAULTS(VECTOR_GP, 0, 0x8c, 0x1b); /* mov [ebx], ds: the second byte lies behind the limit */
     cpu.v.gpr[RBX] = 0xfffe;
@@ -485,6 +508,7 @@ int main(void)
         cmocka_unit_test(a_faulting_pop_leaves_the_stack_pointer),
         cmocka_unit_test(push_fs_in_64_bit_mode_moves_8),
         cmocka_unit_test(lds_loads_pointer_and_segment),
+        cmocka_unit_test(reads_come_in_bochss_order),
         cmocka_unit_test(vex_prefixes_are_no_lds),
         cmocka_unit_test(mov_from_segment_widths),
         cmocka_unit_test(memory_operands_obey_segmentation),

@@ -3,13 +3,17 @@
 
 #define FRAME 0x155000u
 
-static bool translate(gva_t at, unsigned access, gpa_t *gpa) { return dbt_translate(&cpu, at, access, gpa); }
+static bool translate(gva_t at, unsigned access, gpa_t *gpa)
+{
+    return dbt_translate(&cpu, at, access, gpa);
+}
 
 static void expect_gpa(gva_t at, unsigned access, gpa_t expected)
 {
     gpa_t got = 0;
     if (!translate(at, access, &got))
-        fail_msg("0x%lx: expected 0x%lx, got vector %u error 0x%x", at, expected, cpu.fault.vector, cpu.fault.error);
+        fail_msg("0x%lx: expected 0x%lx, got vector %u error 0x%x", at, expected, cpu.fault.vector,
+                 cpu.fault.error);
     if (got != expected)
         fail_msg("0x%lx: expected 0x%lx, got 0x%lx", at, expected, got);
 }
@@ -38,7 +42,8 @@ static void paging_pae(void)
 
 /* Tables for linear 0x7f8040201000 (index 0xff, 1, 1, 1), all at user level, and CPL 0. */
 #define LINEAR 0x7f8040201abcu
-static const gpa_t pml4e = TABLES + 0xff * 8, pdpte = TABLES + 0x1008, pde = TABLES + 0x2008, pte = TABLES + 0x3008;
+static const gpa_t pml4e = TABLES + 0xff * 8, pdpte = TABLES + 0x1008, pde = TABLES + 0x2008,
+                   pte = TABLES + 0x3008;
 static void paging_4_level(unsigned cpl)
 {
     machine_long(cpl);
@@ -180,8 +185,8 @@ static void walk_5_level(void **state)
     cpu.v.cr3 = TABLES + 0x4000;
     poke(TABLES + 0x4000 + 0x55 * 8, TABLES | 7, 8);
     expect_gpa(0x55ull << 48 | LINEAR, DBT_READ, FRAME | 0xabc);
-    assert_int_equal(written[0].at, TABLES + 0x4000 + 0x55 * 8);
-    assert_int_equal(writes, 5);
+    assert_int_equal(written.entry[0].at, TABLES + 0x4000 + 0x55 * 8);
+    assert_int_equal(written.count, 5);
 }
 
 static void non_canonical_is_a_general_protection_fault(void **state)
@@ -219,7 +224,8 @@ static void reserved_bits_in_ia32e_mode(void **state)
         poke(cases[n].at, peek(cases[n].at, 8) | cases[n].bits, 8);
         gpa_t gpa;
         if (translate(LINEAR, DBT_READ, &gpa) || cpu.fault.error != (FAULT_PRESENT | FAULT_RESERVED))
-            fail_msg("%s: expected #PF with error 9, got gpa 0x%lx error 0x%x", cases[n].what, gpa, cpu.fault.error);
+            fail_msg("%s: expected #PF with error 9, got gpa 0x%lx error 0x%x", cases[n].what, gpa,
+                     cpu.fault.error);
     }
 }
 
@@ -327,6 +333,28 @@ static void fetches_are_told_only_with_nx_or_smep(void **state)
     expect_page_fault(LINEAR, DBT_FETCH, FAULT_FETCH);
 }
 
+static void page_sizes_are_told(void **state)
+{
+    gpa_t gpa;
+    (void)state;
+    paging_4_level(0);
+    assert_true(translate(LINEAR, DBT_READ, &gpa));
+    assert_int_equal(cpu.page_shift, 12);
+    poke(pde, 0x87, 8);
+    assert_true(translate(LINEAR, DBT_READ, &gpa));
+    assert_int_equal(cpu.page_shift, 21);
+    poke(pdpte, 0x87, 8);
+    assert_true(translate(LINEAR, DBT_READ, &gpa));
+    assert_int_equal(cpu.page_shift, 30);
+    paging_32(CR4_PSE);
+    poke(TABLES, 0x83, 4);
+    assert_true(translate(0, DBT_READ, &gpa));
+    assert_int_equal(cpu.page_shift, 22);
+    cpu.v.cr0 &= ~CR0_PG;
+    assert_true(translate(0, DBT_READ, &gpa));
+    assert_int_equal(cpu.page_shift, 12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +376,7 @@ int main(void)
         cmocka_unit_test(a_faulting_walk_changes_nothing),
         cmocka_unit_test(permissions),
         cmocka_unit_test(upper_tables_restrict_as_well),
+        cmocka_unit_test(page_sizes_are_told),
         cmocka_unit_test(fetches_are_told_only_with_nx_or_smep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,7 +49,7 @@ static const struct expectation table[] = {
     {CODE_64, "push word 5", "666a05", "W2@7ffe"},
     {CODE_64, "push qword [rbx]", "ff33", "R8@4000 W8@7ff8"},
     {CODE_64, "push qword [rsp+8]", "ff742408", "R8@8008 W8@7ff8"},
-    {CODE_64, "push fs", "0fa0", "W2@7ff8"},
+    {CODE_64, "push fs", "0fa0", "W8@7ff8"},
     {CODE_64, "pop rax", "58", "R8@8000"},
     {CODE_64, "pop qword [rbx]", "8f03", "R8@8000 W8@4000"},
     {CODE_64, "pop qword [rsp+8]", "8f442408", "R8@8000 W8@8010"},
