@@ -131,6 +131,7 @@ struct dbt_counters {
 #define JUMP_ENTRIES (1u << JUMP_BITS)
 #define HASH_ENTRIES 8192u
 #define BOUNCE_SLOTS 2u
+#define DBT_BREAKS 2u
 
 struct dbt {
     struct dbt_cpu cpu; /* first: the two are cast into each other */
@@ -171,6 +172,8 @@ struct dbt {
     uint32_t insn_count, insn_max;
     struct block *hash[HASH_ENTRIES];
     uint32_t mode;
+    gva_t break_at[DBT_BREAKS]; /* linear addresses where the host wants to be asked; blocks end before them */
+    bool break_armed[DBT_BREAKS];
     bool quiet_block; /* the next block runs without a budget test: see run.c */
     bool mode_dirty;
     const uint8_t *retry; /* where the host code of an instruction begins that is to start anew */
@@ -198,6 +201,7 @@ struct dbt_host {
     uint64_t (*next_deadline)(struct dbt *d); /* instructions from now until the host wants to be asked */
     bool (*poll)(struct dbt *d);              /* false: the run is over; cpu.stop_text says why */
     int (*interrupt)(struct dbt *d); /* vector of the interrupt that is to be delivered now, -1: none */
+    void (*at_break)(struct dbt *d, unsigned n); /* about to execute the instruction at break_at[n] */
     bool (*wait)(struct dbt *d);     /* until an interrupt is due; false: none can come */
     uint32_t (*port_in)(struct dbt *d, uint16_t port, unsigned bytes);
     void (*port_out)(struct dbt *d, uint16_t port, unsigned bytes, uint32_t value);
@@ -257,6 +261,9 @@ void dbt_run(struct dbt *d);
 bool dbt_trap(struct dbt *d, uint64_t pc, uint64_t address, uint64_t vector, uint64_t *resume);
 void dbt_set_recording(struct dbt *d, bool reads, bool writes);
 uint32_t dbt_mode(const struct dbt *d);
+void dbt_set_break(struct dbt *d, unsigned n, bool armed, gva_t at);
+/* True if `at` is where a break is armed; *n says which. */
+bool dbt_is_break(const struct dbt *d, gva_t at, unsigned *n);
 
 /* ---- dump.c ---- */
 struct dbt_print {

@@ -227,10 +227,11 @@ static void dbt_engine_set_recording(bool on)
 
 static void dbt_set_trigger(enum trigger t, bool armed, gva_t at)
 {
-    if (armed)
-        panic("%s=rip:0x%lx: the DBT engine cannot do this yet; use %s=text:... or engine=vmx",
-              t == TRIGGER_START ? "start" : "stop", (unsigned long)at,
-              t == TRIGGER_START ? "start" : "stop");
+    _Static_assert(TRIGGER_COUNT <= DBT_BREAKS, "a break for every trigger");
+    dbt_shared.value = t;
+    dbt_shared.value2 = at;
+    dbt_shared.ok = armed;
+    command(COMMAND_BREAK);
 }
 
 /* Text from CPL 3 is for a text file: what is not printable becomes '?'. */

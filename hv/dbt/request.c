@@ -220,6 +220,13 @@ bool request_begin(struct vcpu *v, struct vm_exit *e)
     case REQUEST_POLL:
         e->kind = EXIT_POLL;
         return true;
+    case REQUEST_BREAK:
+        if (dbt_shared.value >= TRIGGER_COUNT)
+            return dbt_fatal(e,
+                             "the DBT engine reached a trigger that does not exist: an error of the engine");
+        e->kind = EXIT_TRIGGER;
+        e->trigger = (enum trigger)dbt_shared.value;
+        return true;
     case REQUEST_INTERRUPT:
         dbt_shared.value = (uint64_t)(int64_t)interrupt_take();
         return false;

@@ -32,6 +32,7 @@ enum dbt_request {
     REQUEST_POLL,
     REQUEST_INTERRUPT, /* answer: value, the vector that is due, or ~0 */
     REQUEST_WAIT,      /* until an interrupt is due */
+    REQUEST_BREAK,     /* value: which */
     REQUEST_ACCESSES,  /* value: how many in access[] */
     REQUEST_EVENT,     /* in `event` */
     REQUEST_ENDED,     /* value: enum dbt_ended; text */
@@ -41,7 +42,13 @@ enum dbt_request {
 enum dbt_ended { ENDED_TRIPLE_FAULT, ENDED_HLT, ENDED_FATAL };
 
 /* What the core has the part at CPL 3 do between two requests of the run. */
-enum dbt_command { COMMAND_INIT, COMMAND_RECORD_ON, COMMAND_RECORD_OFF, COMMAND_COUNTERS };
+enum dbt_command {
+    COMMAND_INIT,
+    COMMAND_RECORD_ON,
+    COMMAND_RECORD_OFF,
+    COMMAND_COUNTERS,
+    COMMAND_BREAK /* value: which; value2: address; ok: armed */
+};
 
 #define SHARED_ACCESSES 512u
 #define SHARED_TEXT 2048u

@@ -102,6 +102,13 @@ static int user_interrupt(struct dbt *d)
     return (int)shared->value;
 }
 
+static void user_at_break(struct dbt *d, unsigned n)
+{
+    (void)d;
+    shared->value = n;
+    ask(REQUEST_BREAK);
+}
+
 static bool user_wait(struct dbt *d)
 {
     (void)d;
@@ -185,6 +192,7 @@ static void init(void)
                                    .next_deadline = user_deadline,
                                    .poll = user_poll,
                                    .interrupt = user_interrupt,
+                                   .at_break = user_at_break,
                                    .wait = user_wait,
                                    .port_in = user_port_in,
                                    .port_out = user_port_out,
@@ -217,6 +225,9 @@ void dbt_user_command_c(uint32_t command)
     case COMMAND_RECORD_OFF:
         user_drain(engine);
         dbt_set_recording(engine, false, false);
+        break;
+    case COMMAND_BREAK:
+        dbt_set_break(engine, (unsigned)shared->value, shared->ok, shared->value2);
         break;
     case COMMAND_COUNTERS:
         dbt_counters_text(engine, shared->text, sizeof shared->text);
