@@ -1,10 +1,14 @@
-/* The ports of the hosted machine: COM1 on standard output, the exit port of QEMU's isa-debug-exit, nothing else. */
+/* The ports of the hosted machine: COM1 on standard output, the exit port of QEMU's isa-debug-exit, the ways
+ * to reset. Nothing else. */
 #include "dbt/host/host.h"
 
 #include <stdio.h>
 
 #define COM1 0x3f8
 #define LSR_THR_EMPTY 0x60u
+#define KEYBOARD_COMMAND 0x64
+#define SYSTEM_CONTROL_A 0x92
+#define RESET_CONTROL 0xcf9
 #define EXIT_PORT 0xf4
 #define EXIT_PORT_QEMU 0x501
 
@@ -25,7 +29,7 @@ uint32_t ports_in(struct dbt *d, uint16_t port, unsigned bytes)
         return lcr;
     if (port == COM1 + 7)
         return scratch_register;
-    if (port >= COM1 && port < COM1 + 8)
+    if ((port >= COM1 && port < COM1 + 8) || port == KEYBOARD_COMMAND) /* its buffers are empty */
         return 0;
     return bytes == 4 ? 0xffffffffu : bytes == 2 ? 0xffffu : 0xffu;
 }
@@ -37,6 +41,12 @@ void ports_out(struct dbt *d, uint16_t port, unsigned bytes, uint32_t value)
         exit_code = (int)(value << 1 | 1) & 0xff;
         d->cpu.stop = DBT_UNSUPPORTED;
         d->cpu.stop_text = "the guest wrote to the exit port";
+        return;
+    }
+    if ((port == KEYBOARD_COMMAND && (value & 0xf1) == 0xf0) || (port == RESET_CONTROL && (value & 4)) ||
+        (port == SYSTEM_CONTROL_A && (value & 1))) {
+        d->cpu.stop = DBT_UNSUPPORTED;
+        d->cpu.stop_text = "the guest reset the machine";
         return;
     }
     if (port == COM1 + 3)
