@@ -174,8 +174,11 @@ static uint8_t context_now(const struct dbt *d)
 static void record(struct dbt *d, gva_t at, const struct place *p, const void *data, unsigned bytes,
                    uint8_t kind, uint8_t cause)
 {
+    bool crosses = p->first != bytes;
     if (!(kind == ACCESS_WRITE ? d->record_writes : d->record_reads))
         return;
+    if (!is_ram(d, p->gpa[0], 1) && !(crosses && is_ram(d, p->gpa[1], 1)))
+        return; /* of RAM only, as with VMX */
     uint64_t rip =
         (d->mode & MODE_CODE_SIZE) == 2 ? d->cpu.v.rip : (uint32_t)(d->cpu.v.rip + d->cpu.v.seg[SEG_CS].base);
     struct access a = {.rip = rip,
@@ -191,12 +194,21 @@ static void record(struct dbt *d, gva_t at, const struct place *p, const void *d
     a.flags = cause == CAUSE_INSTRUCTION ? d->access_flags : 0;
     if (cause == CAUSE_EXCEPTION || cause == CAUSE_INTERRUPT)
         a.vector = d->cpu.event_vector;
-    if (p->first != bytes)
+    if (crosses)
         a.flags |= ACCESS_CROSSES;
     if (!is_ram(d, p->gpa[0], 1))
         a.flags |= ACCESS_MMIO;
     memcpy(a.data, data, bytes);
     recorder_spell(d, &a);
+}
+
+static void tell_hidden(struct dbt *d, const struct place *p, unsigned bytes)
+{
+    for (unsigned i = 0; i < (p->first == bytes ? 1u : 2u); i++)
+        if (p->gpa[i] < d->ram_bytes && d->page_flags[p->gpa[i] >> PAGE_SHIFT] & PAGE_HIDDEN) {
+            d->host->hidden(d, p->gpa[i]);
+            return;
+        }
 }
 
 bool dbt_read(struct dbt_cpu *c, gva_t at, void *to, unsigned bytes, unsigned access, uint8_t cause)
@@ -205,6 +217,7 @@ bool dbt_read(struct dbt_cpu *c, gva_t at, void *to, unsigned bytes, unsigned ac
     struct place p;
     if (!find_place(c, at, bytes, access, &p))
         return false;
+    tell_hidden(d, &p, bytes);
     read_physical(d, p.gpa[0], to, p.first);
     if (p.first != bytes)
         read_physical(d, p.gpa[1], (uint8_t *)to + p.first, bytes - p.first);
@@ -218,6 +231,7 @@ bool dbt_write(struct dbt_cpu *c, gva_t at, const void *from, unsigned bytes, un
     struct place p;
     if (!find_place(c, at, bytes, access | DBT_WRITE, &p))
         return false;
+    tell_hidden(d, &p, bytes);
     write_physical(d, p.gpa[0], from, p.first);
     if (p.first != bytes)
         write_physical(d, p.gpa[1], (const uint8_t *)from + p.first, bytes - p.first);

@@ -53,6 +53,7 @@ bool request_finish(struct vcpu *v, struct vm_exit *e);
 void request_refuse(void);
 /* REQUEST_ACCESSES, REQUEST_EVENT; false: it is another one. */
 bool request_record(void);
+uint64_t request_hidden_touches(void);
 bool dbt_fatal(struct vm_exit *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

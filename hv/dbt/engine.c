@@ -246,8 +246,9 @@ static size_t dbt_engine_counters(char *text, size_t size)
         text[n++] = (c >= ' ' && c <= '~') || c == '\n' ? c : '?';
     }
     text[n] = '\0';
-    return n + format_text(text + n, size - n, "counter.dbt.device_interrupts=%lu\n",
-                           (unsigned long)interrupts_count());
+    return n + format_text(text + n, size - n,
+                           "counter.dbt.device_interrupts=%lu\ncounter.sink_touches=%lu\n",
+                           (unsigned long)interrupts_count(), (unsigned long)request_hidden_touches());
 }
 
 const struct engine dbt_engine = {

@@ -163,6 +163,22 @@ static bool begin_msr(struct vcpu *v, struct vm_exit *e, bool write)
 
 /* ---- requests ---- */
 
+static uint64_t hidden_touches;
+
+uint64_t request_hidden_touches(void)
+{
+    return hidden_touches;
+}
+
+static void tell_hidden(void)
+{
+    if (hidden_touches++ == 0)
+        printk("engram: the guest touched hidden memory at 0x%lx (RIP 0x%lx): it reads ones, writes are "
+               "dropped; "
+               "further touches are only counted\n",
+               (unsigned long)dbt_shared.value, (unsigned long)dbt_shared.value2);
+}
+
 static bool begin_port(struct vcpu *v, struct vm_exit *e, bool in)
 {
     uint8_t bytes = dbt_shared.bytes;
@@ -220,6 +236,9 @@ bool request_begin(struct vcpu *v, struct vm_exit *e)
     case REQUEST_POLL:
         e->kind = EXIT_POLL;
         return true;
+    case REQUEST_HIDDEN:
+        tell_hidden();
+        return false;
     case REQUEST_BREAK:
         if (dbt_shared.value >= TRIGGER_COUNT)
             return dbt_fatal(e,

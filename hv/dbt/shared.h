@@ -32,6 +32,7 @@ enum dbt_request {
     REQUEST_POLL,
     REQUEST_INTERRUPT, /* answer: value, the vector that is due, or ~0 */
     REQUEST_WAIT,      /* until an interrupt is due */
+    REQUEST_HIDDEN,    /* value: guest-physical address; value2: RIP */
     REQUEST_BREAK,     /* value: which */
     REQUEST_ACCESSES,  /* value: how many in access[] */
     REQUEST_EVENT,     /* in `event` */

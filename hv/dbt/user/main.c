@@ -102,6 +102,13 @@ static int user_interrupt(struct dbt *d)
     return (int)shared->value;
 }
 
+static void user_hidden(struct dbt *d, gpa_t gpa)
+{
+    shared->value = gpa;
+    shared->value2 = d->cpu.v.rip;
+    ask(REQUEST_HIDDEN);
+}
+
 static void user_at_break(struct dbt *d, unsigned n)
 {
     (void)d;
@@ -192,6 +199,7 @@ static void init(void)
                                    .next_deadline = user_deadline,
                                    .poll = user_poll,
                                    .interrupt = user_interrupt,
+                                   .hidden = user_hidden,
                                    .at_break = user_at_break,
                                    .wait = user_wait,
                                    .port_in = user_port_in,
