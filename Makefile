@@ -2,6 +2,9 @@
 
 B := build
 MAKEFLAGS += --no-builtin-rules
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
 .SUFFIXES:
 .DELETE_ON_ERROR:
 
@@ -24,7 +27,7 @@ LIBRARIES = $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -isystem $(LZ4_SRC)/lib
 HV_CFLAGS = $(WARN) $(FREESTANDING) -fno-strict-aliasing -iquote hv -iquote . -isystem hv/lib/include $(LIBRARIES)
 HOST_CFLAGS = $(WARN) -O2 -g -D_GNU_SOURCE -iquote . -iquote hv -iquote tools $(LIBRARIES)
 
-.PHONY: all help guests iso run test unit fuzz machine-tests corpus clean
+.PHONY: all help guests iso run test unit fuzz machine-tests corpus bench clean
 #: make          everything that runs: build/engram.elf, build/engram, guests, build/engram.iso
 all: $(B)/engram.elf $(B)/engram guests iso
 
@@ -59,6 +62,18 @@ $(B)/engram.elf: $(B)/engram64.elf
 $(B)/engram64.elf: $(HV_OBJ) linker.ld
 	$(SAY) LD $@
 	$(Q)ld -nostdlib -z max-page-size=0x1000 -z noexecstack --no-warn-rwx-segments -T linker.ld -o $@ $(HV_OBJ)
+
+# The same hypervisor with errors of its own that a test asks for: functions wrapped when it is linked.
+FAULTY_WRAPS := control_console_byte hook_stop uart_get uart_drain insn_fetch
+$(B)/engram-faulty.elf: $(HV_OBJ) $(B)/tests/fault/image/faulty.o linker.ld
+	$(SAY) LD $@
+	$(Q)ld -nostdlib -z max-page-size=0x1000 -z noexecstack --no-warn-rwx-segments -T linker.ld \
+		$(FAULTY_WRAPS:%=--wrap=%) -o $@ $(filter %.o,$^)
+
+$(B)/tests/fault/image/%.o: tests/fault/image/%.c $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) CC $<
+	$(Q)$(CC) $(HV_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/hv/%.o: hv/%.c $(B)/deps.mk
 	@mkdir -p $(@D)
@@ -207,7 +222,7 @@ run: $(B)/engram.elf $(B)/engram guests
 
 # What of the core touches no hardware.
 HV_PURE := $(addprefix hv/,acpi.c bootinfo.c elf.c error_text.c format_text.c memory_map.c multiboot_guest.c \
-	multiboot_header.c multiboot_info.c options.c)
+	multiboot_header.c multiboot_info.c options.c power.c)
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))
@@ -220,24 +235,24 @@ $(B)/asan/dbt_sys.a: $(DBT_SYS_SRC:%.c=$(B)/asan/%.o)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 # Programs that help tests/{oracle,boot,fault}/test_NAME.sh, which boot guests in Bochs.
-TEST_PROGRAMS := $(patsubst %,$(B)/bin/%,$(basename $(notdir $(wildcard tests/oracle/*.c tests/fault/*.c))))
+TEST_PROGRAMS := $(patsubst %,$(B)/bin/%,$(basename $(notdir $(wildcard tests/oracle/*.c tests/fault/*.c tests/tool/*.c))))
 
 #: make test     all tests: unit, tool, fuzz, oracle, boot, fault
-test: $(B)/engram.elf $(B)/engram guests $(UNIT) $(TEST_PROGRAMS) $(FUZZ) $(DBT_TEST_DEPS)
+test: $(B)/engram.elf $(B)/engram-faulty.elf $(B)/engram guests $(UNIT) $(TEST_PROGRAMS) $(FUZZ) $(DBT_TEST_DEPS)
 	@tests/run.sh
 
-vpath %.c tests/oracle tests/fault
-$(B)/bin/%: %.c $(B)/deps.mk
+vpath %.c tests/oracle tests/fault tests/tool
+$(B)/bin/%: %.c $(TRACE_SRC:%.c=$(B)/host/%.o)
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (host)"
-	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $<
+	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $^ -llz4
 
 #: make unit     the unit tests alone
 unit: $(UNIT)
 	@tests/run.sh unit
 
 #: make machine-tests  what boots guests; TESTS='tests/boot/test_X.sh ...' for some of it
-machine-tests: $(B)/engram.elf $(B)/engram $(B)/dbt-host guests $(TEST_PROGRAMS)
+machine-tests: $(B)/engram.elf $(B)/engram-faulty.elf $(B)/engram $(B)/dbt-host guests $(TEST_PROGRAMS)
 	@tests/run.sh $(or $(TESTS),oracle boot fault)
 
 .PRECIOUS: $(B)/tests/% $(B)/asan/%.o
@@ -284,6 +299,30 @@ $(B)/fuzz/make_corpus: $(B)/host/tests/fuzz/make_corpus.o $(TRACE_SRC:%.c=$(B)/h
 	@mkdir -p $(@D)
 	$(SAY) LD $@
 	$(Q)$(CC) -o $@ $^ -llz4
+
+# ---- measuring --------------------------------------------------------------
+
+BENCH := $(B)/bench
+BENCH_PROGRAMS := $(BENCH)/native $(BENCH)/stopwatch $(BENCH)/plugin1.so $(BENCH)/plugin2.so
+
+#: make bench    what a traced write costs in the VMX engine, and all engines against native and QEMU; takes
+#:                 PARTS='vmx peers'  ROUNDS=5  SECONDS_EACH=0.3  (docs/performance.md)
+bench: $(B)/engram.elf $(B)/engram guests $(BENCH_PROGRAMS)
+	@PARTS='$(PARTS)' ROUNDS='$(ROUNDS)' SECONDS_EACH='$(SECONDS_EACH)' tests/bench/run.sh
+
+$(B)/bench-deps: scripts/setup.sh $(B)/deps.mk
+	@scripts/setup.sh bench > $@
+
+$(BENCH)/%: tests/bench/%.c $(B)/bench-deps
+	@mkdir -p $(@D)
+	$(SAY) CC $<
+	$(Q)$(CC) $(WARN) -O2 -g -D_GNU_SOURCE -o $@ $<
+
+# For the two generations of QEMU's plugin interface.
+$(BENCH)/plugin%.so: tests/bench/plugin.c $(B)/bench-deps
+	@mkdir -p $(@D)
+	$(SAY) CC "$< (interface $*)"
+	$(Q)$(CC) $(WARN) -O2 -g -D_GNU_SOURCE -DPLUGIN_VERSION=$* -shared -fPIC -fvisibility=hidden -o $@ $<
 
 #: make clean    removes build/
 clean:

@@ -200,6 +200,7 @@ struct dbt_host {
     void (*drain)(struct dbt *d);
     uint64_t (*next_deadline)(struct dbt *d); /* instructions from now until the host wants to be asked */
     bool (*poll)(struct dbt *d);              /* false: the run is over; cpu.stop_text says why */
+    bool (*nmi)(struct dbt *d); /* true: one is to be delivered now, and is no longer due; NULL: none ever is */
     int (*interrupt)(struct dbt *d); /* vector of the interrupt that is to be delivered now, -1: none */
     void (*hidden)(struct dbt *d, gpa_t gpa);    /* an access touches a page with PAGE_HIDDEN */
     void (*at_break)(struct dbt *d, unsigned n); /* about to execute the instruction at break_at[n] */

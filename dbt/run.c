@@ -234,8 +234,22 @@ static bool poll(struct dbt *d)
     return true;
 }
 
+static bool deliver_nmi(struct dbt *d)
+{
+    const struct dbt_cpu *c = &d->cpu;
+    if (!d->host->nmi || c->nmi_blocked || c->shadow_is_mov_ss || !d->host->nmi(d))
+        return false;
+    d->counters.interrupts++;
+    d->cpu.halted = false;
+    sys_deliver_nmi(&d->cpu);
+    d->mode_dirty = true;
+    return true;
+}
+
 static void deliver_interrupt(struct dbt *d)
 {
+    if (deliver_nmi(d))
+        return;
     if (!(d->cpu.v.rflags & RFLAGS_IF) || d->cpu.interrupt_shadow)
         return;
     int vector = d->host->interrupt(d);

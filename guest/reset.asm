@@ -2,9 +2,7 @@
 ;
 ;     reset [how=0]     0: keyboard controller, port 0x64; 1: chipset, port 0xcf9; 2: fast reset, port 0x92
 
-%include "multiboot.inc"
-    multiboot_header MB_MEMORY_INFO
-%include "serial.inc"
+%include "small.inc"
 %include "options.inc"
 
     section .data
@@ -16,33 +14,7 @@ options_table:
 opt_how:
     dd 0
 
-    section .bss
-    alignb 4096
-    global data
-data:
-    resb 4096
-
-    section .text
-    bits 32
-    global start
-start:
-    cli
-    cld
-    mov ebp, eax
-    mov edi, ebx
-    serial_init
-    mov eax, ebp
-    mov ebx, edi
-    parse_options
-    print "BOOT", 10, "START", 10
-    mov edi, data
-    mov ecx, 16
-.writes:
-    mov [edi], ecx
-    add edi, 4
-    dec ecx
-    jnz .writes
-    print "STOP", 10
+    small_guest parse_options
     cmp dword [opt_how], 1
     je .chipset
     cmp dword [opt_how], 2

@@ -1,7 +1,7 @@
 ; A timer interrupt as soon as the one before is done, during writes that are
 ; all counted.
 ;
-;     storm [writes=2000] [count=30] [storm=1]
+;     storm [writes=2000] [count=30] [storm=1] [trap=0] [halt=0]
 ;
 ; The handler starts the timer once more as its last act but one: `count` timer
 ; ticks of 0.84 µs later it is interrupted again. The fewer, the denser the
@@ -13,17 +13,17 @@
 ;     add [main_data + 4], turn number
 ;     every 16th turn: a REP STOSD of 8 at main_data + 64
 ; and nothing else; the handler writes its frame, a push and its counter, all
-; between handler_from and handler_to. Prints BOOT, START, STOP, then the totals:
-; "turns N sum N ticks N".
+; between handler_from and handler_to. With trap=1 the main program single-steps
+; itself (TF): the handler of #DB writes its frame and counts there as well. With
+; halt=1 it waits for an interrupt (HLT) in every second turn.
+; Prints BOOT, START, STOP, then the totals: "turns N sum N ticks N traps N".
 
 %include "multiboot.inc"
     multiboot_header MB_MEMORY_INFO
 %include "serial.inc"
 %include "options.inc"
 %include "timer.inc"
-
-SEL_CODE equ 0x08
-SEL_DATA equ 0x10
+%include "protected.inc"
 
     section .data
     align 4
@@ -31,6 +31,8 @@ options_table:
     option "writes", opt_writes
     option "count", opt_count
     option "storm", opt_storm
+    option "trap", opt_trap
+    option "halt", opt_halt
     option_end
 
     section .data
@@ -41,22 +43,14 @@ opt_count:
     dd 30
 opt_storm:
     dd 1
-gdt:
-    dq 0
-    dq 0x00cf9b000000ffff
-    dq 0x00cf93000000ffff
-gdt_pointer:
-    dw 23
-    dd gdt
-idt_pointer:
-    dw 8 * 48 - 1
-    dd idt
+opt_trap:
+    dd 0
+opt_halt:
+    dd 0
 
     section .bss
     alignb 4096
-idt:
-    resb 4096
-    global main_data, handler_from, handler_to, ticks, ticks_end
+    global main_data, handler_from, handler_to, ticks, ticks_end, traps
 main_data:
     resb 4096
 handler_from:
@@ -65,7 +59,9 @@ handler_stack_top:
 ticks:
     resd 1
 ticks_end:
-    resb 4096 - 4
+traps:
+    resd 1
+    resb 4096 - 8
 handler_to:
 
     section .text
@@ -82,21 +78,9 @@ start:
     mov ebx, edi
     parse_options
     print "BOOT", 10
-    lgdt [gdt_pointer]
-    jmp SEL_CODE:.flat
-.flat:
-    mov eax, SEL_DATA
-    mov ds, eax
-    mov es, eax
-    mov ss, eax
-    mov eax, on_timer
-    mov edx, eax
-    and eax, 0xffff
-    or eax, SEL_CODE << 16
-    and edx, 0xffff0000
-    or edx, 0x8e00
-    mov [idt + VECTOR_TIMER * 8], eax
-    mov [idt + VECTOR_TIMER * 8 + 4], edx
+    load_flat_segments
+    protected_gate 1, on_trap
+    protected_gate VECTOR_TIMER, on_timer
     lidt [idt_pointer]
     ; The main program uses no stack: this one is the handler's.
     mov esp, handler_stack_top
@@ -110,13 +94,23 @@ start:
     xor ebx, ebx
     mov ebp, [opt_writes]
     cmp dword [opt_storm], 0
-    je trace_from
+    je .no_interrupts
     sti
+.no_interrupts:
+    cmp dword [opt_trap], 0
+    je trace_from
+    pushfd
+    or dword [esp], EFLAGS_TF
+    popfd
 trace_from:
     test ebp, ebp
     jz trace_to
 turn:
     inc ebx
+    mov eax, ebx
+    and eax, [opt_halt]
+    jz plain_write
+    hlt
 plain_write:
     mov [main_data], ebx
 rmw_write:
@@ -133,6 +127,12 @@ next:
     jne turn
 trace_to:
     cli
+    cmp dword [opt_trap], 0
+    je .not_trapped
+    pushfd
+    and dword [esp], ~EFLAGS_TF
+    popfd
+.not_trapped:
     mov ebp, ebx
     print "STOP", 10, "turns "
     mov ecx, ebp
@@ -143,8 +143,15 @@ trace_to:
     print " ticks "
     mov ecx, [ticks]
     put_dec
+    print " traps "
+    mov ecx, [traps]
+    put_dec
     print 10
     guest_end
+
+on_trap:
+    inc dword [traps]
+    iretd
 
 on_timer:
     push eax

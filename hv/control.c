@@ -105,6 +105,12 @@ void control_poll(void)
         control_end("stop=events:%lu was reached", (unsigned long)options->stop.events);
 }
 
+static void end_recording(void)
+{
+    tsc_end = rdtsc();
+    hook_stop(why);
+}
+
 void control_end(const char *format, ...)
 {
     if (control_ended())
@@ -113,9 +119,16 @@ void control_end(const char *format, ...)
     va_start(args, format);
     format_text_v(why, sizeof why, format, args);
     va_end(args);
-    tsc_end = rdtsc();
     engine->set_recording(false);
-    hook_stop(why);
+    end_recording();
+}
+
+void control_abort(const char *error)
+{
+    if (control_ended())
+        return;
+    format_text(why, sizeof why, "error: %s", error);
+    end_recording();
 }
 
 const char *control_ended(void) { return tsc_end != 0 ? why : NULL; }

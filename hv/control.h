@@ -25,6 +25,9 @@ void control_poll(void);
 /* Ends the run; the first reason counts. */
 void control_end(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The same for an error of Engram itself: the engine is not asked any more. */
+void control_abort(const char *error);
+
 /* Why the run ended, NULL while it goes on. */
 const char *control_ended(void);
 

@@ -56,8 +56,8 @@ struct engine {
     /* Bytes of contiguous memory the engine wants, hidden from the guest: machine.engine_memory at init. NULL: none. */
     uint64_t (*memory)(const struct machine *m);
 
-    /* Builds what the engine needs. `v` is the state the guest starts in. Errors end in panic(). */
-    void (*init)(const struct machine *m, const struct vcpu *v);
+    /* Builds what the engine needs. `v` is the state the guest starts in; it stays the guest's. Errors end in panic(). */
+    void (*init)(const struct machine *m, struct vcpu *v);
 
     /* Runs the guest until the next exit. General registers, RIP and RFLAGS in `v` are current afterwards
      * and are taken from it at the next call. */
@@ -69,10 +69,11 @@ struct engine {
     /* RIP over the exiting instruction, with what that implies (interrupt shadow, single step). */
     void (*advance)(struct vcpu *v, const struct vm_exit *e);
 
-    /* An exception as the exiting instruction's result, instead of advance(). */
+    /* An exception as the exiting instruction's result, instead of advance(). With #PF the guest's CR2 becomes v->cr2. */
     void (*inject_exception)(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error);
 
-    /* The core wants EXIT_IO for this port, or no longer; all others pass through. */
+    /* The core wants EXIT_IO for accesses that touch this port with any of their bytes, or no longer; all others pass
+     * through. */
     void (*intercept_port)(uint16_t port, bool on);
 
     /* Copies from the guest's linear address space, as the current instruction would read it. False where
@@ -87,6 +88,9 @@ struct engine {
 
     /* Adds lines `counter.NAME=value` for META. */
     size_t (*counters)(char *text, size_t size);
+
+    /* Leaves the processor as probe() found it: for good, before the machine is halted, reset or switched off. */
+    void (*stop)(void);
 };
 
 extern const struct engine vmx_engine, dbt_engine;

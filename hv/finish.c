@@ -12,11 +12,22 @@
 
 static enum after_run chosen = AFTER_HALT;
 static struct acpi_info acpi;
+static const struct engine *engine; /* to be stopped; NULL: none */
 
 void finish_init(enum after_run after, const struct acpi_info *info)
 {
     chosen = after;
     acpi = *info;
+}
+
+void finish_stops(const struct engine *e) { engine = e; }
+
+static void stop_engine(void)
+{
+    const struct engine *e = engine;
+    engine = NULL; /* an error in there leads here again */
+    if (e)
+        e->stop();
 }
 
 static _Noreturn void halt(void)
@@ -54,6 +65,7 @@ static void reset(void)
 
 _Noreturn void finish_after_error(void)
 {
+    stop_engine();
     if (chosen == AFTER_POWEROFF) {
         power_off();
         printk("engram: this machine cannot be switched off by ACPI; switch it off by hand\n");
@@ -63,6 +75,7 @@ _Noreturn void finish_after_error(void)
 
 _Noreturn void finish_run(void)
 {
+    stop_engine();
     if (chosen == AFTER_RESET)
         reset();
     if (chosen == AFTER_HALT)

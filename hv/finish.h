@@ -3,10 +3,14 @@
 #define ENGRAM_FINISH_H
 
 #include "acpi.h"
+#include "engine.h"
 #include "options.h"
 
 /* What after= asks for; until it is called, an end is a halt. */
 void finish_init(enum after_run after, const struct acpi_info *acpi);
+
+/* The engine has the processor from now on: it is stopped first, however Engram ends. */
+void finish_stops(const struct engine *engine);
 
 /* After the dump. */
 _Noreturn void finish_run(void);

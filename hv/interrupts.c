@@ -38,7 +38,7 @@ void exception_handler(const struct exception_frame *f);
 extern uint8_t exception_entries[];
 
 static struct gate idt[VECTORS];
-static volatile unsigned host_nmis;
+volatile unsigned host_nmis;
 
 /* Named by interrupts.asm. */
 static uint8_t fault_stack[STACK_BYTES] __attribute__((aligned(16), used));
@@ -67,13 +67,6 @@ void interrupts_init(void)
 }
 
 uint64_t idt_address(void) { return (uint64_t)idt; }
-
-unsigned take_host_nmis(void)
-{
-    unsigned n = host_nmis;
-    host_nmis -= n;
-    return n;
-}
 
 void exception_handler(const struct exception_frame *f)
 {

@@ -17,6 +17,10 @@ void interrupts_init(void);
 uint64_t idt_address(void); /* virtual */
 
 /* NMIs that came while the hypervisor ran, since the last call: they are the guest's. */
-unsigned take_host_nmis(void);
+extern volatile unsigned host_nmis;
+static inline unsigned take_host_nmis(void)
+{
+    return host_nmis ? __atomic_exchange_n(&host_nmis, 0, __ATOMIC_RELAXED) : 0;
+}
 
 #endif

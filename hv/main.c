@@ -17,6 +17,7 @@
 #include "ports.h"
 #include "registers.h"
 #include "select.h"
+#include "trace/crc32c.h"
 #include "trace/dump.h"
 #include "trace/hook.h"
 #include "uart.h"
@@ -30,6 +31,7 @@
 #define DEFAULT_BAUD 115200
 #define STACK_BYTES 65536
 #define META_BYTES 16384
+#define PROGRESS_BYTES (256u << 10) /* more than 20 seconds at 115200 baud */
 
 _Noreturn void main(uint32_t magic, uint32_t info);
 
@@ -45,6 +47,8 @@ static struct vcpu vcpu;
 static struct acpi_info acpi;
 static char engine_reason[256];
 static uint64_t run_id;
+static const struct engine *engine;
+static bool dump_begun;
 
 static const void *read_physical(hpa_t start, size_t size)
 {
@@ -110,12 +114,15 @@ static void set_up_ring(void)
     static const struct hook_clock clock = {.tsc = read_tsc};
     hpa_t at = place_ring(&machine, &boot, options.ring_bytes);
     hide(at, at + options.ring_bytes, options.ring_mode == RING_WRAP ? "ring (wrap)" : "ring (stop)");
-    run_id = rdtsc() * 0x9e3779b97f4a7c15ull; /* spreads the counter's few changing bits */
+    /* Under an emulator the TSC may be the same in every run: what was asked for tells them apart. */
+    run_id = rdtsc() * 0x9e3779b97f4a7c15ull ^ crc32c(boot.command_line, strlen(boot.command_line));
+    for (size_t i = 0; i < boot.module_count; i++)
+        run_id = (run_id << 7 | run_id >> 57) ^ crc32c(boot.module[i].string, strlen(boot.module[i].string));
     ring_init(&ring, phys_to_virt(at), options.ring_bytes, options.ring_mode, run_id);
     hook_init(&ring, &clock);
 }
 
-static void set_up_engine_memory(const struct engine *engine)
+static void set_up_engine_memory(void)
 {
     uint64_t bytes = engine->memory ? engine->memory(&machine) : 0;
     if (bytes == 0)
@@ -125,18 +132,29 @@ static void set_up_engine_memory(const struct engine *engine)
     hide(at, at + bytes, "engine");
 }
 
-static void run_guest(const struct engine *engine)
+static void run_guest(void)
 {
     struct vm_exit e;
-    vga_release();
+    console_release();
     while (!control_ended()) {
         engine->run(&vcpu, &e);
         handle_exit(engine, &vcpu, &e);
     }
-    vga_reclaim();
+    console_reclaim();
 }
 
-static void dump(const struct engine *engine)
+/* A long dump says how far it is. */
+static void say_progress(uint64_t sent, uint64_t total)
+{
+    static unsigned said;
+    unsigned tenths = (unsigned)(sent * 10 / total);
+    if (total < PROGRESS_BYTES || tenths == said || tenths == 10)
+        return;
+    said = tenths;
+    printk("engram: dump: %u0%% of %lu KiB sent\n", tenths, (unsigned long)(total >> 10));
+}
+
+static void dump(void)
 {
     static char meta[META_BYTES];
     const struct meta_source source = {.engine = engine,
@@ -148,14 +166,33 @@ static void dump(const struct engine *engine)
                                        .run_id = run_id,
                                        .trace_reads = options.trace_reads,
                                        .trace_writes = options.trace_writes};
-    uint32_t meta_bytes = meta_build(&source, meta, sizeof meta);
+    dump_begun = true;
+    uint32_t meta_bytes = meta_build(&source, meta, sizeof meta - 1);
+    meta_say_what_is_missing(meta);
     if (uart_port() == 0)
         return;
     const struct dump_line line = {.put = uart_put, .get = uart_get, .seconds = clock_seconds};
-    const struct dump_options how = {
-        .compress = true, .wait_seconds = options.dump_wait, .frame_payload = FRAME_PAYLOAD_MAX};
+    const struct dump_options how = {.compress = true,
+                                     .wait_seconds = options.dump_wait,
+                                     .frame_payload = FRAME_PAYLOAD_FIRST,
+                                     .progress = say_progress};
     enum dump_end end = dump_send(&ring, meta, meta_bytes, run_id, &line, &how);
     printk("engram: dump %s\n", end == DUMP_DONE ? "received completely" : "sent; no receiver answered");
+}
+
+static void report(void)
+{
+    printk("engram: %lu events recorded, %lu lost\n", (unsigned long)hook_events(), (unsigned long)hook_lost());
+}
+
+/* After an error of Engram itself while the guest ran: what was recorded up to there is not thrown away. */
+static void save_trace(const char *error)
+{
+    if (dump_begun)
+        return;
+    control_abort(error);
+    report();
+    dump();
 }
 
 _Noreturn void main(uint32_t magic, uint32_t info)
@@ -166,18 +203,20 @@ _Noreturn void main(uint32_t magic, uint32_t info)
     clock_init();
     set_up_ring();
     place_modules(&machine, &boot);
-    const struct engine *engine = select_engine(options.engine, engine_reason, sizeof engine_reason);
-    set_up_engine_memory(engine);
+    engine = select_engine(options.engine, engine_reason, sizeof engine_reason);
+    finish_stops(engine);
+    set_up_engine_memory();
     guest_load(&boot, options.guest_args, &machine, &vcpu);  /* from a module, or the built-in benchmark */
     engine->init(&machine, &vcpu);
     ports_init(engine, &acpi);
     control_init(engine, &options);
+    panic_last_act(save_trace);          /* from here on there is something to lose */
     printk("engram: starting guest %s\n", guest_title());
-    run_guest(engine);
+    run_guest();
     engine->save_state(&vcpu);
     printk("\nengram: %s\n", control_ended());
     print_registers(&vcpu);
-    printk("engram: %lu events recorded, %lu lost\n", (unsigned long)hook_events(), (unsigned long)hook_lost());
-    dump(engine);
+    report();
+    dump();
     finish_run();
 }

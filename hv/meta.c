@@ -4,6 +4,7 @@
 #include "console.h"
 #include "control.h"
 #include "trace/hook.h"
+#include "trace/utf8.h"
 #include "x86/cpu.h"
 
 #include <string.h>
@@ -17,7 +18,7 @@ struct out {
 
 static void line(struct out *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* One line; characters that would end it early, and what is too long, are taken out. */
+/* One line, cut to what a line may hold; what a value must not hold becomes blanks. */
 static void line(struct out *o, const char *format, ...)
 {
     static char buffer[META_LINE_MAX + 1];
@@ -27,8 +28,9 @@ static void line(struct out *o, const char *format, ...)
     va_end(args);
     if (n + 1 > o->size - o->length)
         return;
-    for (size_t i = 0; i < n; i++)
-        o->text[o->length++] = buffer[i] >= ' ' ? buffer[i] : ' ';
+    utf8_clean(buffer, n);
+    memcpy(o->text + o->length, buffer, n);
+    o->length += (uint32_t)n;
     o->text[o->length++] = '\n';
 }
 
@@ -48,7 +50,9 @@ uint32_t meta_build(const struct meta_source *s, char *text, uint32_t size)
 {
     struct out o = {.text = text, .size = size};
     char brand[BRAND_BYTES];
+    uint64_t first_event, end_event;
     cpu_brand(brand);
+    ring_events(s->ring, &first_event, &end_event);
     line(&o, "format=%d", TRACE_VERSION);
     line(&o, "run=%016lx", (unsigned long)s->run_id);
     line(&o, "engine=%s", s->engine->name);
@@ -63,6 +67,7 @@ uint32_t meta_build(const struct meta_source *s, char *text, uint32_t size)
     line(&o, "filtered=%lu", (unsigned long)hook_filtered_total());
     line(&o, "segments=%lu", (unsigned long)ring_count(s->ring));
     line(&o, "first_sequence=%lu", (unsigned long)ring_first_sequence(s->ring));
+    line(&o, "first_event=%lu", (unsigned long)first_event);
     line(&o, "ring.mode=%s", s->ring->mode == RING_WRAP ? "wrap" : "stop");
     line(&o, "ring.bytes=%lu", (unsigned long)s->ring_bytes);
     line(&o, "segment.bytes=%u", RING_SEGMENT_BYTES);
@@ -72,4 +77,33 @@ uint32_t meta_build(const struct meta_source *s, char *text, uint32_t size)
     line(&o, "end=%s", control_ended());
     o.length += (uint32_t)s->engine->counters(o.text + o.length, o.size - o.length);
     return o.length;
+}
+
+/* The number behind `counter.NAME=` in META text; 0 when it is not there. */
+static uint64_t counter_of(const char *text, const char *name)
+{
+    static const char prefix[] = "counter.";
+    size_t n = strlen(name);
+    while (*text) {
+        if (strncmp(text, prefix, sizeof prefix - 1) == 0 && strncmp(text + sizeof prefix - 1, name, n) == 0 &&
+            text[sizeof prefix - 1 + n] == '=') {
+            uint64_t value = 0;
+            for (const char *p = text + sizeof prefix + n; *p >= '0' && *p <= '9'; p++)
+                value = value * 10 + (uint64_t)(*p - '0');
+            return value;
+        }
+        while (*text && *text++ != '\n')
+            ;
+    }
+    return 0;
+}
+
+void meta_say_what_is_missing(const char *text)
+{
+    uint64_t unexplained = counter_of(text, "unexplained_writes"), undecoded = counter_of(text, "undecoded");
+    uint64_t walks = counter_of(text, "walks_dropped");
+    if (unexplained | undecoded | walks)
+        printk("engram: writes are missing from the trace: counters unexplained_writes %lu, undecoded %lu, "
+               "walks_dropped %lu (docs/engines.md)\n",
+               (unsigned long)unexplained, (unsigned long)undecoded, (unsigned long)walks);
 }

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define LOW_MEMORY_END MIB(1)
+/* Below this nothing of ours stays: guests are linked at 1 MiB or 16 MiB. */
+#define GUEST_MEMORY_END MIB(64)
 
 static hpa_t current_image = (hpa_t)image_load_address;
 
@@ -71,12 +73,12 @@ hpa_t place_ring(const struct machine *m, const struct bootinfo *boot, uint64_t 
     static struct memory_map taken;
     all_taken(&taken, m, boot);
     hpa_t at;
-    if (memory_map_find_highest(&boot->map, &taken, 0, m->ram_end, bytes, LARGE_PAGE_SIZE, &at))
+    if (memory_map_find_highest(&boot->map, &taken, GUEST_MEMORY_END, m->ram_end, bytes, LARGE_PAGE_SIZE, &at))
         return at;
     uint64_t largest = 0;
     for (uint64_t step = GIB(1024); step >= RING_SEGMENT_BYTES; step /= 2)
         if (largest + step < bytes &&
-            memory_map_find_highest(&boot->map, &taken, 0, m->ram_end, largest + step, LARGE_PAGE_SIZE, &at))
+            memory_map_find_highest(&boot->map, &taken, GUEST_MEMORY_END, m->ram_end, largest + step, LARGE_PAGE_SIZE, &at))
             largest += step;
     panic("ring=%luK: this machine has no room for a ring of that size; the largest possible is ring=%luK",
           (unsigned long)(bytes >> 10), (unsigned long)(largest >> 10));

@@ -2,48 +2,44 @@
 
 #include "control.h"
 #include "guest_uart.h"
+#include "power.h"
 #include "uart.h"
 #include "x86/cpu.h"
 #include "x86/io.h"
 
-#include <string.h>
-
-#define KEYBOARD_COMMAND 0x64
-#define SYSTEM_CONTROL_A 0x92
-#define RESET_CONTROL 0xcf9
+/* Page fault (SDM Vol. 3A, 4.7). */
+#define EXCEPTION_PF 14
+#define PF_ERROR_USER 0x4u
 
 static struct acpi_info acpi;
 
 void ports_init(const struct engine *engine, const struct acpi_info *info)
 {
+    uint16_t power[POWER_PORTS_MAX];
     acpi = *info;
-    const uint16_t power[] = {KEYBOARD_COMMAND, SYSTEM_CONTROL_A, RESET_CONTROL, acpi.pm1a_control, acpi.pm1b_control};
-    for (size_t i = 0; i < ARRAY_SIZE(power); i++)
-        if (power[i] != 0)
-            engine->intercept_port(power[i], true);
-    if (acpi.has_reset && acpi.reset_space == ACPI_SPACE_IO)
-        engine->intercept_port((uint16_t)acpi.reset_address, true);
+    size_t count = power_ports(&acpi, power);
+    for (size_t i = 0; i < count; i++)
+        engine->intercept_port(power[i], true);
     for (uint16_t r = 0; uart_port() != 0 && r < UART_PORTS; r++)
         engine->intercept_port((uint16_t)(uart_port() + r), true);
 }
 
 /* True where the write would reset the machine or switch it off: then it is not carried out and the run ends. */
-static bool ends_the_machine(uint16_t port, uint32_t value)
+static bool ends_the_machine(uint16_t port, unsigned size, uint32_t value)
 {
-    /* 8042: commands F0 to FF pulse output lines; bit 0 clear is the reset line. */
-    if (port == KEYBOARD_COMMAND && (value & 0xf1) == 0xf0)
-        control_end("the guest reset the machine (keyboard controller)");
-    else if (port == SYSTEM_CONTROL_A && (value & 1))
-        control_end("the guest reset the machine (port 0x92)");
-    else if (port == RESET_CONTROL && (value & 4))
-        control_end("the guest reset the machine (port 0xcf9)");
-    else if (acpi.has_reset && acpi.reset_space == ACPI_SPACE_IO && port == acpi.reset_address &&
-             value == acpi.reset_value)
-        control_end("the guest reset the machine (ACPI reset register)");
-    else if (port != 0 && (port == acpi.pm1a_control || port == acpi.pm1b_control) && (value & ACPI_PM1_SLP_EN))
-        control_end("the guest switched the machine off (ACPI sleep type %u)",
-                    value >> ACPI_PM1_SLP_TYP_SHIFT & 7);
-    return control_ended() != NULL;
+    static const char *const reset_by[] = {[POWER_RESET_KEYBOARD] = "keyboard controller",
+                                           [POWER_RESET_FAST] = "port 0x92",
+                                           [POWER_RESET_CHIPSET] = "port 0xcf9",
+                                           [POWER_RESET_ACPI] = "ACPI reset register"};
+    unsigned sleep_type = 0;
+    enum power_effect effect = power_write(&acpi, port, size, value, &sleep_type);
+    if (effect == POWER_NONE)
+        return false;
+    if (effect == POWER_OFF)
+        control_end("the guest switched the machine off (ACPI sleep type %u)", sleep_type);
+    else
+        control_end("the guest reset the machine (%s)", reset_by[effect]);
+    return true;
 }
 
 static uint32_t port_read(uint16_t port, unsigned size)
@@ -65,10 +61,8 @@ static void port_write(uint16_t port, unsigned size, uint32_t value)
             guest_uart_write((uint16_t)(port + i), (uint8_t)(value >> 8 * i));
         return;
     }
-    /* A wider access may reach the register in question at its second byte. */
-    for (unsigned i = 0; i < size; i++)
-        if (ends_the_machine((uint16_t)(port + i), value >> 8 * i))
-            return;
+    if (ends_the_machine(port, size, value))
+        return;
     if (size == 1)
         out8(port, (uint8_t)value);
     else if (size == 2)
@@ -85,6 +79,20 @@ static uint64_t with_low_bytes(uint64_t reg, uint32_t value, unsigned size)
     return (reg & ~mask) | (value & mask);
 }
 
+/*
+ * The exit comes before the element is read (SDM Vol. 3C, 26.1.1), so that the page fault which the guest is owed is
+ * ours to raise: a read of a page that is not present. An element across two pages faults in the first absent one.
+ */
+static void absent_source(const struct engine *engine, struct vcpu *v, const struct vm_exit *e)
+{
+    uint8_t first;
+    bool first_is_there = engine->read_guest(v, e->io.linear, &first, 1);
+    engine->save_state(v);
+    bool user = (v->seg[SEG_SS].access >> SEGMENT_DPL_SHIFT & 3) == 3;
+    v->cr2 = first_is_there ? (e->io.linear | ~PAGE_MASK) + 1 : e->io.linear;
+    engine->inject_exception(v, EXCEPTION_PF, true, user ? PF_ERROR_USER : 0);
+}
+
 /* OUTS: one element at a time; REP is left to the guest, which executes the instruction again. */
 static void string_exit(const struct engine *engine, struct vcpu *v, const struct vm_exit *e)
 {
@@ -94,7 +102,7 @@ static void string_exit(const struct engine *engine, struct vcpu *v, const struc
         return;
     }
     if (!engine->read_guest(v, e->io.linear, &value, e->io.size)) {
-        control_end("OUTS to port 0x%x from an absent page at 0x%lx", e->io.port, (unsigned long)e->io.linear);
+        absent_source(engine, v, e);
         return;
     }
     port_write(e->io.port, e->io.size, value);

@@ -13,6 +13,7 @@
 
 static struct {
     uint16_t port;
+    uint32_t baud;
     unsigned room; /* bytes that the transmit FIFO still takes */
 } uart;
 
@@ -43,6 +44,7 @@ bool uart_init(uint16_t port, uint32_t baud)
     out8(port + UART_FCR, FCR_ENABLE_AND_CLEAR);
     out8(port + UART_MCR, MCR_DTR_RTS_OUT2);
     uart.port = port;
+    uart.baud = baud;
     return true;
 }
 
@@ -74,6 +76,12 @@ int uart_get(void)
     if (uart.port == 0 || !(in8(uart.port + UART_LSR) & UART_LSR_DR))
         return -1;
     return in8(uart.port + UART_RBR);
+}
+
+void uart_reclaim(void)
+{
+    uart_drain();
+    uart_init(uart.port, uart.baud);
 }
 
 void uart_drain(void)

@@ -37,6 +37,9 @@ void uart_put(uint8_t byte);
 /* -1 when nothing has come. */
 int uart_get(void);
 
+/* Sets the UART up again after a guest had its hands on it (modem control, interrupt enable). */
+void uart_reclaim(void);
+
 /* Waits until everything has left the wire. */
 void uart_drain(void);
 

@@ -5,9 +5,10 @@
 #   fetch.sh zydis   source of the x86 decoder (the hypervisor links it freestanding)
 #   fetch.sh lz4     source of the LZ4 compressor (likewise)
 #   fetch.sh bochs   Bochs 3.0 from trixie, where the system's is older
+#   fetch.sh qemu    QEMU 10 from bookworm-backports, where the system's is older: for measuring only
 #
-# Prints the resulting folder as its last line. ZYDIS_SRC=, LZ4_SRC= and
-# BOCHS_ROOT= name trees that are already there and are used as they are.
+# Prints the resulting folder as its last line. ZYDIS_SRC=, LZ4_SRC=, BOCHS_ROOT=
+# and QEMU_ROOT= name trees that are already there and are used as they are.
 set -euo pipefail
 
 cache=${ENGRAM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/engram}
@@ -85,6 +86,29 @@ fetch_bochs() {
     echo "$dir"
 }
 
+qemu_is_recent() {
+    local v
+    v=$(dpkg-query -W -f '${Version}' qemu-system-x86 2>/dev/null) && dpkg --compare-versions "$v" ge 1:10.0
+}
+
+# QEMU's plugins before 10 get no data, and its filter of reads and writes is wrong in 7.2.
+fetch_qemu() {
+    local dir=$cache/qemu-10 p
+    if qemu_is_recent; then echo /; return; fi
+    if [ ! -f "$dir/.complete" ]; then
+        require_debian "QEMU 10"
+        say "fetching QEMU 10 from bookworm-backports (the installed one's plugins see less)"
+        retry apt_for bookworm-backports update >&2
+        rm -rf "$dir" "$cache/download-qemu" && mkdir -p "$dir" "$cache/download-qemu"
+        (cd "$cache/download-qemu" && retry apt_for bookworm-backports download \
+            qemu-system-x86 qemu-system-common qemu-system-data >&2)
+        for p in "$cache"/download-qemu/*.deb; do dpkg -x "$p" "$dir"; done
+        "$dir/usr/bin/qemu-system-x86_64" --version >/dev/null 2>&1 || die "the fetched QEMU does not run here: $dir"
+        touch "$dir/.complete"
+    fi
+    echo "$dir"
+}
+
 case "${1:-}" in
 zydis) [ -n "${ZYDIS_SRC:-}" ] && { echo "$ZYDIS_SRC"; exit; }
     fetch_source zydis 4.0.0 zydis_4.0.0.orig.tar.gz \
@@ -94,5 +118,7 @@ lz4) [ -n "${LZ4_SRC:-}" ] && { echo "$LZ4_SRC"; exit; }
         0b0e3aa07c8c063ddf40b082bdf7e37a1562bda40a0ff5272957f3e987e0e54b ;;
 bochs) [ -n "${BOCHS_ROOT:-}" ] && { echo "$BOCHS_ROOT"; exit; }
     fetch_bochs ;;
-*) die "usage: fetch.sh zydis|lz4|bochs" ;;
+qemu) [ -n "${QEMU_ROOT:-}" ] && { echo "$QEMU_ROOT"; exit; }
+    fetch_qemu ;;
+*) die "usage: fetch.sh zydis|lz4|bochs|qemu" ;;
 esac

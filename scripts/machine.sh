@@ -1,11 +1,12 @@
 # The emulated machines that Engram and its guests run on; sourced, after lib.sh.
+# shellcheck shell=bash
 
 machine_scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # write_bochsrc FILE ISO COM1...: a PC that boots ISO. COM1 is what stands behind `com1: enabled=1,`:
 # `mode=file, dev=PATH` or `mode=socket-server, dev=HOST:PORT`.
 #
-# BOCHS_CPU (corei7_icelake_u), BOCHS_MEGS (256) and BOCHS_IPS may be set. IPS is how many instructions
+# BOCHS_CPU (corei7_icelake_u), BOCHS_MEGS (256), BOCHS_BIOS and BOCHS_IPS may be set. IPS is how many instructions
 # make a second of the machine's time, not of ours: a low number makes the serial line and the timer
 # cheap to wait for (at 115200 baud a byte takes 87 µs: 170 instructions at the default of 2 million).
 write_bochsrc() {
@@ -17,7 +18,7 @@ write_bochsrc() {
     [ -e "$vga" ] || vga=$share/bochs/VGABIOS-lgpl-latest
     cat >"$file" <<EOF
 display_library: rfb, options="timeout=0"
-romimage: file=$share/bochs/BIOS-bochs-latest
+romimage: file=${BOCHS_BIOS:-$share/bochs/BIOS-bochs-latest}
 vgaromimage: file=$vga
 cpu: model=${BOCHS_CPU:-corei7_icelake_u}, count=1, ips=${BOCHS_IPS:-2000000}, reset_on_triple_fault=${BOCHS_RESET_ON_TRIPLE_FAULT:-1}
 memory: guest=${BOCHS_MEGS:-256}, host=${BOCHS_MEGS:-256}
@@ -31,7 +32,7 @@ panic: action=fatal
 EOF
 }
 
-# What Engram's build gives where a symbol stands: symbol_address FILE.elf NAME-or-0xADDRESS
+# The address of a symbol: symbol_address FILE.elf NAME-or-0xADDRESS
 symbol_address() {
     local address
     case $2 in
@@ -40,4 +41,16 @@ symbol_address() {
     address=$(nm "$1" | awk -v name="$2" '$3 == name { print $1; exit }')
     [ -n "$address" ] || die "$1 has no symbol $2: give one of its symbols or an address as 0x..."
     printf '0x%x\n' "0x$address"
+}
+
+# A TCP port of this machine that nobody listens on.
+free_port() {
+    local port
+    while :; do
+        port=$((20000 + RANDOM % 30000))
+        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+            echo "$port"
+            return
+        fi
+    done
 }

@@ -18,7 +18,7 @@ cd "$root"
 
 machine=${MACHINE:-auto} engine=${ENGINE:-auto} guest=${GUEST:-} seconds=${RUN_SECONDS:-600}
 work=$root/build/run
-trace=build/run/trace.egr
+trace=build/run/trace.egrm
 [ -z "$guest" ] || [ -r "$guest" ] || die "GUEST=$guest cannot be read"
 
 kvm_has_vmx() {

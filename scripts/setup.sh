@@ -5,6 +5,7 @@
 #
 #   setup.sh build   what it takes to build and run
 #   setup.sh test    that, and what the tests take
+#   setup.sh bench   that of build, and what measuring takes
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib.sh
@@ -35,8 +36,12 @@ build=(
 )
 test=(
     "libcmocka-dev:unit tests"
+    "ovmf:UEFI firmware"
     "clang:sanitizers and fuzzing"
     "libclang-rt-14-dev|libclang-rt-19-dev|libclang-rt-dev:the fuzzer's runtime"
+)
+bench=(
+    "gnuplot-nox|gnuplot-qt|gnuplot-x11:draws the plot"
 )
 
 installed() { dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
@@ -87,7 +92,8 @@ tools_present() {
 case "${1:-}" in
 build) list=("${build[@]}") ;;
 test) list=("${build[@]}" "${test[@]}") ;;
-*) die "usage: setup.sh build|test" ;;
+bench) list=("${build[@]}" "${bench[@]}") ;;
+*) die "usage: setup.sh build|test|bench" ;;
 esac
 
 if command -v dpkg-query >/dev/null; then

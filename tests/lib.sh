@@ -14,8 +14,9 @@ cd "$root" || exit 1
 # shellcheck source=scripts/machine.sh
 . scripts/machine.sh
 
-test_name=$(basename "$0" .sh)
+test_name=${TEST_NAME:-$(basename "$0" .sh)}
 build=${BUILD:-build}
+# shellcheck disable=SC2034 # for the tests
 guests=$build/guest
 work=$build/run-tests/$test_name
 rm -rf "$work"
@@ -70,6 +71,12 @@ expect_between() {
     printf '    expected: %s to %s\n    got:      %s\n' "$2" "$3" "${4:-nothing}"
 }
 
+# skip WHY: this machine lacks what the test needs
+skip() {
+    printf 'skipped: %s\n' "$1"
+    exit 77
+}
+
 finish() {
     if [ $((passed + failed)) = 0 ]; then fail "no check was made"; fi
     printf '%s checks passed, %s failed\n' "$passed" "$failed"
@@ -86,17 +93,6 @@ stop_children() {
     for pid in "${children[@]}"; do kill "$pid" 2>/dev/null; done
 }
 trap stop_children EXIT
-
-free_port() {
-    local port
-    while :; do
-        port=$((20000 + RANDOM % 30000))
-        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-            echo "$port"
-            return
-        fi
-    done
-}
 
 # GRUB takes a word with blanks in quotes: quote_words 'a=b c=d' 'stop=text:X Y' ...
 quote_words() {
@@ -126,33 +122,34 @@ make_engram_iso() {
     ISO_FIRMWARE=bios scripts/mkiso.sh "$dir/iso" "${ENGRAM_ELF:-$build/engram.elf}" "$dir/grub.cfg" "${files[@]}"
 }
 
-# run_bochs DIR: boots DIR/iso with COM1 into DIR/serial, for at most RUN_SECONDS (60). The exit code is 124
+# run_bochs DIR: boots DIR/iso with COM1 into DIR/serial, for at most RUN_SECONDS (240). The exit code is 124
 # when that was not enough.
 run_bochs() {
     write_bochsrc "$1/bochsrc" "$1/iso" "mode=file, dev=$1/serial"
     printf 'c\n' >"$1/continue.rc" # Bochs 2.7 starts in its debugger
-    timeout "${RUN_SECONDS:-60}" scripts/bochs.sh -q -f "$1/bochsrc" -rc "$1/continue.rc" >"$1/bochs.out" 2>&1 </dev/null
+    timeout "${RUN_SECONDS:-240}" scripts/bochs.sh -q -f "$1/bochsrc" -rc "$1/continue.rc" >"$1/bochs.out" 2>&1 </dev/null
 }
 
 # engram_run NAME "OPTION OPTION..." [GUEST-FILE "STRING" [MODULE-FILE "STRING"]...]
 #
 # Boots Engram in Bochs with a serial line that only talks, switched off after the dump, and receives the dump
 # from what the line said: $work/NAME holds console (text), serial (raw), trace.egrm, recv.code. Words of the
-# options are separated by blanks; ENGINE=dbt runs the guests in that engine; OPTION_WORDS=(...) adds words that hold some. after=poweroff stands first, so that
-# it holds already when a later option is an error.
+# options are separated by blanks; OPTION_WORDS=(...) adds words that hold some; ENGINE=dbt chooses that engine.
+# after=poweroff (or AFTER) stands first, so that it holds already when a later option is an error.
 engram_run() {
     local dir=$work/$1 options=$2 code=0
     shift 2
     mkdir -p "$dir"
     # shellcheck disable=SC2086 # words
-    printf '%s\n' after=poweroff dump-wait=1 ${ENGINE:+engine=$ENGINE} $options ${OPTION_WORDS[@]+"${OPTION_WORDS[@]}"} >"$dir/options"
+    printf '%s\n' "after=${AFTER:-poweroff}" dump-wait=1 ${ENGINE:+engine=$ENGINE} $options \
+        ${OPTION_WORDS[@]+"${OPTION_WORDS[@]}"} >"$dir/options"
     make_engram_iso "$dir" "$@" || { fail "$test_name: making the ISO"; return 1; }
     run_bochs "$dir" || code=$?
-    [ "$code" != 124 ] || printf '  (the machine was still running after %s seconds)\n' "${RUN_SECONDS:-60}"
+    [ "$code" != 124 ] || printf '  (the machine was still running after %s seconds)\n' "${RUN_SECONDS:-240}"
     receive "$dir"
 }
 
-# receive DIR: DIR/serial into DIR/trace.egr and DIR/console.
+# receive DIR: DIR/serial into DIR/trace.egrm and DIR/console.
 receive() {
     local code=0
     timeout 60 "$build/engram" recv -o "$1/trace.egrm" "$1/serial" >"$1/console" 2>"$1/recv.err" </dev/null || code=$?
@@ -168,7 +165,7 @@ native_run() {
     ISO_FIRMWARE=bios scripts/mkiso.sh "$dir/iso" "$2" "$dir/grub.cfg" || return 1
     write_bochsrc "$dir/bochsrc" "$dir/iso" "mode=file, dev=$dir/serial"
     printf '%s\nq\n' "$4" >"$dir/debugger.rc"
-    timeout "${RUN_SECONDS:-60}" scripts/bochs.sh -q -debugger -f "$dir/bochsrc" -rc "$dir/debugger.rc" \
+    timeout "${RUN_SECONDS:-240}" scripts/bochs.sh -q -debugger -f "$dir/bochsrc" -rc "$dir/debugger.rc" \
         >"$dir/debugger" 2>&1 </dev/null
 }
 

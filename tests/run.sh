@@ -5,8 +5,8 @@
 #
 # A group is a folder of tests/: its test_*.sh, and for `unit` and `fuzz` the
 # programs made of it. All groups by default. One line per test, the output of those
-# that fail, and at the end exactly "N passed, N failed". Exit code 0 if none
-# failed.
+# that fail, and at the end exactly "N passed, N failed", with ", N skipped"
+# where some were. Exit code 0 if none failed; a test skips itself with 77.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
@@ -25,7 +25,7 @@ for what in "$@"; do
 done
 [ ${#tests[@]} -gt 0 ] || { echo "run.sh: there is no test in: $*" >&2; exit 1; }
 results=$build/run-tests/results
-rm -rf "$results"
+rm -rf "$results" "$build"/run-tests/oracle-*
 mkdir -p "$results"
 
 # A test bounds its machines itself; this bounds the test.
@@ -41,8 +41,11 @@ run_one() {
     timeout --kill-after=10 600 "${command[@]}" >"$log.log" 2>&1 || code=$?
     [ "$code" != 124 ] || echo "  FAILED: still running after 600 seconds" >>"$log.log"
     if [ "$code" = 0 ]; then
-        echo ok >"$log.result"
+        echo passed >"$log.result"
         printf 'ok    %-44s %4d s  %s\n' "$name" $((SECONDS - started)) "$(tail -n 1 "$log.log")"
+    elif [ "$code" = 77 ]; then
+        echo skipped >"$log.result"
+        printf 'skip  %-44s %4d s  %s\n' "$name" $((SECONDS - started)) "$(tail -n 1 "$log.log")"
     else
         echo failed >"$log.result"
         printf 'FAIL  %-44s %4d s  exit code %s\n%s\n' "$name" $((SECONDS - started)) "$code" \
@@ -53,7 +56,11 @@ export -f run_one
 
 printf '%s\0' "${tests[@]}" | xargs -0 -P "${JOBS:-2}" -I{} bash -c 'run_one "$1" "$2"' _ {} "$results"
 
-ok=$(cat "$results"/*.result 2>/dev/null | grep -c '^ok$')
-failed=$((${#tests[@]} - ok))
-printf '%d passed, %d failed\n' "$ok" "$failed"
+# A test that left no result has failed.
+count() { cat "$results"/*.result 2>/dev/null | grep -c "^$1\$"; }
+passed=$(count passed) skipped=$(count skipped)
+failed=$((${#tests[@]} - passed - skipped))
+printf '%d passed, %d failed' "$passed" "$failed"
+if [ "$skipped" -gt 0 ]; then printf ', %d skipped' "$skipped"; fi
+printf '\n'
 [ "$failed" = 0 ]

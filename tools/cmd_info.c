@@ -11,6 +11,7 @@ static const char help[] =
     "Says where a trace comes from, what it holds (by kind, size, cause), which time and how many instructions it\n"
     "spans, what is missing, and Engram's counters with what one traced write cost.\n\n"
     "  --json     one JSON object\n\n"
+    "FILE.part, which `engram recv` leaves beside a dump that is not whole, tells which events should be there.\n\n"
     "examples:\n"
     "  engram info trace.egrm\n"
     "  engram info --json trace.egrm | jq .accesses.w.count\n"
@@ -52,13 +53,14 @@ int cmd_info(int argc, char **argv)
     if (!input_open(&in, "info", info.path))
         return EXIT_FINDINGS;
     info.file_bytes = in.source.size;
-    struct walk_handler handler = {.ctx = &info, .item = on_item, .finding = on_finding};
+    struct walk_handler handler = {.ctx = &info, .item = on_item, .finding = on_finding,
+                                   .dump = input_dump(&in)};
     int code = EXIT_FINE;
     if (!walk_trace(&in.source, &handler, &info.walk))
         code = input_error("info", "%s: %s", info.path, strerror(info.walk.io_error));
     else if (info.walk.findings)
         code = EXIT_FINDINGS;
-    if (info.walk.chunks && !info.walk.io_error)
+    if ((info.walk.chunks || info.walk.dump_known) && !info.walk.io_error)
         json ? info_print_json(stdout, &info) : info_print(stdout, &info);
     walk_free(&info.walk);
     input_close(&in);

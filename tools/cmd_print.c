@@ -23,6 +23,7 @@ static const char help[] =
     "  --json                     JSON, an object a line; data are bytes in memory order\n"
     "  --format lines|json|oracle oracle: \"W gva gpa size data\", lower-case hexadecimal (size decimal), data as\n"
     "                             bytes in memory order; gpa is \"A,B\" when the access continues on page B,\n"
+    "                             page walks begin with \"P\" (\"PW ...\");\n"
     "                             \"?\" and \"-\" stand for a gpa and data that are not known\n"
     "RANGE is A-B (both included), A+LENGTH or A, in hexadecimal.\n\n"
     "examples:\n"
@@ -181,7 +182,8 @@ int cmd_print(int argc, char **argv)
     if (!input_open(&in, "print", o.path))
         return EXIT_FINDINGS;
     struct walk w;
-    struct walk_handler handler = {.ctx = &o, .item = on_item, .want = want, .finding = on_finding};
+    struct walk_handler handler = {.ctx = &o, .item = on_item, .want = want, .finding = on_finding,
+                                   .dump = input_dump(&in)};
     int code = EXIT_FINE;
     if (!walk_trace(&in.source, &handler, &w))
         code = input_error("print", "%s: %s", o.path, strerror(w.io_error));

@@ -28,7 +28,8 @@ static const char help[] =
     "Receives a dump and writes it to a file; the guest console's text goes to standard output.\n"
     "SOURCE is a serial device, tcp:HOST:PORT, unix:PATH, a file with what came over a line, or - (the default) for\n"
     "standard input. On a two-way line (device, socket) damaged and lost parts are asked for again until the file is\n"
-    "whole. On a one-way line what arrived is written with holes of zeros, and what is missing is told exactly.\n"
+    "whole. On a one-way line what arrived is written with holes of zeros, and which events are missing is told exactly,\n"
+    "also by `engram info`, `print` and `verify` as long as FILE.part lies beside FILE.\n"
     "A dump that broke off is kept as FILE with its map FILE.part: start the same command again and only the rest is\n"
     "asked for, if Engram still offers the same run.\n\n"
     "  -o, --output FILE   where to write (trace.egrm); an older complete FILE is replaced when a dump begins\n"
@@ -78,17 +79,17 @@ static uint64_t now_ms(void)
 
 /* ---- what the receiver asks of us ------------------------------------------- */
 
-static bool on_start(void *ctx, bool known, uint64_t run, uint64_t length, struct ranges *have)
+static bool on_start(void *ctx, const struct dump_facts *dump, struct ranges *have)
 {
     struct recv *v = ctx;
-    if (!dump_store_start(&v->store, known, run, length, have))
+    if (!dump_store_start(&v->store, dump, have))
         return false;
     progress_clear(&v->progress);
     if (v->store.note[0])
         fprintf(stderr, "engram recv: %s\n", v->store.note);
     if (v->store.resumed)
-        fprintf(stderr, "engram recv: resuming run %016" PRIx64 ": %s of %s are there\n", run,
-                byte_size(v->store.resumed), byte_size(length));
+        fprintf(stderr, "engram recv: resuming run %016" PRIx64 ": %s of %s are there\n", dump->run,
+                byte_size(v->store.resumed), byte_size(dump->length));
     progress_start(&v->progress, have->total, now_ms());
     v->progress_started = true;
     return true;
@@ -134,7 +135,7 @@ static void show_progress(struct recv *v, uint64_t now)
         fputc('\n', stderr);
         v->console_mid_line = false;
     }
-    progress_show(&v->progress, r->have.total, r->length, r->requests != 0, now);
+    progress_show(&v->progress, r->have.total, r->dump.length, r->requests != 0, now);
 }
 
 static bool is_one_way(const struct recv *v)
@@ -237,7 +238,8 @@ static int conclude(struct recv *v, bool line_sound)
 static int run(struct recv *v)
 {
     const struct receiver_io io = {.ctx = v, .start = on_start, .write_at = on_write, .read_at = on_read,
-                                   .text = on_text, .send = v->line.two_way && !v->one_way ? on_send : NULL};
+                                   .text = on_text, .send = v->line.two_way && !v->one_way ? on_send : NULL,
+                                   .stored = v->line.is_file};
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);

@@ -1,5 +1,6 @@
 /* What the commands share. */
 #include "command.h"
+#include "part.h"
 #include "text.h"
 #include "trace/access.h"
 #include "trace/format.h"
@@ -8,6 +9,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,6 +38,21 @@ int input_error(const char *name, const char *format, ...)
     return EXIT_FINDINGS;
 }
 
+/* From FILE.part, if it is about a file of this length. */
+static void read_dump_facts(struct input *in)
+{
+    char *path;
+    struct part part;
+    if (asprintf(&path, "%s.part", in->path) < 0)
+        return;
+    if (part_load(path, &part) == PART_LOADED) {
+        in->dump_known = part.dump.length == in->source.size;
+        in->dump = part.dump;
+        part_free(&part);
+    }
+    free(path);
+}
+
 bool input_open(struct input *in, const char *command, const char *path)
 {
     *in = (struct input){.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), .path = path};
@@ -49,7 +66,13 @@ bool input_open(struct input *in, const char *command, const char *path)
         input_close(in);
         return false;
     }
+    read_dump_facts(in);
     return true;
+}
+
+const struct dump_facts *input_dump(const struct input *in)
+{
+    return in->dump_known ? &in->dump : NULL;
 }
 
 void input_close(struct input *in)

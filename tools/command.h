@@ -2,6 +2,7 @@
 #ifndef ENGRAM_COMMAND_H
 #define ENGRAM_COMMAND_H
 
+#include "dump_facts.h"
 #include "trace_file.h"
 
 #include <stdio.h>
@@ -22,14 +23,21 @@ int cmd_verify(int argc, char **argv);
 __attribute__((format(printf, 2, 3))) int usage_error(const char *name, const char *format, ...);
 __attribute__((format(printf, 2, 3))) int input_error(const char *name, const char *format, ...);
 
-/* Opens a trace file and makes it a source; says what is wrong and gives false when it cannot. */
+/*
+ * Opens a trace file and makes it a source; says what is wrong and gives false when it cannot. Of an incomplete
+ * dump, FILE.part beside it knows more than the file.
+ */
 struct input {
     int fd;
     const char *path;
     struct trace_source source;
+    bool dump_known;
+    struct dump_facts dump;
 };
 bool input_open(struct input *in, const char *command, const char *path);
 void input_close(struct input *in);
+/* For struct walk_handler. */
+const struct dump_facts *input_dump(const struct input *in);
 
 /* A finding as a line on stderr: "FILE: at byte N: what". The handler's context is the path. */
 void print_finding(const char *path, uint64_t offset, const char *what);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOT_KNOWN UINT64_MAX
+#define NOT_KNOWN GAP_NOT_KNOWN
 
 static void insert_gap(struct coverage *c, size_t at, struct gap g)
 {
@@ -60,57 +60,90 @@ bool coverage_add(struct coverage *c, const struct chunk_header *h, bool readabl
     return true;
 }
 
-/* What lies before the first segment seen: overwritten by the ring up to META's first sequence, then absent. */
-static void finish_start(struct coverage *c, const struct meta *meta)
+/* Where the file should begin and end; NOT_KNOWN where nothing says so. */
+struct limits {
+    uint64_t first_event, end_event;
+    uint64_t first_sequence, end_sequence;
+};
+
+static struct limits limits_of(const struct meta *meta, const struct dump_facts *dump)
 {
-    uint64_t sequence = c->first.sequence, event = c->first.first_event, kept, kept_event;
+    struct limits l = {NOT_KNOWN, NOT_KNOWN, NOT_KNOWN, NOT_KNOWN};
+    uint64_t segments;
+    meta_number(meta, "first_event", &l.first_event);
+    meta_number(meta, "events", &l.end_event);
+    if (meta_number(meta, "first_sequence", &l.first_sequence)) {
+        if (meta_number(meta, "segments", &segments) && segments < NOT_KNOWN - l.first_sequence)
+            l.end_sequence = l.first_sequence + segments;
+        if (l.first_sequence == 0 && l.first_event == NOT_KNOWN)
+            l.first_event = 0;
+    }
+    if (dump && (l.first_event == NOT_KNOWN || dump->first_event < l.first_event))
+        l.first_event = dump->first_event;
+    if (dump && (l.end_event == NOT_KNOWN || dump->end_event > l.end_event))
+        l.end_event = dump->end_event;
+    return l;
+}
+
+/* Before the first segment seen: overwritten by the ring up to where the file should begin, then absent. */
+static void finish_start(struct coverage *c, const struct limits *l)
+{
+    uint64_t sequence = c->first.sequence, event = c->first.first_event;
+    uint64_t kept = l->first_sequence, kept_event = l->first_event;
+    if (kept == sequence)
+        kept_event = event;
     if (sequence == 0 && event == 0)
         return;
-    if (!meta_number(meta, "first_sequence", &kept) || kept > sequence) {
+    if (kept_event == NOT_KNOWN || kept_event > event || (kept != NOT_KNOWN && kept > sequence)) {
         insert_gap(c, 0, (struct gap){GAP_UNKNOWN, 0, event, 0, sequence});
         return;
     }
-    if (kept == sequence) {
-        insert_gap(c, 0, (struct gap){GAP_OVERWRITTEN, 0, event, 0, sequence});
-        return;
-    }
-    if (kept == 0) {
-        insert_gap(c, 0, (struct gap){GAP_ABSENT, 0, event, 0, sequence});
-        return;
-    }
-    if (meta_number(meta, "first_event", &kept_event) && kept_event <= event) {
+    if (kept_event < event || (kept != NOT_KNOWN && kept < sequence))
         insert_gap(c, 0, (struct gap){GAP_ABSENT, kept_event, event, kept, sequence});
-        insert_gap(c, 0, (struct gap){GAP_OVERWRITTEN, 0, kept_event, 0, kept});
-        return;
-    }
-    /* Some of these were overwritten, the others lay in the segments kept..sequence: the border is unknown. */
-    insert_gap(c, 0, (struct gap){GAP_UNKNOWN, 0, event, 0, sequence});
+    if (kept_event > 0 || (kept != NOT_KNOWN && kept > 0))
+        insert_gap(c, 0,
+                   (struct gap){GAP_OVERWRITTEN, 0, kept_event, kept == NOT_KNOWN ? NOT_KNOWN : 0, kept});
 }
 
-static void finish_end(struct coverage *c, const struct meta *meta)
+/* No segment was seen: all there should be is absent, and where that begins may be unknown. */
+static void finish_empty(struct coverage *c, const struct limits *l)
 {
-    uint64_t events, first, segments;
-    bool have_events = meta_number(meta, "events", &events);
-    bool have_segments = meta_number(meta, "segments", &segments) && meta_number(meta, "first_sequence", &first) &&
-                         first + segments >= first;
+    if (l->first_event == NOT_KNOWN)
+        return;
+    c->next_event = l->first_event;
+    c->next_sequence = l->first_sequence;
+    if (l->first_event > 0)
+        append_gap(c, (struct gap){GAP_OVERWRITTEN, 0, l->first_event,
+                                   l->first_sequence == NOT_KNOWN ? NOT_KNOWN : 0, l->first_sequence});
+}
+
+static void finish_end(struct coverage *c, const struct limits *l, bool nothing_known)
+{
     struct gap g = {GAP_ABSENT, c->next_event, c->next_event, c->next_sequence, c->next_sequence};
-    if (have_events && events > g.first_event)
-        g.end_event = events;
-    if (have_segments && first + segments > g.first_sequence)
-        g.end_sequence = first + segments;
-    if (meta->count == 0) { /* neither META nor END: nothing says where the run ended */
+    if (l->end_event != NOT_KNOWN && l->end_event > g.first_event) {
+        g.end_event = l->end_event;
+        g.end_sequence = l->end_sequence;
+    }
+    if (l->end_sequence != NOT_KNOWN && (g.first_sequence == NOT_KNOWN || l->end_sequence > g.first_sequence))
+        g.end_sequence = l->end_sequence;
+    if (nothing_known) {
         g.cause = GAP_UNKNOWN;
         g.end_event = g.end_sequence = NOT_KNOWN;
+    } else if (!c->any && l->first_event == NOT_KNOWN) {
+        g.cause = GAP_UNKNOWN;
     }
     if (g.end_event != g.first_event || g.end_sequence != g.first_sequence)
         append_gap(c, g);
 }
 
-void coverage_finish(struct coverage *c, const struct meta *meta)
+void coverage_finish(struct coverage *c, const struct meta *meta, const struct dump_facts *dump)
 {
+    struct limits l = limits_of(meta, dump);
     if (c->any)
-        finish_start(c, meta);
-    finish_end(c, meta);
+        finish_start(c, &l);
+    else
+        finish_empty(c, &l);
+    finish_end(c, &l, meta->count == 0 && !dump);
 }
 
 void coverage_free(struct coverage *c)
@@ -146,13 +179,18 @@ const char *gap_cause_text(enum gap_cause cause)
 
 static int describe_range(const char *name, uint64_t first, uint64_t end, char *text, size_t bytes)
 {
+    if (first == NOT_KNOWN && end == NOT_KNOWN)
+        return snprintf(text, bytes, "%ss not known", name);
+    if (first == NOT_KNOWN)
+        return snprintf(text, bytes, "%ss before %" PRIu64, name, end);
     if (end == NOT_KNOWN)
         return snprintf(text, bytes, "%ss from %" PRIu64 " on", name, first);
     if (end == first)
         return snprintf(text, bytes, "no %ss", name);
     if (end - first == 1)
         return snprintf(text, bytes, "%s %" PRIu64, name, first);
-    return snprintf(text, bytes, "%ss %" PRIu64 " to %" PRIu64 " (%" PRIu64 ")", name, first, end - 1, end - first);
+    return snprintf(text, bytes, "%ss %" PRIu64 " to %" PRIu64 " (%" PRIu64 ")", name, first, end - 1,
+                    end - first);
 }
 
 void gap_describe(const struct gap *g, char *text, size_t bytes)

@@ -1,10 +1,11 @@
 /*
  * Which events and segments of a run a file holds, and which are missing and
- * why: computed from the chunk headers and META alone.
+ * why: computed from the chunk headers, META and what the dump's frames said.
  */
 #ifndef ENGRAM_COVERAGE_H
 #define ENGRAM_COVERAGE_H
 
+#include "dump_facts.h"
 #include "meta.h"
 #include "trace/format.h"
 
@@ -20,7 +21,8 @@ enum gap_cause {
     GAP_CAUSES
 };
 
-/* Events [first_event, end_event) and segments [first_sequence, end_sequence); UINT64_MAX as end: not known. */
+/* Events [first_event, end_event) and segments [first_sequence, end_sequence). */
+#define GAP_NOT_KNOWN UINT64_MAX /* for any of them but first_event */
 struct gap {
     enum gap_cause cause;
     uint64_t first_event, end_event;
@@ -42,8 +44,8 @@ struct coverage {
 
 /* One segment's header in file order; `readable`: its body is sound and its encoding known. False: out of order. */
 bool coverage_add(struct coverage *c, const struct chunk_header *h, bool readable);
-/* After the last one: what META says of the start and the end. `meta` may be empty. */
-void coverage_finish(struct coverage *c, const struct meta *meta);
+/* After the last one: what META and the dump say of the start and the end. `meta` may be empty, `dump` NULL. */
+void coverage_finish(struct coverage *c, const struct meta *meta, const struct dump_facts *dump);
 void coverage_free(struct coverage *c);
 
 /* Events of the gaps with one cause; *exact is cleared when an end is unknown. */

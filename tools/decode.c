@@ -47,7 +47,6 @@ struct decoder {
     uint32_t last_site;    /* of the access before */
     uint8_t context;
     bool has_icount;
-    bool icount_lost; /* RUN carries no count, and an access behind one counts from it: unknown up to the next SYNC */
 };
 
 struct decoder *decoder_new(void)
@@ -109,14 +108,14 @@ static void translate(struct decoder *d, struct trace_item *item)
 }
 
 /* One event of `site`, whose last address and data are already the event's own. */
-static bool emit_access(struct decoder *d, const struct site *site, bool has_data, bool icount_known)
+static bool emit_access(struct decoder *d, const struct site *site, bool has_data)
 {
-    struct trace_item item = {.kind = ITEM_ACCESS, .icount_known = icount_known};
+    struct trace_item item = {.kind = ITEM_ACCESS, .icount_known = d->has_icount};
     struct access *a = &item.access;
     a->rip = site->rip;
     a->gva = site->address;
     a->cr3 = d->cr3;
-    a->icount = icount_known ? d->icount : 0;
+    a->icount = d->has_icount ? d->icount : 0;
     a->kind = site->kind;
     a->cause = site->cause;
     a->vector = site->vector;
@@ -231,7 +230,7 @@ static bool read_access(struct decoder *d, struct cursor *c)
     if (!room_for(d, 1))
         return false;
     advance(d, (uint32_t)id, address);
-    return emit_access(d, site, !no_data, d->has_icount && !d->icount_lost);
+    return emit_access(d, site, !no_data);
 }
 
 /* ---- control packets: `p` holds the payload and nothing else ---------------- */
@@ -375,6 +374,7 @@ static bool packet_run(struct decoder *d, struct cursor *p)
     uint64_t id = cursor_leb(p), count = cursor_leb(p);
     uint8_t flags = cursor_u8(p);
     uint64_t delta = cursor_zig(p);
+    uint64_t instructions = d->has_icount ? cursor_leb(p) : 0;
     if (p->bad)
         return true;
     struct site *site = site_by_id(d, id);
@@ -389,7 +389,7 @@ static bool packet_run(struct decoder *d, struct cursor *p)
         return fail(d, "RUN of %" PRIu64 " accesses has data for fewer", count);
     uint64_t step = flags & RUN_DESCENDING ? 0 - (uint64_t)site->size : site->size;
     uint64_t address = site->address + delta;
-    d->icount_lost = true;
+    d->icount += instructions; /* once: all iterations belong to the instruction that is executing */
     for (uint64_t i = 0; i < count; i++, address += step) {
         if (differ || i == 0) {
             const uint8_t *data = cursor_bytes(p, site->size);
@@ -398,7 +398,7 @@ static bool packet_run(struct decoder *d, struct cursor *p)
             memcpy(site->data, data, site->size);
         }
         advance(d, (uint32_t)id, address);
-        if (!emit_access(d, site, true, false))
+        if (!emit_access(d, site, true))
             return false;
     }
     return true;
@@ -493,7 +493,6 @@ static void begin(struct decoder *d, uint64_t first_event, uint64_t event_count,
     d->limit = event_count;
     d->last_address = d->site_rip = 0;
     d->last_site = NO_SITE;
-    d->icount_lost = false;
 }
 
 bool decode_segment(struct decoder *d, const uint8_t *body, size_t bytes, uint64_t first_event,

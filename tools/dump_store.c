@@ -76,8 +76,8 @@ static bool set_length(struct dump_store *s, uint64_t length)
 static bool belongs(const struct dump_store *s, const struct part *part)
 {
     struct stat st;
-    return part->run == s->run && part->length == s->length && stat(s->path, &st) == 0 && S_ISREG(st.st_mode) &&
-           (uint64_t)st.st_size == part->length;
+    return part->dump.run == s->dump.run && part->dump.length == s->dump.length && stat(s->path, &st) == 0 &&
+           S_ISREG(st.st_mode) && (uint64_t)st.st_size == part->dump.length;
 }
 
 static bool start_known(struct dump_store *s, struct ranges *have)
@@ -87,33 +87,32 @@ static bool start_known(struct dump_store *s, struct ranges *have)
     if (r == PART_DAMAGED)
         snprintf(s->note, sizeof(s->note), "%.200s is no readable map: everything is received anew", s->part_path);
     if (r != PART_LOADED)
-        return open_file(s, O_TRUNC) && set_length(s, s->length);
+        return open_file(s, O_TRUNC) && set_length(s, s->dump.length);
     bool sound;
     if (belongs(s, &part)) {
         sound = open_file(s, 0);
         for (size_t i = 0; sound && i < part.have.count; i++)
             sound = ranges_add(have, part.have.spans[i].start, part.have.spans[i].end);
         s->resumed = have->total;
-    } else if (part.run == s->run || access(s->path, F_OK) != 0) {
-        sound = open_file(s, O_TRUNC) && set_length(s, s->length); /* the map fits no file: useless */
+    } else if (part.dump.run == s->dump.run || access(s->path, F_OK) != 0) {
+        sound = open_file(s, O_TRUNC) && set_length(s, s->dump.length); /* the map fits no file: useless */
     } else {
-        sound = move_aside(s, part.run) && open_file(s, O_TRUNC) && set_length(s, s->length);
+        sound = move_aside(s, part.dump.run) && open_file(s, O_TRUNC) && set_length(s, s->dump.length);
     }
     part_free(&part);
     return sound;
 }
 
-bool dump_store_start(struct dump_store *s, bool known, uint64_t run, uint64_t length, struct ranges *have)
+bool dump_store_start(struct dump_store *s, const struct dump_facts *dump, struct ranges *have)
 {
     s->note[0] = 0;
     s->resumed = 0;
-    if (!known) /* data of an unknown run must not spoil what waits to be resumed */
+    if (!dump) /* data of an unknown run must not spoil what waits to be resumed */
         return access(s->part_path, F_OK) != 0 && open_file(s, O_TRUNC);
     bool adopt = s->fd >= 0 && !s->named && have->total;
     s->named = true;
-    s->run = run;
-    s->length = length;
-    return adopt ? set_length(s, length) : start_known(s, have);
+    s->dump = *dump;
+    return adopt ? set_length(s, dump->length) : start_known(s, have);
 }
 
 bool dump_store_write(struct dump_store *s, uint64_t offset, const uint8_t *bytes, size_t n)
@@ -144,7 +143,7 @@ bool dump_store_save_map(struct dump_store *s, const struct ranges *have)
 {
     if (s->fd < 0 || !s->named)
         return true;
-    struct part part = {.run = s->run, .length = s->length, .have = *have};
+    struct part part = {.dump = s->dump, .have = *have};
     return part_save(s->part_path, &part) || fail(s, "cannot write its map, FILE.part");
 }
 

@@ -16,8 +16,8 @@ struct dump_store {
     const char *path;
     char *part_path;
     int fd;          /* -1 until a dump begins */
-    bool named;      /* run and length are known */
-    uint64_t run, length;
+    bool named;      /* `dump` is known */
+    struct dump_facts dump;
     uint64_t resumed; /* bytes that were there already */
     char note[300];  /* what the user should know about the start; may be empty */
     char error[300];
@@ -27,7 +27,7 @@ bool dump_store_init(struct dump_store *s, const char *path); /* false: no memor
 void dump_store_free(struct dump_store *s);
 
 /* As struct receiver_io says. */
-bool dump_store_start(struct dump_store *s, bool known, uint64_t run, uint64_t length, struct ranges *have);
+bool dump_store_start(struct dump_store *s, const struct dump_facts *dump, struct ranges *have);
 bool dump_store_write(struct dump_store *s, uint64_t offset, const uint8_t *bytes, size_t n);
 int64_t dump_store_read(struct dump_store *s, uint64_t offset, void *to, size_t n);
 

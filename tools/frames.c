@@ -5,14 +5,13 @@
 
 #include <string.h>
 
-/* A length that the type cannot have betrays a damaged header before the CRC does: no waiting for its payload. */
+/*
+ * A length that the type cannot have betrays a damaged header before the CRC does: no waiting for its payload.
+ * Only what comes from this side has a length for good; what Engram sends may have another in a later version.
+ */
 static bool length_possible(uint8_t type, uint16_t bytes)
 {
     switch (type) {
-    case FRAME_BEGIN:
-        return bytes == 16;
-    case FRAME_END:
-        return bytes == 20;
     case FRAME_DONE:
         return bytes == 0;
     case FRAME_REQUEST:
@@ -89,6 +88,21 @@ void frames_feed(struct frame_parser *p, const uint8_t *bytes, size_t n)
         bytes += take;
         n -= take;
         parse(p, false);
+    }
+}
+
+void frames_resync(struct frame_parser *p)
+{
+    struct frame f;
+    for (size_t at = 1; at < p->held; at++) {
+        if (p->buffer[at] != FRAME_START || judge(p->buffer + at, p->held - at, &f) != IS_FRAME)
+            continue;
+        p->rejected++;
+        p->text(p->ctx, p->buffer + 1, at - 1);
+        p->held -= at;
+        memmove(p->buffer, p->buffer + at, p->held);
+        parse(p, false);
+        return;
     }
 }
 

@@ -30,7 +30,9 @@ struct frame_parser {
 };
 
 void frames_feed(struct frame_parser *p, const uint8_t *bytes, size_t n);
-/* The line is silent or at its end: what looks like the start of a frame is none. */
+/* The line pauses: a whole frame within what looks like the start of a longer one shows that this is none. */
+void frames_resync(struct frame_parser *p);
+/* The line is at its end, or silent for long: what looks like the start of a frame is none. */
 void frames_flush(struct frame_parser *p);
 
 /* Writes a whole frame to `to`, which has room for FRAME_BYTES_MAX; returns its length. `bytes` <= FRAME_PAYLOAD_MAX. */

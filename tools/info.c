@@ -150,7 +150,7 @@ static void print_losses(FILE *out, const struct info *info)
     uint64_t n;
     bool exact = true, absent_exact = true;
     fputs("\nevents\n", out);
-    if (meta_number(&w->meta, "events", &n))
+    if (walk_recorded(w, &n))
         loss_row(out, "recorded", n, true, "in the whole run");
     loss_row(out, "here", info->stats.accesses, true, "read from this file");
     if (meta_number(&w->meta, "lost", &n))
@@ -179,29 +179,87 @@ static void print_losses(FILE *out, const struct info *info)
                 (double)w->stored_bytes / (double)info->stats.accesses);
 }
 
-static void print_counters(FILE *out, const struct info *info)
+#define COUNTER "counter."
+#define EXIT_COUNTER "counter.exit."
+
+/* What recording a write takes: the write's violation, the end of a step, events, and an interrupt during a step. */
+static bool is_recording_exit(const char *reason)
 {
-    static const char prefix[] = "counter.", exits[] = "counter.exit.";
-    const struct meta *m = &info->walk.meta;
-    uint64_t n, all_exits = 0, writes = info_run_writes(info);
+    static const char *const reasons[] = {"ept_violation", "mtf", "exception_or_nmi", "external_interrupt"};
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+        if (strcmp(reason, reasons[i]) == 0)
+            return true;
+    return false;
+}
+
+static void print_all_counters(FILE *out, const struct meta *m)
+{
+    uint64_t n;
     bool any = false;
     for (size_t i = 0; i < m->count; i++) {
         const char *key = m->entries[i].key;
-        if (strncmp(key, prefix, strlen(prefix)) != 0 || !meta_number(m, key, &n))
+        if (strncmp(key, COUNTER, strlen(COUNTER)) != 0 || !meta_number(m, key, &n))
             continue;
         if (!any)
             fputs("\ncounters\n", out);
         any = true;
+        const char *name = key + strlen(COUNTER);
         fputs("  ", out);
-        put_text(out, key + strlen(prefix), strlen(key + strlen(prefix)));
-        fprintf(out, "%*s %s\n", (int)(28 - (strlen(key) > 35 ? 28 : strlen(key + strlen(prefix)))), "", grouped(n));
-        if (strncmp(key, exits, strlen(exits)) == 0)
-            all_exits += n;
+        put_text(out, name, strlen(name));
+        fprintf(out, "%*s %s\n", strlen(name) < 28 ? (int)(28 - strlen(name)) : 0, "", grouped(n));
     }
-    if (all_exits && writes)
-        fprintf(out, "  %.3f exits per traced write\n", (double)all_exits / (double)writes);
-    if (meta_number(m, "counter.hv_ticks", &n) && writes)
-        fprintf(out, "  %.0f TSC ticks in the hypervisor per traced write\n", (double)n / (double)writes);
+}
+
+static void cost_row(FILE *out, const char *name, uint64_t total, uint64_t count, const char *each)
+{
+    fprintf(out, "  %-28s %16s", name, grouped(total));
+    if (count)
+        fprintf(out, "  %10.3f %s", (double)total / (double)count, each);
+    fputc('\n', out);
+}
+
+static void print_ticks(FILE *out, const struct meta *m, uint64_t writes)
+{
+    static const struct {
+        const char *key, *name, *count, *each;
+    } rows[] = {
+        {"counter.hv_ticks_record", "ticks for recording", NULL, "per traced write"},
+        {"counter.hv_ticks_emulated", "  writes carried out", "counter.stores_emulated", "each"},
+        {"counter.hv_ticks_stepped", "  instructions stepped", "counter.steps", "each"},
+        {"counter.hv_ticks_events", "  events delivered", "counter.events_delivered", "each"},
+        {"counter.hv_ticks", "ticks in all", "", ""},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t ticks, count = 0;
+        if (!meta_number(m, rows[i].key, &ticks))
+            continue;
+        if (!rows[i].count)
+            count = writes;
+        else if (!meta_number(m, rows[i].count, &count))
+            count = 0;
+        cost_row(out, rows[i].name, ticks, count, rows[i].each);
+    }
+}
+
+/* What recording cost, and apart from it what the run took in all. */
+static void print_cost(FILE *out, const struct info *info)
+{
+    const struct meta *m = &info->walk.meta;
+    uint64_t n, all = 0, recording = 0, writes = info_run_writes(info);
+    for (size_t i = 0; i < m->count; i++) {
+        const char *key = m->entries[i].key;
+        if (strncmp(key, EXIT_COUNTER, strlen(EXIT_COUNTER)) != 0 || !meta_number(m, key, &n))
+            continue;
+        all += n;
+        if (is_recording_exit(key + strlen(EXIT_COUNTER)))
+            recording += n;
+    }
+    if (!all)
+        return;
+    fputs("\ncost (exits: VM exits; ticks: TSC ticks in the hypervisor)\n", out);
+    cost_row(out, "exits for recording", recording, writes, "per traced write");
+    cost_row(out, "exits in all", all, 0, "");
+    print_ticks(out, m, writes);
 }
 
 void info_print(FILE *out, const struct info *info)
@@ -210,5 +268,6 @@ void info_print(FILE *out, const struct info *info)
     print_spans(out, info);
     print_counts(out, info);
     print_losses(out, info);
-    print_counters(out, info);
+    print_all_counters(out, &info->walk.meta);
+    print_cost(out, info);
 }

@@ -44,12 +44,12 @@ static void put_kind(FILE *out, const char *name, const struct stats *s, unsigne
     fputs("}}", out);
 }
 
-static void put_end(FILE *out, const char *name, uint64_t end)
+static void put_limit(FILE *out, const char *name, uint64_t limit)
 {
-    if (end == UINT64_MAX)
+    if (limit == GAP_NOT_KNOWN)
         fprintf(out, ",\"%s\":null", name);
     else
-        fprintf(out, ",\"%s\":%" PRIu64, name, end);
+        fprintf(out, ",\"%s\":%" PRIu64, name, limit);
 }
 
 static void put_gaps(FILE *out, const struct coverage *c)
@@ -60,9 +60,9 @@ static void put_gaps(FILE *out, const struct coverage *c)
     for (size_t i = 0; i < c->count; i++) {
         const struct gap *g = &c->gaps[i];
         fprintf(out, "%s{\"cause\":\"%s\",\"first_event\":%" PRIu64, i ? "," : "", cause[g->cause], g->first_event);
-        put_end(out, "end_event", g->end_event);
-        fprintf(out, ",\"first_sequence\":%" PRIu64, g->first_sequence);
-        put_end(out, "end_sequence", g->end_sequence);
+        put_limit(out, "end_event", g->end_event);
+        put_limit(out, "first_sequence", g->first_sequence);
+        put_limit(out, "end_sequence", g->end_sequence);
         fputc('}', out);
     }
     fputc(']', out);
@@ -84,6 +84,9 @@ void info_print_json(FILE *out, const struct info *info)
     fprintf(out, "},\"undecoded_events\":%" PRIu64 ",\"interrupts\":%" PRIu64 ",\"marks\":%" PRIu64 ",",
             w->undecoded_events, s->items[ITEM_EVENT], s->items[ITEM_MARK]);
     put_gaps(out, &w->coverage);
+    if (w->dump_known)
+        fprintf(out, ",\"dump\":{\"run\":\"%016" PRIx64 "\",\"first_event\":%" PRIu64 ",\"end_event\":%" PRIu64 "}",
+                w->dump.run, w->dump.first_event, w->dump.end_event);
     if (info_time(info, &ticks, &seconds)) {
         fprintf(out, ",\"tsc_ticks\":%" PRIu64, ticks);
         if (seconds >= 0)

@@ -1,23 +1,10 @@
 /* META text, taken apart once; damaged lines are counted and left out. */
 #include "meta.h"
 #include "trace/format.h"
+#include "trace/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Length of the character at p, 0 when it is none (overlong forms, surrogates, beyond U+10FFFF). */
-static size_t utf8_length(const uint8_t *p, size_t left)
-{
-    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-    if (n == 0 || n > left)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    bool bad = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-               (p[0] == 0xf4 && p[1] > 0x8f);
-    return bad ? 0 : n;
-}
 
 size_t utf8_valid(const uint8_t *text, size_t bytes)
 {
@@ -27,10 +14,19 @@ size_t utf8_valid(const uint8_t *text, size_t bytes)
     return at;
 }
 
+/* In valid UTF-8. */
+static bool has_control(const char *line, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        if (utf8_is_control((const uint8_t *)line + i))
+            return true;
+    return false;
+}
+
 static bool line_is_sound(const char *line, size_t bytes)
 {
-    return bytes <= META_LINE_MAX && memchr(line, '=', bytes) && !memchr(line, 0, bytes) &&
-           utf8_valid((const uint8_t *)line, bytes) == bytes;
+    return bytes <= META_LINE_MAX && memchr(line, '=', bytes) &&
+           utf8_valid((const uint8_t *)line, bytes) == bytes && !has_control(line, bytes);
 }
 
 bool meta_parse(struct meta *m, const uint8_t *text, size_t bytes)

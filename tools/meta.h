@@ -15,7 +15,7 @@ struct meta {
     char *text; /* NULL: there is none */
     struct meta_entry *entries;
     size_t count;
-    size_t bad_lines; /* without '=', too long, or not UTF-8: left out */
+    size_t bad_lines; /* without '=', too long, not UTF-8, or with control characters: left out */
 };
 
 /* Takes a copy. False when there is no memory. */

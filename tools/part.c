@@ -19,17 +19,23 @@ static bool read_line(FILE *f, char *line)
 static bool read_map(FILE *f, struct part *part)
 {
     char line[LINE_MAX_BYTES];
+    struct dump_facts *dump = &part->dump;
     uint64_t start, end, behind = 0;
     if (!read_line(f, line) || strcmp(line, "engram-part 1\n") != 0)
         return false;
-    if (!read_line(f, line) || sscanf(line, "run %16" SCNx64, &part->run) != 1)
+    if (!read_line(f, line) || sscanf(line, "run %16" SCNx64, &dump->run) != 1)
         return false;
-    if (!read_line(f, line) || sscanf(line, "length %19" SCNu64, &part->length) != 1)
+    if (!read_line(f, line) || sscanf(line, "length %19" SCNu64, &dump->length) != 1)
+        return false;
+    if (!read_line(f, line) ||
+        sscanf(line, "events %19" SCNu64 " %19" SCNu64, &dump->first_event, &dump->end_event) != 2)
+        return false;
+    if (dump->first_event > dump->end_event || dump->end_event > INT64_MAX)
         return false;
     while (read_line(f, line)) {
         if (sscanf(line, "range %19" SCNu64 " %19" SCNu64, &start, &end) != 2)
             return false;
-        if (start < behind || end <= start || end > part->length || !ranges_add(&part->have, start, end))
+        if (start < behind || end <= start || end > dump->length || !ranges_add(&part->have, start, end))
             return false;
         behind = end;
     }
@@ -52,7 +58,9 @@ enum part_result part_load(const char *path, struct part *part)
 
 static bool write_map(FILE *f, const struct part *part)
 {
-    fprintf(f, "engram-part 1\nrun %016" PRIx64 "\nlength %" PRIu64 "\n", part->run, part->length);
+    const struct dump_facts *dump = &part->dump;
+    fprintf(f, "engram-part 1\nrun %016" PRIx64 "\nlength %" PRIu64 "\nevents %" PRIu64 " %" PRIu64 "\n", dump->run,
+            dump->length, dump->first_event, dump->end_event);
     for (size_t i = 0; i < part->have.count; i++)
         fprintf(f, "range %" PRIu64 " %" PRIu64 "\n", part->have.spans[i].start, part->have.spans[i].end);
     return fflush(f) == 0 && !ferror(f);

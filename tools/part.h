@@ -1,19 +1,22 @@
 /*
- * The map beside an incomplete dump, FILE.part: which run it is and which bytes
+ * The map beside an incomplete dump, FILE.part: which run it is, which events the
+ * whole of it holds (from the first on, up to and without the second), and which bytes
  * of FILE have come. Text, so that a person can look at it:
  *
  *   engram-part 1
  *   run 0123456789abcdef
  *   length 123456
+ *   events 0 5000
  *   range 0 4096
  */
 #ifndef ENGRAM_PART_H
 #define ENGRAM_PART_H
 
+#include "dump_facts.h"
 #include "ranges.h"
 
 struct part {
-    uint64_t run, length;
+    struct dump_facts dump;
     struct ranges have;
 };
 

@@ -100,7 +100,7 @@ static void access_json(FILE *out, const struct trace_item *item)
 static void access_oracle(FILE *out, const struct trace_item *item)
 {
     const struct access *a = &item->access;
-    fprintf(out, "%c %" PRIx64 " ", a->kind == ACCESS_WRITE ? 'W' : 'R', a->gva);
+    fprintf(out, "%s%c %" PRIx64 " ", a->cause == CAUSE_PAGE_WALK ? "P" : "", a->kind == ACCESS_WRITE ? 'W' : 'R', a->gva);
     if (!item->gpa_known)
         fputc('?', out);
     else if (a->flags & ACCESS_CROSSES)

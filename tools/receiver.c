@@ -8,16 +8,19 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Silence after which the start of a frame is none any more: far longer than a byte takes at any usual rate. */
-#define FRAME_SILENCE_MS 200u
+/* Silences: after the first a frame's start is doubted, after the second given up. Emulated machines do pause. */
+#define FRAME_PAUSE_MS 100u
+#define FRAME_SILENCE_MS 3000u
 /* Four END frames at most, one a second, come in a window when Engram has nothing else to send. */
-#define IDLE_BYTES 160u
+#define IDLE_BYTES 240u
 #define RESTARTS_MAX 2u
 #define DONE_REPEAT 3u
+/* The END frames of one go count as one. */
+#define END_BURST_MS 500u
 
 uint64_t receiver_missing(const struct receiver *r)
 {
-    return r->known ? r->length - r->have.total : 0;
+    return r->known ? r->dump.length - r->have.total : 0;
 }
 
 static void fail(struct receiver *r, const char *why)
@@ -40,8 +43,8 @@ static bool crc_of_file(struct receiver *r, uint32_t *crc)
 {
     uint8_t piece[16384];
     *crc = 0;
-    for (uint64_t at = 0; at < r->length;) {
-        uint64_t left = r->length - at;
+    for (uint64_t at = 0; at < r->dump.length;) {
+        uint64_t left = r->dump.length - at;
         int64_t n = r->io.read_at(r->io.ctx, at, piece, left < sizeof(piece) ? (size_t)left : sizeof(piece));
         if (n <= 0)
             return false;
@@ -72,59 +75,83 @@ static void check_whole(struct receiver *r)
     }
 }
 
+static bool is_this_dump(const struct receiver *r, const struct dump_facts *dump)
+{
+    return dump->run == r->dump.run && dump->length == r->dump.length;
+}
+
 /* BEGIN and END: which dump this is. False when it is not to be received. */
-static bool learn_dump(struct receiver *r, uint64_t length, uint64_t run, bool begins)
+static bool learn_dump(struct receiver *r, const struct dump_facts *dump, bool begins)
 {
     if (r->state == RECEIVER_COMPLETE) {
-        r->other_dumps += begins && (run != r->run || length != r->length);
+        r->other_dumps += begins && !is_this_dump(r, dump);
         return false;
     }
-    if (r->known && run == r->run && length == r->length)
+    if (r->known && is_this_dump(r, dump))
         return true;
-    if (length > r->max_bytes) {
+    if (dump->length > r->max_bytes) {
         snprintf(r->error, sizeof(r->error), "the dump says it is %" PRIu64 " bytes long, more than --max-size allows",
-                 length);
+                 dump->length);
         r->state = RECEIVER_FAILED;
         return false;
     }
     /* Data of which nothing was known belong to the dump that ends, and not to one that begins. */
     if (r->known || begins)
         ranges_clear(&r->have);
-    ranges_cut(&r->have, length);
+    ranges_cut(&r->have, dump->length);
     r->known = true;
     r->idle = false;
     r->window_start = r->now;
     r->window_bytes = 0;
     r->end_seen = false;
-    r->run = run;
-    r->length = length;
+    r->dump = *dump;
     r->restarts = 0;
     r->ask.open = false;
     r->state = RECEIVER_RECEIVING;
-    if (!r->io.start(r->io.ctx, true, run, length, &r->have)) {
+    if (!r->io.start(r->io.ctx, &r->dump, &r->have)) {
         fail(r, "cannot write the file");
         return false;
     }
-    ranges_cut(&r->have, length);
+    ranges_cut(&r->have, dump->length);
     return true;
+}
+
+/* What BEGIN and END have in common. False when the frame is not of this version, or makes no sense. */
+static bool read_facts(struct receiver *r, const struct frame *f, unsigned bytes, struct dump_facts *dump)
+{
+    if (f->bytes == bytes) {
+        *dump = (struct dump_facts){.length = load_le(f->payload, 8),
+                                    .run = load_le(f->payload + 8, 8),
+                                    .first_event = load_le(f->payload + 16, 8),
+                                    .end_event = load_le(f->payload + 24, 8)};
+        if (dump->first_event <= dump->end_event && dump->end_event <= INT64_MAX)
+            return true;
+    }
+    r->stray_frames++;
+    return false;
 }
 
 static void on_begin(struct receiver *r, const struct frame *f)
 {
-    learn_dump(r, load_le(f->payload, 8), load_le(f->payload + 8, 8), true);
+    struct dump_facts dump;
+    if (read_facts(r, f, FRAME_BEGIN_BYTES, &dump))
+        learn_dump(r, &dump, true);
 }
 
 static void on_end(struct receiver *r, const struct frame *f)
 {
-    uint64_t length = load_le(f->payload, 8), run = load_le(f->payload + 8, 8);
-    if (r->state == RECEIVER_COMPLETE && run == r->run && length == r->length) {
-        send_done(r); /* the one before got lost */
+    struct dump_facts dump;
+    if (!read_facts(r, f, FRAME_END_BYTES, &dump))
+        return;
+    if (r->state == RECEIVER_COMPLETE && is_this_dump(r, &dump)) {
+        if (r->now - r->last_end >= END_BURST_MS)
+            send_done(r); /* the one before got lost */
         r->last_end = r->now;
         return;
     }
-    if (!learn_dump(r, length, run, false))
+    if (!learn_dump(r, &dump, false))
         return;
-    r->end_crc = (uint32_t)load_le(f->payload + 16, 4);
+    r->end_crc = (uint32_t)load_le(f->payload + FRAME_BEGIN_BYTES, 4);
     bool first = !r->end_seen;
     r->end_seen = true;
     r->ends_since_data++;
@@ -137,7 +164,7 @@ static void on_end(struct receiver *r, const struct frame *f)
 
 static void on_data(struct receiver *r, const struct frame *f)
 {
-    uint64_t limit = r->known ? r->length : r->max_bytes;
+    uint64_t limit = r->known ? r->dump.length : r->max_bytes;
     if (r->state == RECEIVER_COMPLETE)
         return;
     if (f->offset > limit || f->bytes > limit - f->offset) {
@@ -145,7 +172,7 @@ static void on_data(struct receiver *r, const struct frame *f)
         return;
     }
     if (r->state == RECEIVER_WAITING) {
-        if (!r->io.start(r->io.ctx, false, 0, 0, &r->have)) {
+        if (!r->io.start(r->io.ctx, NULL, &r->have)) {
             r->stray_frames++;
             return;
         }
@@ -236,8 +263,13 @@ void receiver_tick(struct receiver *r, uint64_t now)
 {
     r->now = now;
     watch_line(r);
-    if (now - r->last_byte >= FRAME_SILENCE_MS)
+    uint64_t silence = now - r->last_byte;
+    if (r->io.stored)
+        silence = 0;
+    if (silence >= FRAME_SILENCE_MS)
         frames_flush(&r->parser);
+    else if (silence >= FRAME_PAUSE_MS)
+        frames_resync(&r->parser);
     if (r->state == RECEIVER_RECEIVING)
         receiver_ask_at_silence(r);
 }

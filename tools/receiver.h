@@ -6,6 +6,7 @@
 #ifndef ENGRAM_RECEIVER_H
 #define ENGRAM_RECEIVER_H
 
+#include "dump_facts.h"
 #include "frames.h"
 #include "ranges.h"
 
@@ -16,15 +17,16 @@
 struct receiver_io {
     void *ctx;
     /*
-     * A dump begins. With `known`, run and length are what BEGIN or END say, and `have` may be filled with what is
-     * there from an earlier try; `have` is not empty when data came before (then they stay). Without, data come of
-     * which nothing is known yet. False: not wanted (unknown data), or an error that ends it (io_failed).
+     * A dump begins. `dump` is what BEGIN or END say, and `have` may be filled with what is there from an earlier
+     * try; `have` is not empty when data came before (then they stay). NULL: data come of which nothing is known yet.
+     * False: not wanted (unknown data), or an error that ends it.
      */
-    bool (*start)(void *ctx, bool known, uint64_t run, uint64_t length, struct ranges *have);
+    bool (*start)(void *ctx, const struct dump_facts *dump, struct ranges *have);
     bool (*write_at)(void *ctx, uint64_t offset, const uint8_t *bytes, size_t n);
     int64_t (*read_at)(void *ctx, uint64_t offset, void *to, size_t n); /* as in struct trace_source */
     void (*text)(void *ctx, const uint8_t *bytes, size_t n);
     void (*send)(void *ctx, const uint8_t *bytes, size_t n); /* NULL on a one-way line */
+    bool stored; /* what comes was stored before: silence says nothing about a frame that is not complete */
 };
 
 #define RECEIVER_WINDOW_MS 2500u
@@ -43,8 +45,8 @@ struct receiver {
     enum receiver_state state;
     char error[160];
     uint64_t max_bytes;
-    bool known; /* run and length */
-    uint64_t run, length;
+    bool known; /* dump */
+    struct dump_facts dump;
     struct ranges have;
     bool end_seen;
     uint32_t end_crc;

@@ -41,10 +41,10 @@ static uint64_t bytes_per_request(uint16_t frame_bytes)
 static bool next_part(const struct receiver *r, uint64_t from, uint64_t limit, struct span *part)
 {
     struct span hole;
-    if (!ranges_hole(&r->have, from, r->length, part))
+    if (!ranges_hole(&r->have, from, r->dump.length, part))
         return false;
-    while (part->end - part->start < limit && ranges_hole(&r->have, part->end, r->length, &hole) &&
-           hole.start - part->end <= worth_repeating(r->ask.frame_bytes))
+    while (part->end - part->start < limit && ranges_hole(&r->have, part->end, r->dump.length, &hole) &&
+           hole.start - part->end < worth_repeating(r->ask.frame_bytes))
         part->end = hole.end;
     if (part->end - part->start > limit)
         part->end = part->start + limit;
@@ -138,7 +138,7 @@ void receiver_ask_at_end(struct receiver *r, bool first)
         r->ask.frame_bytes = size < FRAME_PAYLOAD_MIN ? FRAME_PAYLOAD_MIN : size;
         r->ask.answer_time = ANSWER_MS_FIRST;
         if (r->data_frames)
-            adapt(r, r->have.total, r->length);
+            adapt(r, r->have.total, r->dump.length);
         ask(r);
         return;
     }

@@ -123,13 +123,33 @@ static bool walk_chunk(struct walker *k, const struct chunk *c)
     return true;
 }
 
+/* What the engine says of itself: writes that it knows to be missing, or not to know exactly. */
+static void check_engine(struct walker *k)
+{
+    static const struct {
+        const char *counter, *what;
+    } doubts[] = {
+        {"unexplained_writes", "writes that the engine's lists of accesses did not explain, and that are not recorded"},
+        {"undecoded", "instructions that the engine could not decode, and whose writes are not recorded"},
+        {"incomplete_lists", "instructions whose writes the engine could not list exactly"},
+        {"walks_dropped", "accessed and dirty bits that the CPU set in page tables and that are not recorded"},
+    };
+    uint64_t n;
+    char key[64];
+    for (size_t i = 0; i < sizeof(doubts) / sizeof(doubts[0]); i++) {
+        snprintf(key, sizeof(key), "counter.%s", doubts[i].counter);
+        if (meta_number(&k->w->meta, key, &n) && n)
+            findingf(k, 0, "META tells of %s: %" PRIu64 " (%s)", doubts[i].what, n, key);
+    }
+}
+
 /* What META says against what was found. */
 static void check_sums(struct walker *k, uint64_t size)
 {
     struct walk *w = k->w;
     uint64_t events;
     char text[320];
-    if (w->chunks == 0) {
+    if (w->chunks == 0 && !w->dump_known) {
         findingf(k, 0, "this is no Engram trace: no chunk in %" PRIu64 " bytes", size);
         return;
     }
@@ -145,6 +165,17 @@ static void check_sums(struct walker *k, uint64_t size)
     }
     if (meta_number(&w->meta, "events", &events) && w->coverage.any && w->coverage.next_event > events)
         findingf(k, 0, "META says %" PRIu64 " events, the segments go up to %" PRIu64, events, w->coverage.next_event);
+}
+
+static void take_dump_facts(struct walk *w, const struct dump_facts *dump)
+{
+    char run[17];
+    const char *file_run = meta_get(&w->meta, "run");
+    if (!dump)
+        return;
+    snprintf(run, sizeof(run), "%016" PRIx64, dump->run);
+    w->dump = *dump;
+    w->dump_known = !file_run || strcmp(file_run, run) == 0;
 }
 
 bool walk_trace(const struct trace_source *source, const struct walk_handler *handler, struct walk *w)
@@ -165,8 +196,10 @@ bool walk_trace(const struct trace_source *source, const struct walk_handler *ha
     if (r == CHUNK_IO_ERROR)
         w->io_error = errno ? errno : EIO;
     if (!w->io_error && !w->stopped) {
-        coverage_finish(&w->coverage, &w->meta);
+        take_dump_facts(w, handler->dump);
+        coverage_finish(&w->coverage, &w->meta, w->dump_known ? &w->dump : NULL);
         check_sums(&k, source->size);
+        check_engine(&k);
     }
     if (w->coverage.no_memory)
         w->io_error = ENOMEM;
@@ -179,6 +212,14 @@ void walk_free(struct walk *w)
 {
     meta_free(&w->meta);
     coverage_free(&w->coverage);
+}
+
+bool walk_recorded(const struct walk *w, uint64_t *events)
+{
+    if (meta_number(&w->meta, "events", events))
+        return true;
+    *events = w->dump.end_event;
+    return w->dump_known;
 }
 
 bool walk_is_whole(const struct walk *w)

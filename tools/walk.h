@@ -15,12 +15,15 @@ struct walk_handler {
     item_fn item;                                                        /* may be NULL; false ends the walk */
     bool (*want)(void *ctx, const struct chunk *c);                      /* decode this segment? NULL: all */
     void (*finding)(void *ctx, uint64_t offset, const char *what);       /* may be NULL; one line of text */
+    const struct dump_facts *dump; /* of the dump that the file is what arrived of; NULL: not known */
 };
 
 struct walk {
     struct meta meta; /* of META, or of END when META is damaged */
     struct coverage coverage;
     uint64_t findings;
+    bool dump_known;       /* `dump` is the handler's, and its run is this one as far as the file tells */
+    struct dump_facts dump;
     uint64_t chunks;
     uint64_t meta_chunks, end_chunks; /* sound ones */
     uint64_t raw_segments, raw_events; /* kept unread: encoding 1 */
@@ -34,6 +37,9 @@ struct walk {
 /* False when the file cannot be read to its end (io_error) or memory ran out (io_error = ENOMEM). */
 bool walk_trace(const struct trace_source *source, const struct walk_handler *handler, struct walk *w);
 void walk_free(struct walk *w);
+
+/* Events recorded in the run, by META or by the dump's frames. False when neither tells. */
+bool walk_recorded(const struct walk *w, uint64_t *events);
 
 /* Nothing is wrong or missing but what the ring overwrote in its wrap mode. */
 bool walk_is_whole(const struct walk *w);

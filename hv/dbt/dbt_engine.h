@@ -33,6 +33,7 @@ bool space_budget_is_open(void);
 /* True if what ended gate_enter() came from a device. */
 bool is_device_interrupt(uint64_t gate_vector);
 void interrupt_arrived(uint8_t vector);
+void nmi_arrived(void);
 /* The vector that is due, or -1: then the CPU takes interrupts from now on. */
 int interrupt_take(void);
 bool interrupt_is_due(void);

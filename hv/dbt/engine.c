@@ -69,20 +69,28 @@ static bool is_request(void)
     return true;
 }
 
+/* Set when CPL 3 has done what it must not: then it is not entered again, and what it had not handed over is
+ * lost. */
+static bool broken;
+
 static void command(enum dbt_command which)
 {
+    if (broken)
+        return;
     struct gate_context run = gate_context;
     prepare(&gate_context, dbt_user_command, user_space.command_stack);
     gate_context.rdi = which;
     do {
         enter(false);
-        if (!is_request())
+        broken = !is_request();
+        if (broken)
             panic("exception %u in the DBT engine at 0x%lx (CR2 0x%lx) during command %u: an error of the "
                   "engine",
                   (unsigned)(uint8_t)gate_context.vector, (unsigned long)gate_context.rip,
                   (unsigned long)read_cr2(), (unsigned)which);
     } while (request_record());
-    if (dbt_shared.request != REQUEST_DONE)
+    broken = dbt_shared.request != REQUEST_DONE;
+    if (broken)
         panic("the DBT engine made request %u during command %u: an error of the engine", dbt_shared.request,
               (unsigned)which);
     gate_context = run;
@@ -100,7 +108,7 @@ static void enable_vectors(void)
     xsetbv(0, cpuid(0xd, 0).eax & XCR0_OF_GUESTS);
 }
 
-static void dbt_engine_init(const struct machine *m, const struct vcpu *v)
+static void dbt_engine_init(const struct machine *m, struct vcpu *v)
 {
     struct dbt *d = user_dbt();
     space_init(m);
@@ -145,8 +153,10 @@ static bool handle(struct vcpu *v, struct vm_exit *e)
         interrupt_arrived(vector);
         return false;
     }
-    if (vector == VECTOR_NMI)
-        return dbt_fatal(e, "an NMI arrived; the DBT engine cannot give it to the guest yet");
+    if (vector == VECTOR_NMI) {
+        nmi_arrived();
+        return false;
+    }
     if (!is_request())
         return trap(vector, e);
     *v = user_dbt()->cpu.v;
@@ -159,8 +169,8 @@ static void dbt_engine_run(struct vcpu *v, struct vm_exit *e)
         return;
     do {
         if (gate_nmis) {
-            dbt_fatal(e, "an NMI arrived; the DBT engine cannot give it to the guest yet");
-            return;
+            gate_nmis = 0;
+            nmi_arrived();
         }
         enter(interrupts_are_open());
     } while (!handle(v, e));
@@ -251,6 +261,9 @@ static size_t dbt_engine_counters(char *text, size_t size)
                            (unsigned long)interrupts_count(), (unsigned long)request_hidden_touches());
 }
 
+/* Nothing of what it changed outlives the machine's halt. */
+static void dbt_stop(void) {}
+
 const struct engine dbt_engine = {
     .name = "dbt",
     .probe = dbt_probe,
@@ -265,4 +278,5 @@ const struct engine dbt_engine = {
     .set_recording = dbt_engine_set_recording,
     .set_trigger = dbt_set_trigger,
     .counters = dbt_engine_counters,
+    .stop = dbt_stop,
 };

@@ -36,6 +36,13 @@ void interrupt_arrived(uint8_t vector)
     space_open_budget(false);
 }
 
+/* CPL 3 takes it by itself: the CPU holds no more than one back, and so does this. */
+void nmi_arrived(void)
+{
+    dbt_shared.nmi = 1;
+    space_open_budget(false);
+}
+
 int interrupt_take(void)
 {
     int vector = due;
@@ -62,14 +69,16 @@ uint64_t interrupts_count(void)
     return count;
 }
 
+static bool nmi_is_due(void) { return gate_nmis || dbt_shared.nmi; }
+
 bool interrupt_wait(uint64_t until)
 {
-    if (due >= 0)
+    if (due >= 0 || nmi_is_due())
         return true;
     gate_interrupt = -1;
     gate_wait(until);
     if (gate_interrupt < 0)
-        return false;
+        return nmi_is_due();
     interrupt_arrived((uint8_t)gate_interrupt);
     return true;
 }

@@ -64,6 +64,7 @@ struct dbt_shared {
 
     /* 1 while the CPU takes interrupts and none waits: then there is nothing to ask for. */
     volatile uint8_t interrupts_open;
+    volatile uint8_t nmi; /* 1: one is to be delivered; CPL 3 clears it then */
 
     struct {
         uint64_t pc, address, vector;

@@ -16,41 +16,17 @@ static int64_t sign_extend(uint64_t v, unsigned bytes)
     return (int64_t)(v << unused) >> unused;
 }
 
-unsigned stack_bytes(const struct insn *insn, const struct vcpu *v)
-{
-    if (insn->code_size == CODE_64)
-        return 8;
-    return v->seg[SEG_SS].access & SEGMENT_DB ? 4 : 2;
-}
-
 /* Segment base and effective address; 32 bits outside 64-bit mode (SDM Vol. 1, 3.3.4 and 3.7.5). */
-static gva_t linear_address(const struct insn *insn, const struct vcpu *v, unsigned segment, uint64_t effective)
+static gva_t linear_address(const struct insn *insn, const struct vcpu *v, unsigned segment,
+                            uint64_t effective)
 {
     if (insn->code_size == CODE_64)
         return effective + (segment == SEG_FS || segment == SEG_GS ? v->seg[segment].base : 0);
     return (uint32_t)(effective + v->seg[segment].base);
 }
 
-static uint64_t effective_address(const struct insn *insn, const struct insn_memory *m, const struct vcpu *v)
-{
-    const struct insn_address *a = &m->address;
-    uint64_t ea = (uint64_t)a->displacement;
-    if (a->rip_relative)
-        ea += v->rip + insn->length;
-    if (a->base != NO_REGISTER)
-        ea += v->gpr[a->base];
-    if (a->index != NO_REGISTER)
-        ea += v->gpr[a->index] * a->scale;
-    return ea;
-}
-
-gva_t insn_linear(const struct insn *insn, const struct insn_memory *m, const struct vcpu *v)
-{
-    unsigned bytes = m->address.bytes ? m->address.bytes : stack_bytes(insn, v);
-    return linear_address(insn, v, m->address.segment, truncate(effective_address(insn, m, v), bytes));
-}
-
-static void append(struct access_list *list, const struct insn *insn, gva_t linear, unsigned size, uint8_t kind)
+static void append(struct access_list *list, const struct insn *insn, gva_t linear, unsigned size,
+                   uint8_t kind)
 {
     uint8_t flags = (insn->locked ? ACCESS_LOCKED : 0) | (insn->rep ? ACCESS_REP : 0);
     while (size) {
@@ -66,7 +42,10 @@ static void append(struct access_list *list, const struct insn *insn, gva_t line
     }
 }
 
-static uint8_t kind_of(const struct insn_memory *m) { return m->flags & INSN_WRITE ? ACCESS_WRITE : ACCESS_READ; }
+static uint8_t kind_of(const struct insn_memory *m)
+{
+    return m->flags & INSN_WRITE ? ACCESS_WRITE : ACCESS_READ;
+}
 
 static void list_bit_offset(const struct insn *insn, const struct vcpu *v, struct access_list *list)
 {

@@ -14,6 +14,9 @@
 #include <Zydis/Zydis.h>
 #include <string.h>
 
+#define FXSAVE_BYTES_64 416u
+#define FXSAVE_BYTES_32 288u
+
 static uint8_t gpr_number(ZydisRegister r)
 {
     switch (ZydisRegisterGetClass(r)) {
@@ -31,7 +34,10 @@ static uint8_t gpr_number(ZydisRegister r)
     }
 }
 
-static bool is_high_byte(ZydisRegister r) { return r >= ZYDIS_REGISTER_AH && r <= ZYDIS_REGISTER_BH; }
+static bool is_high_byte(ZydisRegister r)
+{
+    return r >= ZYDIS_REGISTER_AH && r <= ZYDIS_REGISTER_BH;
+}
 
 static uint8_t segment_number(ZydisRegister r)
 {
@@ -118,7 +124,8 @@ static void add_operand(struct insn *insn, const ZydisDecodedOperand *o, uint8_t
     use_segment(insn, a->segment);
 }
 
-static void add_stack_operand(struct insn *insn, const ZydisDecodedInstruction *z, const ZydisDecodedOperand *o)
+static void add_stack_operand(struct insn *insn, const ZydisDecodedInstruction *z,
+                              const ZydisDecodedOperand *o)
 {
     unsigned size = o->size / 8u;
     bool write = o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
@@ -145,10 +152,11 @@ static void add_stack_operand(struct insn *insn, const ZydisDecodedInstruction *
     default:
         break;
     }
-    unsigned slot = slots == 1 ? size : slots == 2 || slots == 3 || slots == 5 ? insn->operand_bytes : size / 8;
+    unsigned slot = slots == 1                               ? size
+                    : slots == 2 || slots == 3 || slots == 5 ? insn->operand_bytes
+                                                             : size / 8;
 
-    if (z->mnemonic == ZYDIS_MNEMONIC_PUSH && z->operand_count &&
-        o[-2].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+    if (z->mnemonic == ZYDIS_MNEMONIC_PUSH && z->operand_count && o[-2].type == ZYDIS_OPERAND_TYPE_REGISTER &&
         ZydisRegisterGetClass(o[-2].reg.value) == ZYDIS_REGCLASS_SEGMENT) {
         add_stack(insn, INSN_WRITE, -(int64_t)slot, slot == 8 ? 8 : 2, RSP);
         return;
@@ -162,7 +170,8 @@ static void add_stack_operand(struct insn *insn, const ZydisDecodedInstruction *
 }
 
 /* Reads in operand order, then writes: RMW forms read before they write; PUSH m and CALL m read first. */
-static void add_all_operands(struct insn *insn, const ZydisDecodedInstruction *z, const ZydisDecodedOperand *o)
+static void add_all_operands(struct insn *insn, const ZydisDecodedInstruction *z,
+                             const ZydisDecodedOperand *o)
 {
     for (unsigned pass = 0; pass < 2; pass++) {
         uint8_t flag = pass ? INSN_WRITE : INSN_READ;
@@ -184,7 +193,8 @@ static bool is_pop_to_memory(const ZydisDecodedInstruction *z, const ZydisDecode
     return z->mnemonic == ZYDIS_MNEMONIC_POP && o[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
 }
 
-static void set_masked(struct insn *insn, const ZydisDecodedOperand *o, unsigned data, unsigned mask, unsigned element)
+static void set_masked(struct insn *insn, const ZydisDecodedOperand *o, unsigned data, unsigned mask,
+                       unsigned element)
 {
     insn->form = FORM_MASKED;
     insn->element_bytes = (uint8_t)element;
@@ -213,6 +223,12 @@ static void adjust_form(struct insn *insn, const ZydisDecodedInstruction *z, con
         insn->memory_count = 0;
         insn->uses_stack = true;
         use_segment(insn, SEG_SS);
+        break;
+    case ZYDIS_MNEMONIC_FXSAVE:
+    case ZYDIS_MNEMONIC_FXSAVE64:
+        /* Up to the last XMM register of the mode; the rest is reserved or software's (SDM Vol. 1, 10.5.1).
+         */
+        insn->memory[0].size = insn->code_size == CODE_64 ? FXSAVE_BYTES_64 : FXSAVE_BYTES_32;
         break;
     case ZYDIS_MNEMONIC_XSAVE:
     case ZYDIS_MNEMONIC_XSAVE64:
@@ -373,8 +389,8 @@ bool insn_decode(struct insn *insn, const uint8_t *bytes, size_t available, enum
         return true;
 
     add_all_operands(insn, &z, o);
-    insn->locked = insn->memory_count && ((z.attributes & ZYDIS_ATTRIB_HAS_LOCK) ||
-                                          (z.mnemonic == ZYDIS_MNEMONIC_XCHG));
+    insn->locked =
+        insn->memory_count && ((z.attributes & ZYDIS_ATTRIB_HAS_LOCK) || (z.mnemonic == ZYDIS_MNEMONIC_XCHG));
     insn->loads_segment = may_load_segment(&z, o);
     insn->inexact = is_inexact(&z, o);
     adjust_form(insn, &z, o);

@@ -62,11 +62,11 @@ enum store_source {
 
 struct insn_store {
     uint64_t immediate;
-    uint8_t source;    /* enum store_source */
-    uint8_t gpr;       /* enum gpr */
-    uint8_t shift;     /* 8 for AH, CH, DH, BH */
-    uint8_t push;      /* bytes that RSP goes down */
-    uint8_t string;    /* bytes that RDI moves (STOS) */
+    uint8_t source; /* enum store_source */
+    uint8_t gpr;    /* enum gpr */
+    uint8_t shift;  /* 8 for AH, CH, DH, BH */
+    uint8_t push;   /* bytes that RSP goes down */
+    uint8_t string; /* bytes that RDI moves (STOS) */
 };
 
 #define INSN_MEMORY_MAX 9
@@ -77,17 +77,17 @@ struct insn {
     uint8_t code_size;     /* enum code_size */
     uint8_t operand_bytes; /* 1, 2, 4, 8 */
     uint8_t address_bytes;
-    uint8_t form;          /* enum insn_form */
+    uint8_t form; /* enum insn_form */
     uint8_t memory_count;
-    uint8_t segments;      /* bit n: the base of segment register n is used (n < SEG_LDTR) */
-    bool uses_stack;       /* SS.B is needed */
+    uint8_t segments; /* bit n: the base of segment register n is used (n < SEG_LDTR) */
+    bool uses_stack;  /* SS.B is needed */
     bool locked;
     bool rep;
-    bool inexact;          /* masked or scattered in a way that is not followed */
-    bool loads_segment;    /* may set a descriptor's accessed or busy bit */
-    uint8_t nesting;       /* of ENTER */
-    uint8_t bit_register;  /* of BT and its like */
-    uint8_t element_bytes; /* of the masked forms */
+    bool inexact;                     /* masked or scattered in a way that is not followed */
+    bool loads_segment;               /* may set a descriptor's accessed or busy bit */
+    uint8_t nesting;                  /* of ENTER */
+    uint8_t bit_register;             /* of BT and its like */
+    uint8_t element_bytes;            /* of the masked forms */
     uint8_t vector_data, vector_mask; /* register numbers of the masked forms */
     uint8_t vector_bytes;
     struct insn_store store;
@@ -122,15 +122,41 @@ bool insn_decode(struct insn *insn, const uint8_t *bytes, size_t available, enum
 
 /*
  * The accesses of the next execution of `insn` (for REP: of its next iteration). Needs the general
- * registers, RIP, XCR0 (XSAVE), the bases named by `insn->segments` and, with `uses_stack`, SS's access rights.
+ * registers, RIP, XCR0 (XSAVE), the bases named by `insn->segments` and, with `uses_stack`, SS's access
+ * rights.
  */
 void insn_accesses(const struct insn *insn, const struct vcpu *v, const struct insn_environment *env,
                    struct access_list *list);
 
-/* Linear address of memory operand `m`. */
-gva_t insn_linear(const struct insn *insn, const struct insn_memory *m, const struct vcpu *v);
-
 /* Bytes of the stack pointer in use: 2, 4, 8. */
-unsigned stack_bytes(const struct insn *insn, const struct vcpu *v);
+static inline unsigned stack_bytes(const struct insn *insn, const struct vcpu *v)
+{
+    if (insn->code_size == CODE_64)
+        return 8;
+    return v->seg[SEG_SS].access & SEGMENT_DB ? 4 : 2;
+}
+
+/*
+ * Linear address of memory operand `m`: effective address, cut to the address size, and segment base. Outside
+ * 64-bit mode linear addresses have 32 bits; in it only FS and GS have a base (SDM Vol. 1, 3.3.4 and 3.7.5).
+ */
+static inline gva_t insn_linear(const struct insn *insn, const struct insn_memory *m, const struct vcpu *v)
+{
+    const struct insn_address *a = &m->address;
+    uint64_t ea = (uint64_t)a->displacement;
+    if (a->rip_relative)
+        ea += v->rip + insn->length;
+    if (a->base != NO_REGISTER)
+        ea += v->gpr[a->base];
+    if (a->index != NO_REGISTER)
+        ea += v->gpr[a->index] * a->scale;
+
+    unsigned bytes = a->bytes ? a->bytes : stack_bytes(insn, v);
+    if (insn->code_size != CODE_64)
+        return (uint32_t)((bytes == 2 ? (uint16_t)ea : ea) + v->seg[a->segment].base);
+    if (bytes == 4)
+        ea = (uint32_t)ea;
+    return a->segment == SEG_FS || a->segment == SEG_GS ? ea + v->seg[a->segment].base : ea;
+}
 
 #endif

@@ -14,7 +14,12 @@
 
 #define QUEUE_BYTES 4096u /* more than arrives while the longest frame goes out */
 #define RANGES_MAX 64u    /* asked for and not yet sent; a receiver repeats what is dropped */
+/*
+ * BEGIN and END say how long the file is and which events it holds: what a receiver on a one-way line must
+ * know to tell what is missing. With 1% of the bytes damaged, one of these six arrives in 99.6% of the cases.
+ */
 #define BEGIN_TIMES 3
+#define END_TIMES 3
 #define GET_BURST 16 /* a UART's FIFO */
 
 #define REQUEST_HEAD 2u
@@ -120,7 +125,7 @@ static uint32_t frame_length(void)
     const uint8_t *f = dump.frame;
     uint32_t have = dump.frame_have;
 
-    if (f[0] != FRAME_START || (have > 1 && f[1] != FRAME_REQUEST && f[1] != FRAME_DONE))
+    if (f[0] != FRAME_START)
         return 0;
     if (have < 4)
         return FRAME_HEADER_BYTES;
@@ -135,7 +140,8 @@ static bool frame_is_whole(uint32_t length)
            crc32c(dump.frame + 1, length - FRAME_CRC_BYTES - 1);
 }
 
-/* Acts on the frames at the beginning of dump.frame; of what is no frame, the first byte goes. */
+/* Acts on the frames at the beginning of dump.frame, of unknown type on none; of what is no frame, the first
+ * byte goes. */
 static void take_frames(void)
 {
     while (dump.frame_have) {
@@ -145,7 +151,7 @@ static void take_frames(void)
         if (length && frame_is_whole(length)) {
             if (dump.frame[1] == FRAME_DONE)
                 dump.done = true;
-            else
+            else if (dump.frame[1] == FRAME_REQUEST)
                 take_request(dump.frame + FRAME_HEADER_BYTES, load16(dump.frame + 2));
         } else {
             length = 1;
@@ -166,24 +172,34 @@ static void take_queue(void)
 
 /* ---- what goes out ---------------------------------------------------------- */
 
-static void send_begin(void)
+/* What BEGIN and END have in common. */
+static void put_facts(uint8_t payload[FRAME_BEGIN_BYTES])
 {
-    uint8_t payload[16];
-
     store64(payload, dump.file.bytes);
     store64(payload + 8, dump.run_id);
+    store64(payload + 16, dump.file.first_event);
+    store64(payload + 24, dump.file.end_event);
+}
+
+static void send_begin(void)
+{
+    uint8_t payload[FRAME_BEGIN_BYTES];
+
+    put_facts(payload);
     for (int i = 0; i < BEGIN_TIMES; i++)
         send_frame(FRAME_BEGIN, 0, payload, sizeof(payload));
 }
 
-static void send_end(void)
+static void send_end(int times)
 {
-    uint8_t payload[20];
+    uint8_t payload[FRAME_END_BYTES];
 
-    store64(payload, dump.file.bytes);
-    store64(payload + 8, dump.run_id);
-    store32(payload + 16, dump.file_crc);
-    send_frame(FRAME_END, 0, payload, sizeof(payload));
+    put_facts(payload);
+    store32(payload + FRAME_BEGIN_BYTES, dump.file_crc);
+    for (int i = 0; i < times && !dump.done; i++) {
+        send_frame(FRAME_END, 0, payload, sizeof(payload));
+        take_queue();
+    }
 }
 
 /* Sends the first frame of a range and takes it off; its data stay in `data`. Returns their length. */
@@ -227,14 +243,14 @@ static void send_all(const struct dump_options *options)
     }
 }
 
-/* END, then again each second, and at once when a request has been served, so that its receiver need not
- * wait. */
+/* END three times, then once each second, and at once when a request has been served, so that its receiver
+ * need not wait. */
 static enum dump_end answer_requests(uint32_t wait_seconds)
 {
     dump.heard = dump.line->seconds();
-    while (!dump.done) {
+    for (int times = END_TIMES; !dump.done; times = 1) {
         uint64_t sent_at = dump.line->seconds();
-        send_end();
+        send_end(times);
         do
             take_queue();
         while (!dump.done && !dump.ranges && dump.line->seconds() == sent_at &&

@@ -26,14 +26,15 @@ enum dump_end { DUMP_DONE, DUMP_UNANSWERED };
 
 /*
  * Sends the file: META with `meta`, the ring's segments, END. `meta` is the text of META and END
- * (docs/format.md), `meta_bytes` long, at most CHUNK_BODY_MAX / 4. `run_id` is repeated in BEGIN and END.
+ * (docs/format.md), `meta_bytes` long, at most CHUNK_BODY_MAX / 4. BEGIN and END repeat `run_id` and say
+ * which events the file holds.
  */
 enum dump_end dump_send(struct ring *ring, const char *meta, uint32_t meta_bytes, uint64_t run_id,
                         const struct dump_line *line, const struct dump_options *options);
 
 /*
- * Sends text while a dump is under way: for output from `progress`, which is called between two frames.
- * False when there is no dump: then the line is free for plain text.
+ * Sends text while a dump is under way, as a TEXT frame: for all console output, above all from `progress`, which is
+ * called between two frames. (An error's text may come in the middle of one, which is then damaged.) False when there is no dump: then the line is free for plain text.
  */
 bool dump_text(const char *text, uint64_t bytes);
 

@@ -78,6 +78,7 @@ void dump_file_make(struct dump_file *file, struct ring *ring, const char *meta,
     file->meta_header = text_header(CHUNK_META, meta, meta_bytes);
     file->end_header = text_header(CHUNK_END, meta, meta_bytes);
     file->segments = ring_count(ring);
+    ring_events(ring, &file->first_event, &file->end_event);
     file->step = file->segments / DUMP_DIRECTORY + 1;
     file->segment_start = sizeof(struct chunk_header) + meta_bytes;
 

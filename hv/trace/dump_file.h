@@ -17,6 +17,8 @@ struct dump_file {
     uint64_t segment_start; /* offset of the first segment's chunk */
     uint64_t end_start;     /* offset of END's chunk */
     uint64_t bytes;         /* length of the file */
+    uint64_t first_event;   /* of the first segment */
+    uint64_t end_event;     /* behind the last segment's last event */
     /* Where the chunk of every step-th segment begins; the others are found by walking. */
     uint64_t step;
     uint64_t directory[DUMP_DIRECTORY];

@@ -91,6 +91,13 @@ enum access_data { DATA_SAME = 0, DATA_ZERO = 1, DATA_DELTA = 2, DATA_RAW = 3 };
 #define FRAME_CRC_BYTES 4u
 #define FRAME_PAYLOAD_MAX 1024u
 #define FRAME_PAYLOAD_MIN 16u /* smallest that a REQUEST may ask for */
+/*
+ * Of the first pass. With 0.1% of the bytes damaged, 76% of such frames arrive and 35% of those of 1024
+ * bytes; on a clean line they cost 4.6% more time.
+ */
+#define FRAME_PAYLOAD_FIRST 256u
+#define FRAME_BEGIN_BYTES 32u /* payload */
+#define FRAME_END_BYTES 36u
 #define FRAME_REQUEST_RANGES_MAX 8u
 enum frame_type {
     FRAME_LITERAL = 0x00, /* F7 00: a console byte F7 */

@@ -170,6 +170,22 @@ bool ring_segment_intact(const struct ring *ring, uint64_t index)
     return intact(ring_segment(ring, index), ring_first_sequence(ring) + index);
 }
 
+void ring_events(const struct ring *ring, uint64_t *first, uint64_t *end)
+{
+    uint64_t oldest = 0, count = ring_count(ring);
+
+    *first = *end = 0;
+    while (oldest < count && !ring_segment_intact(ring, oldest))
+        oldest++;
+    if (oldest == count)
+        return;
+    while (!ring_segment_intact(ring, count - 1))
+        count--;
+    const struct chunk_header *last = ring_segment(ring, count - 1);
+    *first = ring_segment(ring, oldest)->first_event;
+    *end = last->first_event + last->event_count;
+}
+
 /* The newer of the two states that hold; NULL when neither does. */
 static const struct ring_state *present_state(const struct ring_header *h)
 {

@@ -59,6 +59,9 @@ uint64_t ring_count(const struct ring *ring);
 uint64_t ring_first_sequence(const struct ring *ring);
 struct chunk_header *ring_segment(const struct ring *ring, uint64_t index);
 
+/* Events [*first, *end) lie in the ring's intact segments and between them; 0 and 0 when there is none. */
+void ring_events(const struct ring *ring, uint64_t *first, uint64_t *end);
+
 /* False when the segment's header is damaged: possible in a ring that was found, not in one's own. */
 bool ring_segment_intact(const struct ring *ring, uint64_t index);
 

@@ -251,7 +251,7 @@ static inline uint8_t *map_page(struct stream *s, uint8_t *p, uint64_t page, uin
 /* ---- accesses --------------------------------------------------------------- */
 
 /* Data of more than 8 bytes. */
-static __attribute__((noinline)) uint8_t *put_wide(uint8_t *p, uint8_t *form, struct stream_site *site,
+static __attribute__((noinline)) uint8_t *put_wide(uint8_t *p, unsigned *form, struct stream_site *site,
                                                    const struct access *a)
 {
     static const uint8_t zero[ACCESS_SIZE_MAX];
@@ -268,10 +268,14 @@ static __attribute__((noinline)) uint8_t *put_wide(uint8_t *p, uint8_t *form, st
     return p + a->size;
 }
 
-static inline uint8_t *put_data(uint8_t *p, uint8_t *form, struct stream_site *site, const struct access *a)
+static inline uint8_t *put_data(uint8_t *p, unsigned *form, struct stream_site *site, const struct access *a)
 {
-    if (unlikely(a->size > 8))
-        return put_wide(p, form, site, a);
+    if (unlikely(a->size > 8)) {
+        unsigned wide = *form; /* *form is to stay in a register */
+        p = put_wide(p, &wide, site, a);
+        *form = wide;
+        return p;
+    }
 
     unsigned unused = 64 - 8u * a->size; /* bits */
     uint64_t value = load64(a->data) << unused >> unused;
@@ -293,7 +297,7 @@ static inline uint8_t *put_data(uint8_t *p, uint8_t *form, struct stream_site *s
     return p + a->size;
 }
 
-static inline uint8_t *put_address(struct stream *s, uint8_t *p, uint8_t *form, struct stream_site *site,
+static inline uint8_t *put_address(struct stream *s, uint8_t *p, unsigned *form, struct stream_site *site,
                                    uint64_t address)
 {
     uint64_t stride = address - site->address;
@@ -327,9 +331,11 @@ bool stream_access(struct stream *s, const struct access *a)
     struct stream_site *site = before->successor;
     bool predicted = site->rip == a->rip && site->key == key;
     if (unlikely(!predicted)) {
-        site = other_site(s, &p, a, key);
+        uint8_t *introduced = p; /* p itself is to stay in a register */
+        site = other_site(s, &introduced, a, key);
         if (!site)
             return false;
+        p = introduced;
     }
     if (unlikely(a->cr3 != s->cr3 || a->context != s->context))
         p = put_context(s, p, a);
@@ -338,7 +344,7 @@ bool stream_access(struct stream *s, const struct access *a)
         p = map_page(s, p, ((a->gva >> 12) + 1) & PAGE_NUMBER_MASK, a->gpa2 >> 12);
 
     uint8_t *head = p++;
-    uint8_t form = PACKET_ACCESS;
+    unsigned form = PACKET_ACCESS;
     if (unlikely(!predicted)) {
         form |= ACCESS_SITE_EXPLICIT;
         p = leb_put(p, site->id);
@@ -352,7 +358,7 @@ bool stream_access(struct stream *s, const struct access *a)
         p = leb_put(p, a->icount - s->icount);
         s->icount = a->icount;
     }
-    *head = form;
+    *head = (uint8_t)form;
     before->successor = site;
     s->last_site = site;
     s->pos = p;

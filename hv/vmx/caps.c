@@ -24,6 +24,7 @@ static const struct required_bit required_pin[] = {
 };
 static const struct required_bit required_proc[] = {
     {PROC_HLT, "HLT exiting"},
+    {PROC_INTERRUPT_WINDOW, "interrupt-window exiting"},
     {PROC_MOV_DR, "MOV-DR exiting"},
     {PROC_IO_BITMAPS, "I/O bitmaps"},
     {PROC_MSR_BITMAPS, "MSR bitmaps"},
@@ -36,6 +37,7 @@ static const struct required_bit required_proc2[] = {
 };
 static const struct required_bit required_exit[] = {
     {EXIT_CTL_HOST_64, "64-bit host"},
+    {EXIT_CTL_ACKNOWLEDGE, "acknowledging of interrupts at exits"},
     {EXIT_CTL_SAVE_DEBUG, "saving of debug controls"},
     {EXIT_CTL_SAVE_EFER, "saving of IA32_EFER"},
     {EXIT_CTL_LOAD_EFER, "loading of IA32_EFER at exits"},
@@ -46,8 +48,14 @@ static const struct required_bit required_entry[] = {
 };
 
 /* A control MSR: low half the bits that must be 1, high half those that may be (SDM Vol. 3D, A.2). */
-static uint32_t must_be_1(uint64_t msr) { return (uint32_t)msr; }
-static uint32_t may_be_1(uint64_t msr) { return (uint32_t)(msr >> 32); }
+static uint32_t must_be_1(uint64_t msr)
+{
+    return (uint32_t)msr;
+}
+static uint32_t may_be_1(uint64_t msr)
+{
+    return (uint32_t)(msr >> 32);
+}
 
 static bool require_bits(uint64_t msr, const struct required_bit *list, size_t count, char *why, size_t size)
 {
@@ -121,7 +129,9 @@ bool vmx_caps_read(char *why, size_t size)
     c->has_pat = (may_be_1(entry) & ENTRY_CTL_LOAD_PAT) && (may_be_1(exit) & EXIT_CTL_LOAD_PAT) &&
                  (may_be_1(exit) & EXIT_CTL_SAVE_PAT);
     c->has_vpid = c->has_vpid && (may_be_1(proc2) & PROC2_VPID);
-    c->timer_shift = (unsigned)(rdmsr(IA32_VMX_MISC) & VMX_MISC_TIMER_RATE_MASK);
+    uint64_t misc = rdmsr(IA32_VMX_MISC);
+    c->timer_shift = (unsigned)(misc & VMX_MISC_TIMER_RATE_MASK);
+    c->has_hlt_state = misc & VMX_MISC_HLT_STATE;
 
     c->pin = must_be_1(pin) | PIN_NMI | PIN_VIRTUAL_NMI | (c->has_timer ? PIN_PREEMPTION_TIMER : 0);
     c->proc = must_be_1(proc) | PROC_HLT | PROC_IO_BITMAPS | PROC_MSR_BITMAPS | PROC_SECONDARY;
@@ -129,9 +139,11 @@ bool vmx_caps_read(char *why, size_t size)
     uint32_t liked = PROC2_RDTSCP | PROC2_INVPCID | PROC2_XSAVES | PROC2_USER_WAIT;
     c->proc2 = must_be_1(proc2) | PROC2_EPT | PROC2_UNRESTRICTED_GUEST | (c->has_vpid ? PROC2_VPID : 0) |
                (may_be_1(proc2) & liked);
-    c->exit = must_be_1(exit) | EXIT_CTL_HOST_64 | EXIT_CTL_SAVE_DEBUG | EXIT_CTL_SAVE_EFER | EXIT_CTL_LOAD_EFER |
+    c->exit = must_be_1(exit) | EXIT_CTL_HOST_64 | EXIT_CTL_ACKNOWLEDGE | EXIT_CTL_SAVE_DEBUG |
+              EXIT_CTL_SAVE_EFER | EXIT_CTL_LOAD_EFER |
               (c->has_pat ? EXIT_CTL_SAVE_PAT | EXIT_CTL_LOAD_PAT : 0);
-    c->entry = must_be_1(entry) | ENTRY_CTL_LOAD_DEBUG | ENTRY_CTL_LOAD_EFER | (c->has_pat ? ENTRY_CTL_LOAD_PAT : 0);
+    c->entry =
+        must_be_1(entry) | ENTRY_CTL_LOAD_DEBUG | ENTRY_CTL_LOAD_EFER | (c->has_pat ? ENTRY_CTL_LOAD_PAT : 0);
 
     c->cr0_fixed_1 = rdmsr(IA32_VMX_CR0_FIXED0);
     c->cr4_fixed_1 = rdmsr(IA32_VMX_CR4_FIXED0);

@@ -14,6 +14,7 @@ struct vmx_caps {
     bool has_timer; /* VMX-preemption timer */
     bool has_vpid;
     bool has_pat;
+    bool has_hlt_state;   /* the activity state HLT */
     unsigned timer_shift; /* it counts down once every 2^shift TSC ticks */
 };
 

@@ -2,21 +2,9 @@
 #include "vmx/vmx.h"
 
 #include "memory.h"
+#include "trace/bytes.h"
 #include "trace/format.h"
 #include "x86/cpu.h"
-
-#include <string.h>
-
-void paging_state_load(struct paging_state *s)
-{
-    s->cr0 = vmread(VMCS_GUEST_CR0);
-    s->cr3 = vmread(VMCS_GUEST_CR3);
-    s->cr4 = vmread(VMCS_GUEST_CR4);
-    s->efer = vmread(VMCS_GUEST_EFER);
-    if ((s->cr0 & CR0_PG) && (s->cr4 & CR4_PAE) && !(s->efer & EFER_LMA))
-        for (unsigned i = 0; i < 4; i++)
-            s->pdpte[i] = vmread_nth(VMCS_GUEST_PDPTE0, i);
-}
 
 void code_state_load(struct code_state *c)
 {
@@ -65,33 +53,53 @@ void insn_cache_init(void)
     cache = alloc_pages((CACHE_ENTRIES * sizeof *cache + PAGE_SIZE - 1) / PAGE_SIZE);
 }
 
-static struct cache_entry *cache_slot(gva_t rip) { return &cache[(rip ^ (rip >> 11)) % CACHE_ENTRIES]; }
+static struct cache_entry *cache_slot(gva_t rip)
+{
+    return &cache[(rip ^ (rip >> 11)) % CACHE_ENTRIES];
+}
 
 /* Segment registers that the address calculation of `insn` needs. */
 static void load_segments(const struct insn *insn)
 {
-    for (unsigned n = 0, left = insn->segments; left; n++, left >>= 1)
-        if (left & 1)
-            vmx.v->seg[n].base = vmread_nth(VMCS_GUEST_ES_BASE, n);
+    for (unsigned left = insn->segments; left; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
+        vmx.v->seg[n].base = vmread_nth(VMCS_GUEST_ES_BASE, n);
+    }
+}
+
+/* True if `insn` is still what memory holds at RIP. */
+static bool still_there(const struct code_state *c, const struct insn *insn)
+{
+    uint8_t bytes[INSN_BYTES_MAX];
+    gpa_t gpa;
+    if (!insn->length)
+        return false;
+    if ((c->rip & ~PAGE_MASK) + insn->length > PAGE_SIZE)
+        return guest_read_linear(&c->paging, c->rip, bytes, insn->length) == insn->length &&
+               same_bytes(bytes, insn->bytes, insn->length);
+    if (!guest_translate(&c->paging, c->rip, &gpa))
+        return false;
+    const void *memory = guest_memory(gpa);
+    return memory && same_bytes(memory, insn->bytes, insn->length);
+}
+
+static __attribute__((noinline)) bool decode_anew(const struct code_state *c, struct cache_entry *entry)
+{
+    uint8_t bytes[INSN_BYTES_MAX];
+    size_t got = guest_read_linear(&c->paging, c->rip, bytes, sizeof bytes);
+    entry->rip = c->rip;
+    if (insn_decode(&entry->insn, bytes, got, c->size))
+        return true;
+    entry->insn.length = 0;
+    return false;
 }
 
 const struct insn *insn_fetch(const struct code_state *c)
 {
     struct cache_entry *entry = cache_slot(c->rip);
-    uint8_t bytes[INSN_BYTES_MAX];
-
-    bool known = entry->rip == c->rip && entry->insn.length && entry->insn.code_size == c->size;
-    size_t wanted = known ? entry->insn.length : sizeof bytes;
-    size_t got = guest_read_linear(&c->paging, c->rip, bytes, wanted);
-    if (!known || got < wanted || memcmp(bytes, entry->insn.bytes, wanted) != 0) {
-        if (known)
-            got = guest_read_linear(&c->paging, c->rip, bytes, sizeof bytes);
-        entry->rip = c->rip;
-        if (!insn_decode(&entry->insn, bytes, got, c->size)) {
-            entry->insn.length = 0;
-            return NULL;
-        }
-    }
+    bool known = entry->rip == c->rip && entry->insn.code_size == c->size && still_there(c, &entry->insn);
+    if (!known && !decode_anew(c, entry))
+        return NULL;
     load_segments(&entry->insn);
     return &entry->insn;
 }

@@ -7,8 +7,14 @@
 #include "x86/exceptions.h"
 
 /* Bits that VMX wants set and the guest may believe clear; PE and PG are free in an unrestricted guest. */
-static uint64_t cr0_mask(void) { return vmx_caps.cr0_fixed_1 & ~(CR0_PE | CR0_PG); }
-static uint64_t cr4_mask(void) { return vmx_caps.cr4_fixed_1 | CR4_VMXE; }
+static uint64_t cr0_mask(void)
+{
+    return vmx_caps.cr0_fixed_1 & ~(CR0_PE | CR0_PG);
+}
+static uint64_t cr4_mask(void)
+{
+    return vmx_caps.cr4_fixed_1 | CR4_VMXE;
+}
 
 void control_registers_init(const struct vcpu *v)
 {
@@ -20,7 +26,10 @@ void control_registers_init(const struct vcpu *v)
     vmwrite(VMCS_GUEST_CR4, v->cr4 | cr4_mask());
 }
 
-static void inject_gp(void) { event_set(VECTOR_GP, EVENT_HARDWARE_EXCEPTION, true, 0, 0); }
+static void inject_gp(void)
+{
+    event_set(VECTOR_GP, EVENT_HARDWARE_EXCEPTION, true, 0, 0);
+}
 
 static void load_pdptes(uint64_t cr3)
 {
@@ -38,18 +47,19 @@ static bool set_guest_cr0(uint64_t new)
     bool turns_paging = (old ^ new) & CR0_PG;
 
     new |= CR0_ET;
-    if (new >> 32 || ((new & CR0_PG) && !(new & CR0_PE)) || ((new & CR0_NW) && !(new & CR0_CD)))
+    if (new >> 32 || ((new &CR0_PG) && !(new &CR0_PE)) || ((new &CR0_NW) && !(new &CR0_CD)))
         return false;
-    if (!(new & CR0_PG) && (code64 || (cr4 & CR4_PCIDE)))
+    if (!(new &CR0_PG) && (code64 || (cr4 & CR4_PCIDE)))
         return false;
     if (turns_paging && (efer & EFER_LME)) {
-        bool on = new & CR0_PG;
+        bool on = new &CR0_PG;
         if (on && (!(cr4 & CR4_PAE) || (vmread(VMCS_GUEST_CS_ACCESS) & SEGMENT_L)))
             return false;
         uint64_t entry = vmread(VMCS_ENTRY_CONTROLS);
         vmwrite(VMCS_GUEST_EFER, on ? efer | EFER_LMA : efer & ~EFER_LMA);
-        vmwrite(VMCS_ENTRY_CONTROLS, on ? entry | ENTRY_CTL_IA32E_GUEST : entry & ~(uint64_t)ENTRY_CTL_IA32E_GUEST);
-    } else if (turns_paging && (new & CR0_PG) && (cr4 & CR4_PAE)) {
+        vmwrite(VMCS_ENTRY_CONTROLS,
+                on ? entry | ENTRY_CTL_IA32E_GUEST : entry & ~(uint64_t)ENTRY_CTL_IA32E_GUEST);
+    } else if (turns_paging && (new &CR0_PG) && (cr4 & CR4_PAE)) {
         load_pdptes(vmread(VMCS_GUEST_CR3));
     }
     vmwrite(VMCS_CR0_SHADOW, new);
@@ -86,7 +96,8 @@ bool vmx_cr_access(const struct exit_info *x, struct vm_exit *e)
     return false;
 }
 
-/* Qualification: register in bits 0 to 2, direction in bit 4 (1 reads), GPR in bits 8 to 11 (SDM Vol. 3C, table 28-4). */
+/* Qualification: register in bits 0 to 2, direction in bit 4 (1 reads), GPR in bits 8 to 11 (SDM Vol. 3C,
+ * table 28-4). */
 void vmx_mov_dr(const struct exit_info *x)
 {
     struct vcpu *v = vmx.v;

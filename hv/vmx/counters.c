@@ -30,13 +30,17 @@ static const char *const reason_names[REASON_COUNT] = {
     [REASON_XSETBV] = "xsetbv",
 };
 
-static size_t add_line(char *text, size_t size, size_t used, const char *group, const char *name, uint64_t value)
+static size_t add_line(char *text, size_t size, size_t used, const char *group, const char *name,
+                       uint64_t value)
 {
-    return used + format_text(text + used, size - used, "counter.%s%s=%lu\n", group, name, (unsigned long)value);
+    return used +
+           format_text(text + used, size - used, "counter.%s%s=%lu\n", group, name, (unsigned long)value);
 }
 
 size_t vmx_counters_text(char *text, size_t size)
 {
+    uint64_t recording =
+        counters.hv_ticks[USE_EMULATED_STORE] + counters.hv_ticks[USE_STEP] + counters.hv_ticks[USE_EVENT];
     const struct {
         const char *name;
         uint64_t value;
@@ -53,8 +57,12 @@ size_t vmx_counters_text(char *text, size_t size)
         {"unexplained_writes", counters.unexplained_writes},
         {"incomplete_lists", counters.incomplete_lists},
         {"undecoded", counters.undecoded},
-        {"hv_ticks", counters.hv_ticks},
-        {"hv_ticks_record", counters.hv_ticks_record},
+        {"walks_dropped", counters.walks_dropped},
+        {"hv_ticks", recording + counters.hv_ticks[USE_OTHER]},
+        {"hv_ticks_record", recording},
+        {"hv_ticks_emulated", counters.hv_ticks[USE_EMULATED_STORE]},
+        {"hv_ticks_stepped", counters.hv_ticks[USE_STEP]},
+        {"hv_ticks_events", counters.hv_ticks[USE_EVENT]},
     };
     size_t used = 0;
     if (size == 0)
@@ -65,7 +73,8 @@ size_t vmx_counters_text(char *text, size_t size)
         if (counters.exits[i] == 0)
             continue;
         format_text(number, sizeof number, "%u", (unsigned)i);
-        used = add_line(text, size, used, "exit.", reason_names[i] ? reason_names[i] : number, counters.exits[i]);
+        used = add_line(text, size, used, "exit.", reason_names[i] ? reason_names[i] : number,
+                        counters.exits[i]);
     }
     for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
         used = add_line(text, size, used, "", plain[i].name, plain[i].value);

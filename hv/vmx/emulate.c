@@ -8,11 +8,10 @@
 #include "vmx/vmx.h"
 
 #include "memory.h"
+#include "trace/bytes.h"
 #include "trace/hook.h"
 #include "x86/cpu.h"
 #include "x86/debug.h"
-
-#include <string.h>
 
 static uint64_t low_bytes(uint64_t value, unsigned bytes)
 {
@@ -41,7 +40,7 @@ static bool next_rip(const struct insn *insn, const struct code_state *c, uint64
         if (c->size == CODE_64)
             return (int64_t)(next << 16) >> 16 == (int64_t)next;
         return c->size == CODE_32 && (uint32_t)vmread_nth(VMCS_GUEST_ES_LIMIT, SEG_CS) == 0xffffffffu &&
-               !(c->paging.cr4 & CR4_CET);
+               !(vmread(VMCS_GUEST_CR4) & CR4_CET);
     }
     *rip = c->size == CODE_64 ? next : (uint32_t)next;
     return c->size != CODE_16 || next <= 0xffff;
@@ -64,47 +63,40 @@ static uint64_t stored_value(const struct insn *insn)
 static bool is_simple(const struct code_state *c, gva_t linear)
 {
     struct walk w;
-    if (vmx.v->rflags & RFLAGS_TF)
+    if ((vmx.v->rflags & RFLAGS_TF) || (guest_dr7() & DR7_ENABLES))
         return false;
-    if (guest_dr7() & DR7_ENABLES)
-        return false;
-    return guest_walk(&c->paging, linear, &w) && w.dirty;
+    if (!(c->paging.cr0 & CR0_PG))
+        return true;
+    return guest_walk_tables(&c->paging, linear, &w) && w.dirty;
 }
 
-bool emulate_store(const struct insn *insn, const struct code_state *c, gva_t violating, gpa_t gpa)
+/* One store of its size, as the guest's would have been: a device that reads along sees no half of it. */
+static void store(void *p, uint64_t value, unsigned bytes)
+{
+    switch (bytes) {
+    case 1:
+        *(volatile uint8_t *)p = (uint8_t)value;
+        break;
+    case 2:
+        *(volatile uint16_t *)p = (uint16_t)value;
+        break;
+    case 4:
+        *(volatile uint32_t *)p = (uint32_t)value;
+        break;
+    default:
+        *(volatile uint64_t *)p = value;
+    }
+}
+
+/* What the instruction does beside its store. */
+static void complete(const struct insn *insn, uint64_t rip)
 {
     struct vcpu *v = vmx.v;
     const struct insn_store *s = &insn->store;
-    if (s->source == STORE_NONE)
-        return false;
-    const struct insn_memory *m = &insn->memory[0];
-    gva_t linear = insn_linear(insn, m, v);
-    uint64_t rip;
-    if (linear != violating || (gpa & ~PAGE_MASK) + m->size > PAGE_SIZE || !is_simple(c, linear) ||
-        !next_rip(insn, c, &rip))
-        return false;
-
-    uint64_t value = stored_value(insn);
-    memcpy(phys_to_virt(gpa), &value, m->size);
-    struct access a;
-    a.rip = c->rip;
-    a.gva = linear;
-    a.gpa = gpa;
-    a.gpa2 = 0;
-    a.cr3 = c->paging.cr3;
-    a.icount = 0;
-    a.kind = ACCESS_WRITE;
-    a.cause = CAUSE_INSTRUCTION;
-    a.vector = 0;
-    a.flags = 0;
-    a.size = (uint8_t)m->size;
-    a.context = c->context;
-    a.has_data = true;
-    memcpy(a.data, &value, m->size);
-    hook_access(&a);
 
     if (s->push)
-        set_low_bytes(&v->gpr[RSP], v->gpr[RSP] + (uint64_t)m->address.displacement, stack_bytes(insn, v));
+        set_low_bytes(&v->gpr[RSP], v->gpr[RSP] + (uint64_t)insn->memory[0].address.displacement,
+                      stack_bytes(insn, v));
     if (s->string)
         set_low_bytes(&v->gpr[RDI], v->gpr[RDI] + (v->rflags & RFLAGS_DF ? -(uint64_t)s->string : s->string),
                       insn->address_bytes);
@@ -113,6 +105,33 @@ bool emulate_store(const struct insn *insn, const struct code_state *c, gva_t vi
     uint64_t blocked = vmread(VMCS_GUEST_INTERRUPTIBILITY);
     if (blocked & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS))
         vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~(uint64_t)(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
+}
+
+bool emulate_store(const struct insn *insn, const struct code_state *c, gva_t violating, gpa_t gpa)
+{
+    if (insn->store.source == STORE_NONE)
+        return false;
+    const struct insn_memory *m = &insn->memory[0];
+    gva_t linear = insn_linear(insn, m, vmx.v);
+    uint64_t rip;
+    if (linear != violating || (gpa & ~PAGE_MASK) + m->size > PAGE_SIZE || !is_simple(c, linear) ||
+        !next_rip(insn, c, &rip))
+        return false;
+
+    uint64_t value = stored_value(insn);
+    store(phys_to_virt(gpa), value, m->size);
+    /* What no store of these forms has stays as it is: one CPU, so one access at a time. */
+    static struct access a = {.kind = ACCESS_WRITE, .cause = CAUSE_INSTRUCTION, .has_data = true};
+    a.rip = c->rip;
+    a.gva = linear;
+    a.gpa = gpa;
+    a.cr3 = c->paging.cr3;
+    a.size = (uint8_t)m->size;
+    a.context = c->context;
+    store64(a.data, value); /* of which the first `size` bytes count */
+
+    complete(insn, rip);
     counters.stores_emulated++;
+    hook_access(&a);
     return true;
 }

@@ -29,7 +29,7 @@ VMCS_HOST_RSP equ 0x6C14
 
 section .text
 bits 64
-global vmx_enter, vmx_exit_entry
+global vmx_enter, vmx_exit_entry, vmx_host_rsp
 
 ; int vmx_enter(uint64_t gpr[], bool launched): 0 after a VM exit; 1 when VMLAUNCH or VMRESUME
 ; failed with an error number in the VMCS, 2 when it failed without one.
@@ -41,9 +41,13 @@ vmx_enter:
     push r14
     push r15
     push rdi
+    cmp rsp, [rel vmx_host_rsp] ; nearly always: a VMWRITE may be expensive
+    je .host_rsp_known
     mov eax, VMCS_HOST_RSP
     vmwrite rax, rsp
     jbe .failed
+    mov [rel vmx_host_rsp], rsp
+.host_rsp_known:
     test sil, sil               ; the loads below leave the flags alone
     for_gprs load_gpr
     mov rdi, [GUEST_RDI]
@@ -77,3 +81,8 @@ common_return:
     pop rbx
     pop rbp
     ret
+
+section .bss
+alignb 8
+; What the current VMCS holds as host RSP. Another VMCS begins with 0 here (vmcs_write_host).
+vmx_host_rsp: resq 1

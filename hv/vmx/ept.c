@@ -19,8 +19,14 @@ static uint8_t *sink;
 /* What a stretch of guest-physical memory is. */
 enum region { REGION_DEVICE, REGION_RAM, REGION_HIDDEN, REGION_MIXED };
 
-static bool overlaps(const struct memory_range *r, hpa_t start, hpa_t end) { return start < r->end && r->start < end; }
-static bool covers(const struct memory_range *r, hpa_t start, hpa_t end) { return r->start <= start && end <= r->end; }
+static bool overlaps(const struct memory_range *r, hpa_t start, hpa_t end)
+{
+    return start < r->end && r->start < end;
+}
+static bool covers(const struct memory_range *r, hpa_t start, hpa_t end)
+{
+    return r->start <= start && end <= r->end;
+}
 
 static enum region region_of(hpa_t start, hpa_t end)
 {
@@ -42,7 +48,10 @@ static enum region page_region(hpa_t page)
     return r == REGION_MIXED ? region_of(page, page + 1) : r;
 }
 
-bool ept_is_hidden(gpa_t p) { return machine_is_hidden(machine, p, p + 1); }
+bool ept_is_hidden(gpa_t p)
+{
+    return machine_is_hidden(machine, p, p + 1);
+}
 
 /* Asked for every access: the range of the time before is the likely one. */
 bool ept_is_traced(gpa_t p)
@@ -72,7 +81,10 @@ static uint64_t leaf(enum ept_view view, enum region region, hpa_t p, bool large
     return p | access | (uint64_t)mtrr_type(p) << EPT_TYPE_SHIFT | (large ? EPT_LEAF : 0);
 }
 
-static unsigned index_at(hpa_t p, unsigned level) { return (unsigned)(p >> (PAGE_SHIFT + 9 * (level - 1))) % ENTRIES; }
+static unsigned index_at(hpa_t p, unsigned level)
+{
+    return (unsigned)(p >> (PAGE_SHIFT + 9 * (level - 1))) % ENTRIES;
+}
 
 static uint64_t *next_table(uint64_t *entry)
 {
@@ -82,14 +94,18 @@ static uint64_t *next_table(uint64_t *entry)
 }
 
 /* Level 1 are 4 KiB pages, 2: 2 MiB, 3: 1 GiB. */
-static uint64_t level_bytes(unsigned level) { return PAGE_SIZE << (9 * (level - 1)); }
+static uint64_t level_bytes(unsigned level)
+{
+    return PAGE_SIZE << (9 * (level - 1));
+}
 
 static bool has_leaves(unsigned level)
 {
     return level == 1 || (level == 2 && vmx_caps.has_2m_pages) || (level == 3 && vmx_caps.has_1g_pages);
 }
 
-/* The sink is one page, so hidden memory in the open view takes 4-KiB leaves; one table of them serves all. */
+/* The sink is one page, so hidden memory in the open view takes 4-KiB leaves; one table of them serves all.
+ */
 static uint64_t *sink_table(unsigned level)
 {
     static uint64_t *tables[4];
@@ -137,9 +153,15 @@ bool ept_map_device(gpa_t p)
     return true;
 }
 
-void ept_clean_sink(void) { memset(sink, 0xff, PAGE_SIZE); }
+void ept_clean_sink(void)
+{
+    memset(sink, 0xff, PAGE_SIZE);
+}
 
-uint64_t ept_pointer(enum ept_view view) { return virt_to_phys(root[view]) | EPTP_WALK_4 | CACHE_WB; }
+uint64_t ept_pointer(enum ept_view view)
+{
+    return virt_to_phys(root[view]) | EPTP_WALK_4 | CACHE_WB;
+}
 
 void ept_init(const struct machine *m)
 {

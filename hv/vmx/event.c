@@ -1,45 +1,37 @@
 /*
- * Events: exceptions (all exit while recording), interrupts and NMIs whose
- * delivery ran into a locked stack, and what the core injects. While recording,
- * each is injected under the open view with MTF set; the MTF exit comes after
- * the delivery and before the handler's first instruction, and there the frame
- * is located and recorded.
+ * Events that are due: exceptions (all exit while recording), interrupts and
+ * NMIs whose delivery ran into a locked stack, interrupts that were held during
+ * a step or ended a HLT, and what the core injects. Which comes next, and when
+ * the guest can take it.
  */
 #include "vmx/vmx.h"
 
-#include "console.h"
-#include "trace/hook.h"
+#include "vmx/caps.h"
 #include "x86/cpu.h"
 #include "x86/debug.h"
 #include "x86/exceptions.h"
 
-#define FRAME_WORDS_MAX 10
-
-/* The delivery under way, as it was before it. */
-static struct {
-    struct origin origin;
-    struct hook_event hook;
-    bool real_mode, long_mode, v86;
-    unsigned cpl;
-    unsigned gate_bytes; /* of a pushed word, outside long mode */
-    struct location cs_access;
-    uint8_t cs_access_before;
-} delivery;
-
 void event_set(uint8_t vector, enum interruption_type type, bool has_error, uint32_t error, uint8_t length)
 {
-    vmx.event = (struct pending_event){
-        .valid = true, .vector = vector, .type = (uint8_t)type, .has_error = has_error, .error = error, .length = length};
+    vmx.event = (struct pending_event){.valid = true,
+                                       .vector = vector,
+                                       .type = (uint8_t)type,
+                                       .has_error = has_error,
+                                       .error = error,
+                                       .length = length};
 }
 
-static enum interruption_type type_of(uint32_t info) { return info >> INTERRUPTION_TYPE_SHIFT & INTERRUPTION_TYPE_MASK; }
+static enum interruption_type type_of(uint32_t info)
+{
+    return info >> INTERRUPTION_TYPE_SHIFT & INTERRUPTION_TYPE_MASK;
+}
 
 /*
  * An interrupt's frame shows RF set only if it came between two iterations of a REP (SDM Vol. 3B, 17.3.1.1).
  * The SDM wants the exit to save just that value (Vol. 3C, 28.3.3), but Bochs 3.0 saves RF set. Where no
  * breakpoint of the guest depends on RF, it is put right.
  */
-void event_correct_resume_flag(void)
+static void correct_resume_flag(void)
 {
     struct code_state c;
     if (!(vmx.v->rflags & RFLAGS_RF) || (guest_dr7() & DR7_ENABLES))
@@ -54,10 +46,11 @@ void event_requeue(uint32_t idt_vectoring)
 {
     enum interruption_type type = type_of(idt_vectoring);
     if (type == EVENT_EXTERNAL || type == EVENT_NMI)
-        event_correct_resume_flag();
+        correct_resume_flag();
     bool software = type >= EVENT_SOFTWARE_INTERRUPT;
     bool has_error = idt_vectoring & INTERRUPTION_ERROR_CODE;
-    event_set((uint8_t)idt_vectoring, type, has_error, has_error ? (uint32_t)vmread(VMCS_IDT_VECTORING_ERROR) : 0,
+    event_set((uint8_t)idt_vectoring, type, has_error,
+              has_error ? (uint32_t)vmread(VMCS_IDT_VECTORING_ERROR) : 0,
               software ? (uint8_t)vmread(VMCS_EXIT_INSTRUCTION_LENGTH) : 0);
     counters.events_requeued++;
 }
@@ -94,10 +87,71 @@ static void load_debug_state(uint64_t bits)
     guest_set_dr7(guest_dr7() & ~DR7_GD);
 }
 
+/* What a HLT waits for is there: it is over. */
+static void end_wait(void)
+{
+    if (!vmx.halted)
+        return;
+    vmx_set_pin(PIN_EXTERNAL_INTERRUPT, false);
+    if (vmx.v->rip == vmx.halted_at) /* a breakpoint may have led away */
+        vmx_skip_instruction(vmx.halted);
+    vmx.halted = 0;
+}
+
+/*
+ * Without the activity state HLT, RIP stays at the HLT, which exits again and again, until an exit tells of
+ * an interrupt or NMI. The instruction behind an STI is blocked no longer: it would wait for ever.
+ */
+static void wait_at_hlt(unsigned hlt_bytes)
+{
+    uint64_t blocked = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+    vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~(uint64_t)(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
+    vmx_set_pin(PIN_EXTERNAL_INTERRUPT, true);
+    vmx.halted = hlt_bytes;
+    vmx.halted_at = vmx.v->rip;
+}
+
+void event_wait(unsigned hlt_bytes)
+{
+    bool is_due = vmx.nmi_pending || vmx.held_count || (vmx.v->rflags & RFLAGS_TF);
+    if (!is_due && !vmx_caps.has_hlt_state) {
+        wait_at_hlt(hlt_bytes);
+        return;
+    }
+    vmx_skip_instruction(hlt_bytes);
+    if (!is_due)
+        vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_HLT);
+}
+
+void event_offer_held(void)
+{
+    vmx_set_proc(PROC_INTERRUPT_WINDOW, vmx.held_count != 0);
+}
+
+bool event_hold_interrupt(void)
+{
+    counters.interrupts_held++;
+    if (vmx.held_count == HELD_INTERRUPTS_MAX)
+        return false;
+    vmx.held[vmx.held_count++] = (uint8_t)vmread(VMCS_EXIT_INTERRUPTION_INFO);
+    end_wait();
+    if (vmx.step == STEP_NONE)
+        event_offer_held();
+    return true;
+}
+
+void event_interrupt_window(void)
+{
+    event_set(vmx.held[--vmx.held_count], EVENT_EXTERNAL, false, 0, 0);
+    event_offer_held();
+}
+
 static bool handle_nmi(const struct exit_info *x)
 {
     if (x->idt_vectoring & INTERRUPTION_VALID)
         event_requeue(x->idt_vectoring);
+    else if (vmx.step == STEP_NONE)
+        correct_resume_flag();
     if (vmx.step != STEP_NONE)
         counters.nmis_held++;
     vmx.nmi_pending = true;
@@ -125,7 +179,8 @@ bool event_exception_exit(const struct exit_info *x, struct vm_exit *e)
         return handle_nmi(x);
 
     step_abandon();
-    if ((info & INTERRUPTION_NMI_UNBLOCKED) && !(x->idt_vectoring & INTERRUPTION_VALID) && vector != VECTOR_DF)
+    if ((info & INTERRUPTION_NMI_UNBLOCKED) && !(x->idt_vectoring & INTERRUPTION_VALID) &&
+        vector != VECTOR_DF)
         event_nmi_unblocked();
     if (vector == VECTOR_DB && handle_debug(x->qualification, e))
         return true;
@@ -146,56 +201,6 @@ bool event_exception_exit(const struct exit_info *x, struct vm_exit *e)
     event_set(vector, type, has_error, has_error ? (uint32_t)vmread(VMCS_EXIT_ERROR_CODE) : 0,
               type >= EVENT_SOFTWARE_INTERRUPT ? (uint8_t)vmread(VMCS_EXIT_INSTRUCTION_LENGTH) : 0);
     return false;
-}
-
-/* Protected mode's IDT gate (SDM Vol. 3A, 6.11): how wide its frame is, and its code segment's access byte. */
-#define GATE_BYTES_LEGACY 8u
-#define GATE_BYTES_LONG 16u
-#define GATE_TYPE_BYTE 5u
-#define GATE_TYPE_32 0x08u
-static void look_at_gate(const struct code_state *c)
-{
-    uint8_t gate[GATE_BYTES_LEGACY];
-    unsigned bytes = delivery.long_mode ? GATE_BYTES_LONG : GATE_BYTES_LEGACY;
-    gva_t idt = vmread(VMCS_GUEST_IDTR_BASE);
-
-    delivery.gate_bytes = 4;
-    delivery.cs_access.traced = false;
-    if (guest_read_linear(&c->paging, idt + delivery.hook.vector * bytes, gate, sizeof gate) < sizeof gate)
-        return;
-    delivery.gate_bytes = gate[GATE_TYPE_BYTE] & GATE_TYPE_32 ? 4 : 2;
-
-    uint16_t selector = (uint16_t)(gate[2] | gate[3] << 8);
-    gva_t table = selector & 4 ? vmread_nth(VMCS_GUEST_ES_BASE, SEG_LDTR) : vmread(VMCS_GUEST_GDTR_BASE);
-    location_find(&delivery.cs_access, &c->paging, table + (selector & ~7u) + 5, 1);
-    guest_read(delivery.cs_access.gpa, &delivery.cs_access_before, 1);
-}
-
-static void begin_delivery(void)
-{
-    struct code_state c;
-    code_state_load(&c);
-    const struct pending_event *p = &vmx.event;
-    bool interrupt = p->type == EVENT_EXTERNAL || p->type == EVENT_NMI;
-
-    delivery.origin = (struct origin){.rip = c.rip,
-                                      .cr3 = c.paging.cr3,
-                                      .context = c.context,
-                                      .cause = interrupt ? CAUSE_INTERRUPT : CAUSE_EXCEPTION,
-                                      .vector = p->vector};
-    delivery.hook = (struct hook_event){.rip = c.rip,
-                                        .error_code = p->error,
-                                        .vector = p->vector,
-                                        .type = p->type,
-                                        .has_error_code = p->has_error};
-    delivery.real_mode = !(c.paging.cr0 & CR0_PE);
-    delivery.long_mode = c.paging.efer & EFER_LMA;
-    delivery.v86 = vmx.v->rflags & RFLAGS_VM;
-    delivery.cpl = c.context & 3u;
-    if (!delivery.real_mode)
-        look_at_gate(&c);
-    vmx.step = STEP_EVENT;
-    step_open();
 }
 
 static void inject(void)
@@ -221,16 +226,18 @@ static void inject(void)
     vmx.event.valid = false;
 }
 
-/* An NMI waits until no step is under way and the guest can take it. */
+/* An NMI waits until no step is under way and the guest can take it. STI does not hold it back: a CPU may
+ * give the NMI-window exit although STI blocks (SDM Vol. 3C, 26.2), and would give it again for ever. */
 static void offer_nmi(void)
 {
     if (vmx.step != STEP_NONE)
         return;
-    if (vmread(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKED_BY_NMI | BLOCKED_BY_MOV_SS | BLOCKED_BY_STI)) {
+    if (vmread(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKED_BY_NMI | BLOCKED_BY_MOV_SS)) {
         vmx_set_proc(PROC_NMI_WINDOW, true);
         return;
     }
     vmx_set_proc(PROC_NMI_WINDOW, false);
+    end_wait();
     vmx.nmi_pending = false;
     event_set(VECTOR_NMI, EVENT_NMI, false, 0, 0);
 }
@@ -242,62 +249,6 @@ void event_prepare_entry(void)
     if (!vmx.event.valid)
         return;
     if (vmx.recording && vmx.step == STEP_NONE)
-        begin_delivery();
+        delivery_begin(&vmx.event);
     inject();
-}
-
-/* Words pushed, error code included: outside long mode SS:ESP only with a change of privilege level. */
-static unsigned frame_words(const struct code_state *after)
-{
-    unsigned error = delivery.hook.has_error_code ? 1 : 0;
-    if (delivery.real_mode)
-        return 3;
-    if (delivery.long_mode)
-        return 5 + error;
-    if (delivery.v86)
-        return 9 + error;
-    return ((after->context & 3u) != delivery.cpl ? 5 : 3) + error;
-}
-
-static void record_frame(const struct code_state *after)
-{
-    const struct vcpu *v = vmx.v;
-    unsigned words = frame_words(after);
-    unsigned bytes = delivery.real_mode ? 2 : delivery.long_mode ? 8 : delivery.gate_bytes;
-    uint64_t base = vmread_nth(VMCS_GUEST_ES_BASE, SEG_SS);
-    bool wide = v->seg[SEG_SS].access & SEGMENT_DB;
-
-    for (unsigned i = words; i-- > 0;) {
-        uint64_t at = v->gpr[RSP] + (uint64_t)bytes * i;
-        gva_t linear = after->size == CODE_64 ? at : (uint32_t)(base + (wide ? at & 0xffffffffu : at & 0xffffu));
-        struct location p;
-        location_find(&p, &after->paging, linear, bytes);
-        if (p.traced)
-            record_write(&delivery.origin, &p, 0);
-    }
-}
-
-static void record_cs_access(void)
-{
-    uint8_t now;
-    if (delivery.real_mode || !delivery.cs_access.traced)
-        return;
-    guest_read(delivery.cs_access.gpa, &now, 1);
-    if (now == delivery.cs_access_before)
-        return;
-    struct origin o = delivery.origin;
-    o.cause = CAUSE_DESCRIPTOR;
-    o.vector = 0;
-    record_write(&o, &delivery.cs_access, 0);
-}
-
-void event_delivered(void)
-{
-    struct code_state after;
-    step_close();
-    counters.events_delivered++;
-    code_state_load(&after);
-    hook_event(&delivery.hook);
-    record_frame(&after);
-    record_cs_access();
 }

@@ -11,18 +11,23 @@ bool vmx_fatal(const struct exit_info *x, struct vm_exit *e, const char *what)
     step_abandon();
     format_text(text, sizeof text, "%s (VM exit %u at RIP 0x%lx)", what, x->reason & EXIT_REASON_MASK,
                 (unsigned long)vmx.v->rip);
-    printk("engram: VM exit %u, qualification 0x%lx, IDT-vectoring 0x%x, guest-physical 0x%lx, linear 0x%lx\n",
-           x->reason, (unsigned long)x->qualification, x->idt_vectoring,
-           (unsigned long)vmread(VMCS_GUEST_PHYSICAL_ADDRESS), (unsigned long)vmread(VMCS_GUEST_LINEAR_ADDRESS));
+    printk(
+        "engram: VM exit %u, qualification 0x%lx, IDT-vectoring 0x%x, guest-physical 0x%lx, linear 0x%lx\n",
+        x->reason, (unsigned long)x->qualification, x->idt_vectoring,
+        (unsigned long)vmread(VMCS_GUEST_PHYSICAL_ADDRESS), (unsigned long)vmread(VMCS_GUEST_LINEAR_ADDRESS));
     printk("engram: interruption 0x%lx, interruptibility 0x%lx, activity %lu, controls 0x%x 0x%x, step %u\n",
-           (unsigned long)vmread(VMCS_EXIT_INTERRUPTION_INFO), (unsigned long)vmread(VMCS_GUEST_INTERRUPTIBILITY),
-           (unsigned long)vmread(VMCS_GUEST_ACTIVITY), vmx.pin, vmx.proc, vmx.step);
+           (unsigned long)vmread(VMCS_EXIT_INTERRUPTION_INFO),
+           (unsigned long)vmread(VMCS_GUEST_INTERRUPTIBILITY), (unsigned long)vmread(VMCS_GUEST_ACTIVITY),
+           vmx.pin, vmx.proc, vmx.step);
     e->kind = EXIT_FATAL;
     e->text = text;
     return true;
 }
 
-static unsigned instruction_length(void) { return (unsigned)vmread(VMCS_EXIT_INSTRUCTION_LENGTH); }
+static unsigned instruction_length(void)
+{
+    return (unsigned)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+}
 
 static bool to_core(struct vm_exit *e, enum exit_kind kind)
 {
@@ -33,6 +38,7 @@ static bool to_core(struct vm_exit *e, enum exit_kind kind)
 
 static bool end(struct vm_exit *e, enum exit_kind kind)
 {
+    step_abandon();
     e->kind = kind;
     return true;
 }
@@ -40,12 +46,9 @@ static bool end(struct vm_exit *e, enum exit_kind kind)
 /* With IF=1 the CPU waits for the interrupt itself, in the activity state HLT. */
 static bool handle_hlt(struct vm_exit *e)
 {
-    bool single_step = vmx.v->rflags & RFLAGS_TF;
     if (!(vmx.v->rflags & RFLAGS_IF))
         return to_core(e, EXIT_HLT);
-    vmx_skip_instruction(instruction_length());
-    if (!single_step && !vmx.nmi_pending)
-        vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_HLT);
+    event_wait(instruction_length());
     return false;
 }
 
@@ -85,12 +88,19 @@ static bool handle_invd(void)
     return false;
 }
 
-/* Only asked for while a step with TF=1 is under way: the interrupt stays where it is and comes first. */
-static bool handle_external_interrupt(void)
+/* Only asked for while a step with TF=1 is under way, or a HLT waits. */
+static bool handle_external_interrupt(const struct exit_info *x, struct vm_exit *e)
 {
-    counters.interrupts_held++;
-    step_abandon();
-    event_correct_resume_flag(); /* the violation before has set it */
+    if (!event_hold_interrupt())
+        return vmx_fatal(x, e, "more interrupts than there are priorities");
+    return false;
+}
+
+/* With an NMI window the next entry offers the NMI; with the timer the run loop looks at the clock. */
+static bool handle_window_or_timer(const struct exit_info *x)
+{
+    if (x->idt_vectoring & INTERRUPTION_VALID)
+        event_requeue(x->idt_vectoring);
     return false;
 }
 
@@ -98,15 +108,15 @@ static bool handle_mtf(const struct exit_info *x, struct vm_exit *e)
 {
     switch (vmx.step) {
     case STEP_INSTRUCTION:
-        vmx.exit_is_write = true;
+        vmx.exit_use = USE_STEP;
         step_finish();
         return false;
     case STEP_UNTRACED:
         step_finish();
         return false;
     case STEP_EVENT:
-        vmx.exit_is_write = true;
-        event_delivered();
+        vmx.exit_use = USE_EVENT;
+        delivery_end();
         return false;
     default:
         return vmx_fatal(x, e, "an MTF exit without a step");
@@ -152,10 +162,11 @@ static bool ends_instruction(const struct exit_info *x, struct vm_exit *e)
 
 bool vmx_handle_exit(const struct exit_info *x, struct vm_exit *e)
 {
-    if (x->reason & EXIT_REASON_ENTRY_FAILURE)
-        return vmx_fatal(x, e, "VM entry failed on the guest's state");
-    if (x->reason < REASON_COUNT)
-        counters.exits[x->reason]++;
+    if (x->reason >= REASON_COUNT)
+        return vmx_fatal(x, e,
+                         x->reason & EXIT_REASON_ENTRY_FAILURE ? "VM entry failed on the guest's state"
+                                                               : "a VM exit that nobody handles");
+    counters.exits[x->reason]++;
 
     switch (x->reason) {
     case REASON_EPT_VIOLATION:
@@ -165,19 +176,17 @@ bool vmx_handle_exit(const struct exit_info *x, struct vm_exit *e)
     case REASON_EXCEPTION_OR_NMI:
         return event_exception_exit(x, e);
     case REASON_EXTERNAL_INTERRUPT:
-        return handle_external_interrupt();
-    case REASON_NMI_WINDOW:
+        return handle_external_interrupt(x, e);
     case REASON_INTERRUPT_WINDOW:
+        event_interrupt_window();
+        return false;
+    case REASON_NMI_WINDOW:
     case REASON_PREEMPTION_TIMER:
-        if (x->idt_vectoring & INTERRUPTION_VALID)
-            event_requeue(x->idt_vectoring);
-        return false; /* the next entry offers the NMI; the run loop looks at the clock */
+        return handle_window_or_timer(x);
     case REASON_TRIPLE_FAULT:
-        step_abandon();
         return end(e, EXIT_TRIPLE_FAULT);
     case REASON_INIT:
     case REASON_SIPI:
-        step_abandon();
         return end(e, EXIT_RESET);
     case REASON_TASK_SWITCH:
         return vmx_fatal(x, e, "the guest uses hardware task switching, which is not supported yet");

@@ -30,6 +30,7 @@ void vmcs_write_host(void)
     if (vmx_caps.has_pat)
         vmwrite(VMCS_HOST_PAT, rdmsr(IA32_PAT));
     vmwrite(VMCS_HOST_RIP, (uint64_t)vmx_exit_entry);
+    vmx_host_rsp = 0;
 }
 
 void vmcs_write_controls(uint32_t pin, uint32_t proc, uint32_t exceptions)

@@ -45,7 +45,8 @@ void mtrr_read(unsigned physical_bits)
     for (unsigned i = 0; i < (cap & MTRRCAP_VCNT_MASK) && mtrr.count < VARIABLE_MAX; i++) {
         uint64_t mask = rdmsr(IA32_MTRR_PHYSMASK(i)), base = rdmsr(IA32_MTRR_PHYSBASE(i));
         if (mask & MTRR_PHYSMASK_VALID)
-            mtrr.range[mtrr.count++] = (struct variable_range){base & address_mask, mask & address_mask, (uint8_t)base};
+            mtrr.range[mtrr.count++] =
+                (struct variable_range){base & address_mask, mask & address_mask, (uint8_t)base};
     }
 }
 

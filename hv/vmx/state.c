@@ -10,7 +10,8 @@
 #define PAT_RESET 0x0007040600070406ull /* SDM Vol. 3A, 11.12.4 */
 #define CPUID_1_ECX_XSAVE (1u << 26)
 
-/* MSR bitmap: reads of 0-1FFF, of C0000000-C0001FFF, then writes likewise, 1 KiB each (SDM Vol. 3C, 25.6.9). */
+/* MSR bitmap: reads of 0-1FFF, of C0000000-C0001FFF, then writes likewise, 1 KiB each (SDM Vol. 3C, 25.6.9).
+ */
 #define MSR_BITMAP_WRITES 2048u
 static void hide_msr(uint8_t *bitmap, uint32_t msr)
 {
@@ -43,7 +44,8 @@ static void write_bitmaps(void)
 
 void state_init_vmcs(void)
 {
-    /* XSETBV of the guest is carried out by the core. */
+    /* vector_register() saves XMM; XSETBV of the guest is carried out by the core. */
+    write_cr4(read_cr4() | CR4_OSFXSR);
     if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE)
         write_cr4(read_cr4() | CR4_OSXSAVE);
     vmcs_write_host();

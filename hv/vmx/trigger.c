@@ -12,9 +12,8 @@
 static const unsigned trigger_dr[TRIGGER_COUNT] = {[TRIGGER_START] = 3, [TRIGGER_STOP] = 2};
 
 /* The guest's view while any trigger is armed; else the CPU holds it. */
-static uint64_t shadow_dr[4], shadow_dr7;
-
-bool trigger_any(void) { return vmx.armed[TRIGGER_START] || vmx.armed[TRIGGER_STOP]; }
+static uint64_t shadow_dr[4];
+uint64_t shadow_dr7;
 
 static uint64_t read_dr(unsigned n)
 {
@@ -93,8 +92,6 @@ bool trigger_hit(uint64_t *dr6_bits, enum trigger *t)
     return false;
 }
 
-uint64_t guest_dr7(void) { return trigger_any() ? shadow_dr7 : vmread(VMCS_GUEST_DR7); }
-
 void guest_set_dr7(uint64_t dr7)
 {
     if (!trigger_any()) {
@@ -105,7 +102,10 @@ void guest_set_dr7(uint64_t dr7)
     load_registers();
 }
 
-uint64_t guest_dr(unsigned n) { return trigger_any() ? shadow_dr[n] : read_dr(n); }
+uint64_t guest_dr(unsigned n)
+{
+    return trigger_any() ? shadow_dr[n] : read_dr(n);
+}
 
 void guest_set_dr(unsigned n, uint64_t value)
 {

@@ -10,18 +10,22 @@
 
 #define EPT_VIOLATION_MAPPED (7ull << 3) /* the entry's permissions: none means nothing is mapped */
 
-static bool traced_write(const struct exit_info *x, gpa_t gpa)
+static __attribute__((noinline)) bool traced_write(const struct exit_info *x, gpa_t gpa)
 {
     struct code_state c;
-    gva_t linear = vmread(VMCS_GUEST_LINEAR_ADDRESS);
-    bool final = x->qualification & EPT_VIOLATION_FINAL;
+    const struct violation violation = {
+        .linear = vmread(VMCS_GUEST_LINEAR_ADDRESS),
+        .linear_valid = x->qualification & EPT_VIOLATION_LINEAR_VALID,
+        .is_write = x->qualification & EPT_VIOLATION_FINAL,
+    };
 
-    vmx.exit_is_write = true;
+    vmx.exit_use = USE_EMULATED_STORE;
     code_state_load(&c);
     const struct insn *insn = insn_fetch(&c);
-    if (insn && final && emulate_store(insn, &c, linear, gpa))
+    if (insn && violation.is_write && emulate_store(insn, &c, violation.linear, gpa))
         return false;
-    step_begin(insn, &c, linear, final);
+    vmx.exit_use = USE_STEP;
+    step_begin(insn, &c, &violation);
     return false;
 }
 
@@ -40,13 +44,12 @@ static bool hidden_touch(const struct exit_info *x, gpa_t gpa)
     }
     struct code_state c;
     code_state_load(&c);
-    step_begin(insn_fetch(&c), &c, 0, false);
+    step_begin(insn_fetch(&c), &c, &(struct violation){0});
     return false;
 }
 
-bool vmx_ept_violation(const struct exit_info *x, struct vm_exit *e)
+static __attribute__((noinline)) bool other_violation(const struct exit_info *x, struct vm_exit *e, gpa_t gpa)
 {
-    gpa_t gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
     bool delivering = x->idt_vectoring & INTERRUPTION_VALID;
 
     if (!delivering && (x->qualification & EPT_VIOLATION_NMI_UNBLOCKED))
@@ -64,9 +67,22 @@ bool vmx_ept_violation(const struct exit_info *x, struct vm_exit *e)
     if (vmx.step != STEP_NONE || !vmx.recording || !(x->qualification & EPT_VIOLATION_WRITE))
         return vmx_fatal(x, e, "an EPT violation that should not be");
     if (delivering) {
-        vmx.exit_is_write = true;
+        vmx.exit_use = USE_EVENT;
         event_requeue(x->idt_vectoring);
         return false;
     }
     return traced_write(x, gpa);
+}
+
+/* By far the most are writes that nothing complicates; where something does, the order of the questions
+ * matters. */
+bool vmx_ept_violation(const struct exit_info *x, struct vm_exit *e)
+{
+    gpa_t gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
+    uint64_t q = x->qualification;
+    bool plain = (q & (EPT_VIOLATION_WRITE | EPT_VIOLATION_NMI_UNBLOCKED)) == EPT_VIOLATION_WRITE &&
+                 (q & EPT_VIOLATION_MAPPED) && !(x->idt_vectoring & INTERRUPTION_VALID);
+    if (plain && vmx.step == STEP_NONE && vmx.recording)
+        return traced_write(x, gpa);
+    return other_violation(x, e, gpa);
 }

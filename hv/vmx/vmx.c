@@ -8,10 +8,11 @@
 #include "console.h"
 #include "interrupts.h"
 #include "memory.h"
-#include "vmx/caps.h"
 #include "trace/hook.h"
+#include "vmx/caps.h"
 #include "x86/cpu.h"
 #include "x86/debug.h"
+#include "x86/exceptions.h"
 
 struct vmx vmx;
 
@@ -35,9 +36,15 @@ void vmx_set_proc(uint32_t bits, bool on)
     vmx.proc = value;
 }
 
-void vmx_set_view(enum ept_view view) { vmwrite(VMCS_EPT_POINTER, ept_pointer(view)); }
+void vmx_set_view(enum ept_view view)
+{
+    vmwrite(VMCS_EPT_POINTER, ept_pointer(view));
+}
 
-enum ept_view vmx_resting_view(void) { return vmx.recording ? VIEW_LOCKED : VIEW_PLAIN; }
+enum ept_view vmx_resting_view(void)
+{
+    return vmx.recording ? VIEW_LOCKED : VIEW_PLAIN;
+}
 
 /* While recording, all exceptions: their frames are writes. Else only what a trigger needs. */
 void vmx_update_exception_bitmap(void)
@@ -70,6 +77,13 @@ static void enter_vmx_operation(void)
     vmxon(virt_to_phys(region));
 }
 
+/* INIT is blocked in VMX root operation (SDM Vol. 3C, 24.8): a reset by way of it would not come about. */
+static void vmx_stop(void)
+{
+    vmxoff();
+    write_cr4(read_cr4() & ~CR4_VMXE);
+}
+
 static bool vmx_probe(char *why, size_t size)
 {
     if (!vmx_caps_read(why, size))
@@ -78,20 +92,21 @@ static bool vmx_probe(char *why, size_t size)
     vmcs = alloc_pages(1);
     *(uint32_t *)vmcs = vmx_caps.revision;
     if (!mtf_selftest(vmcs, why, size)) {
-        vmxoff();
-        write_cr4(read_cr4() & ~CR4_VMXE);
+        vmx_stop();
         return false;
     }
-    format_text(why, size, "VMX with EPT, unrestricted guest and MTF; the self-test stepped one instruction%s",
-                vmx_caps.has_timer ? "" : "; no preemption timer: timeout= and keys are seen at other exits only");
+    format_text(
+        why, size, "VMX with EPT, unrestricted guest and MTF; the self-test stepped one instruction%s",
+        vmx_caps.has_timer ? "" : "; no preemption timer: timeout= and keys are seen at other exits only");
     return true;
 }
 
-static void vmx_init(const struct machine *m, const struct vcpu *v)
+static void vmx_init(const struct machine *m, struct vcpu *v)
 {
+    vmx.v = v;
     vmclear(virt_to_phys(vmcs));
     vmptrld(virt_to_phys(vmcs));
-    guest_memory_limit(m->ram_end);
+    guest_memory_init(m);
     insn_cache_init();
     ept_init(m);
     if (vmx_caps.has_vpid)
@@ -140,18 +155,12 @@ static bool entry_refused(struct vm_exit *e, int failure)
 /* One round in the guest. True if the core has to see the exit. */
 static bool enter_once(struct vcpu *v, struct vm_exit *e)
 {
-    static uint64_t exited_at;
     struct exit_info x;
 
-    uint64_t now = rdtsc();
-    if (exited_at) {
-        counters.hv_ticks += now - exited_at;
-        if (vmx.exit_is_write)
-            counters.hv_ticks_record += now - exited_at;
-    }
-    vmx.exit_is_write = false;
+    counters.hv_ticks[vmx.exit_use] += rdtsc() - vmx.exited_at;
+    vmx.exit_use = USE_OTHER;
     int failure = vmx_enter(v->gpr, vmx.launched);
-    exited_at = rdtsc();
+    vmx.exited_at = rdtsc();
     if (failure)
         return entry_refused(e, failure);
     vmx.launched = true;
@@ -165,15 +174,18 @@ static bool enter_once(struct vcpu *v, struct vm_exit *e)
 static void vmx_run(struct vcpu *v, struct vm_exit *e)
 {
     vmx.v = v;
+    if (!vmx.launched)
+        vmx.exited_at = rdtsc();
     for (;;) {
-        if (vmx.step == STEP_NONE && rdtsc() >= vmx.poll_at) {
+        if (vmx.step == STEP_NONE && vmx.exited_at >= vmx.poll_at) {
             vmx.poll_at = rdtsc() + vmx.poll_ticks;
             e->kind = EXIT_POLL;
             return;
         }
         if (take_host_nmis())
             vmx.nmi_pending = true;
-        event_prepare_entry();
+        if (event_is_due())
+            event_prepare_entry();
         write_changed(v);
         if (enter_once(v, e))
             return;
@@ -189,6 +201,8 @@ static void vmx_advance(struct vcpu *v, const struct vm_exit *e)
 static void vmx_inject_exception(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
 {
     vmx.v = v;
+    if (vector == VECTOR_PF)
+        write_cr2(v->cr2);
     event_set(vector, EVENT_HARDWARE_EXCEPTION, has_error, error, 0);
 }
 
@@ -225,4 +239,5 @@ const struct engine vmx_engine = {
     .set_recording = vmx_set_recording,
     .set_trigger = trigger_set,
     .counters = vmx_counters_text,
+    .stop = vmx_stop,
 };

@@ -7,10 +7,13 @@
  *   code.c      the guest's mode, and the instruction at RIP
  *   emulate.c   plain stores, carried out by the hypervisor: one exit per write
  *   step.c      any other instruction: one step under the open view
- *   event.c     exceptions and interrupts: delivered under the open view, frames located
+ *   tables.c    what the CPU writes into page tables and descriptors meanwhile
+ *   event.c     exceptions, interrupts and NMIs that are due: which comes next, and when
+ *   delivery.c  their delivery under the open view, frames located
  *   control.c   CR0, CR4, debug registers
  *   trigger.c   start= and stop= addresses
  *   record.c    an access on its way to the hook
+ *   vector.c    vector registers that decide what an instruction touches
  *   state.c     the VMCS from and to struct vcpu
  */
 #ifndef ENGRAM_VMX_VMX_H
@@ -40,6 +43,9 @@ enum step_kind {
     STEP_UNTRACED,    /* an instruction or delivery that touches hidden memory while nothing is recorded */
 };
 
+/* One for each priority of the local APIC (SDM Vol. 3A, 11.8.3) and each input of the 8259s. */
+#define HELD_INTERRUPTS_MAX 32u
+
 struct vmx {
     struct vcpu *v; /* of the run() under way */
     bool launched;
@@ -50,10 +56,17 @@ struct vmx {
 
     struct pending_event event;
     bool nmi_pending;
+    /* External interrupts that the CPU has acknowledged and the guest not taken; the last has the highest
+     * priority. */
+    unsigned held_count;
+    uint8_t held[HELD_INTERRUPTS_MAX];
+    gva_t halted_at;
+    unsigned halted; /* length of the HLT at RIP that waits, where the CPU has no activity state for it */
     enum step_kind step;
-    bool exit_is_write; /* the exit under way belongs to a traced write */
+    enum exit_use exit_use; /* of the exit under way */
 
     uint64_t poll_ticks, poll_at; /* TSC */
+    uint64_t exited_at;           /* TSC at the last VM exit */
     bool armed[TRIGGER_COUNT];
     gva_t trigger_at[TRIGGER_COUNT];
 };
@@ -90,9 +103,23 @@ struct code_state {
     struct paging_state paging;
 };
 void code_state_load(struct code_state *c);
-void paging_state_load(struct paging_state *s);
+/* CR4 and EFER as far as paging goes: without it they say nothing, EFER.LMA is 0 (SDM Vol. 3A, 2.2.1). */
+static inline void paging_state_load(struct paging_state *s)
+{
+    s->cr0 = vmread(VMCS_GUEST_CR0);
+    s->cr3 = vmread(VMCS_GUEST_CR3);
+    s->cr4 = s->efer = 0;
+    if (!(s->cr0 & CR0_PG))
+        return;
+    s->cr4 = vmread(VMCS_GUEST_CR4);
+    s->efer = vmread(VMCS_GUEST_EFER);
+    if ((s->cr4 & CR4_PAE) && !(s->efer & EFER_LMA))
+        for (unsigned i = 0; i < 4; i++)
+            s->pdpte[i] = vmread_nth(VMCS_GUEST_PDPTE0, i);
+}
 void insn_cache_init(void);
-/* The instruction at RIP, or NULL if it cannot be fetched or decoded. Loads the segments that it uses into the vcpu. */
+/* The instruction at RIP, or NULL if it cannot be fetched or decoded. Loads the segments that it uses into
+ * the vcpu. */
 const struct insn *insn_fetch(const struct code_state *c);
 
 /* record.c: where an access lies in physical memory, found before it is made. */
@@ -117,7 +144,13 @@ void record_write(const struct origin *o, const struct location *p, uint8_t flag
 bool emulate_store(const struct insn *insn, const struct code_state *c, gva_t violating, gpa_t gpa);
 
 /* step.c */
-void step_begin(const struct insn *insn, const struct code_state *c, gva_t violating, bool violating_valid);
+/* What brought the step about. */
+struct violation {
+    gva_t linear;
+    bool linear_valid; /* else the exit told none */
+    bool is_write;     /* the instruction's own write, not a page walk's */
+};
+void step_begin(const struct insn *insn, const struct code_state *c, const struct violation *violation);
 void step_begin_untraced(void);
 void step_finish(void);  /* after an MTF exit */
 void step_abandon(void); /* after any other exit that ends it: the instruction did not complete */
@@ -125,14 +158,39 @@ void step_open(void);    /* open view, MTF on */
 void step_close(void);   /* and back */
 void step_touches_sink(gpa_t p);
 
+/* tables.c: walks and descriptors of one step, noted in the order of the CPU's accesses. */
+void tables_begin(const struct origin *o, const struct paging_state *s);
+void tables_note(gva_t linear, uint64_t bytes, bool write); /* the walks of this access */
+bool tables_noted(gva_t linear);                            /* some access on this page was noted */
+void tables_note_descriptor(gva_t at);                      /* is read, and a bit of it may be set */
+void tables_note_segment_load(gva_t violating);             /* every descriptor that may be loaded */
+void tables_note_descriptor_writes(void);                   /* after the instruction's own accesses */
+bool tables_explain(gva_t violating);                       /* a noted descriptor is written there */
+/* Afterwards: the walks that the CPU made before this write and those before them, then all that is left. */
+void tables_record_walks_before(const struct location *p);
+void tables_record_rest(void);
+
+/* vector.c: for insn_accesses() */
+void vector_register(unsigned number, bool mmx, uint8_t *bytes);
+
 /* event.c */
 void event_set(uint8_t vector, enum interruption_type type, bool has_error, uint32_t error, uint8_t length);
 void event_requeue(uint32_t idt_vectoring); /* an exit came in the middle of this delivery */
-void event_correct_resume_flag(void); /* before an interrupt is delivered at RIP */
 bool event_exception_exit(const struct exit_info *x, struct vm_exit *e);
-void event_prepare_entry(void);
-void event_delivered(void);     /* after the MTF exit of its step: records the frame */
-void event_nmi_unblocked(void); /* an IRET was interrupted after it had ended the blocking of NMIs */
+static inline bool event_is_due(void)
+{
+    return vmx.event.valid || vmx.nmi_pending;
+}
+bool event_hold_interrupt(void);     /* after its exit; false: there are more than there can be */
+void event_interrupt_window(void);   /* the guest can take a held one */
+void event_offer_held(void);         /* asks for that exit where one is held */
+void event_wait(unsigned hlt_bytes); /* a HLT with IF=1, RIP still at it */
+void event_prepare_entry(void);      /* to be called when one is */
+void event_nmi_unblocked(void);      /* an IRET was interrupted after it had ended the blocking of NMIs */
+
+/* delivery.c */
+void delivery_begin(const struct pending_event *p); /* before it is injected */
+void delivery_end(void);                            /* after the MTF exit of its step: records the frame */
 
 /* control.c */
 void control_registers_init(const struct vcpu *v);
@@ -141,10 +199,17 @@ void vmx_mov_dr(const struct exit_info *x);
 
 /* trigger.c */
 void trigger_set(enum trigger t, bool armed, gva_t at);
-bool trigger_any(void);
+static inline bool trigger_any(void)
+{
+    return vmx.armed[TRIGGER_START] || vmx.armed[TRIGGER_STOP];
+}
 /* True if one of the DR6 bits is an armed trigger's; these bits are then taken out. */
 bool trigger_hit(uint64_t *dr6_bits, enum trigger *t);
-uint64_t guest_dr7(void);
+extern uint64_t shadow_dr7; /* what the guest believes to be in DR7 while a trigger is armed */
+static inline uint64_t guest_dr7(void)
+{
+    return trigger_any() ? shadow_dr7 : vmread(VMCS_GUEST_DR7);
+}
 void guest_set_dr7(uint64_t dr7);
 uint64_t guest_dr(unsigned n);
 void guest_set_dr(unsigned n, uint64_t value);
@@ -166,5 +231,6 @@ void vmcs_write_controls(uint32_t pin, uint32_t proc, uint32_t exceptions);
 /* entry.asm: 0 after a VM exit; 1 when the instruction failed with an error number in the VMCS, 2 without. */
 int vmx_enter(uint64_t gpr[], bool launched);
 extern uint8_t vmx_exit_entry[];
+extern uint64_t vmx_host_rsp; /* as the current VMCS holds it; 0: not known */
 
 #endif

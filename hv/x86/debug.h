@@ -16,14 +16,17 @@
 #define DR7_BOTH(n) (3ull << (2 * (n)))
 #define DR7_TYPE_MASK(n) (15ull << (16 + 4 * (n))) /* R/W and LEN; 0 is an instruction breakpoint */
 
-#define DEFINE_DR(n)                                                                                              \
-    static inline uint64_t read_dr##n(void)                                                                       \
-    {                                                                                                             \
-        uint64_t v;                                                                                               \
-        __asm__ volatile("mov %%dr" #n ", %0" : "=r"(v));                                                         \
-        return v;                                                                                                 \
-    }                                                                                                             \
-    static inline void write_dr##n(uint64_t v) { __asm__ volatile("mov %0, %%dr" #n ::"r"(v)); }
+#define DEFINE_DR(n)                                                                                         \
+    static inline uint64_t read_dr##n(void)                                                                  \
+    {                                                                                                        \
+        uint64_t v;                                                                                          \
+        __asm__ volatile("mov %%dr" #n ", %0" : "=r"(v));                                                    \
+        return v;                                                                                            \
+    }                                                                                                        \
+    static inline void write_dr##n(uint64_t v)                                                               \
+    {                                                                                                        \
+        __asm__ volatile("mov %0, %%dr" #n ::"r"(v));                                                        \
+    }
 DEFINE_DR(0)
 DEFINE_DR(1)
 DEFINE_DR(2)

@@ -28,7 +28,8 @@ static inline bool is_contributory(uint8_t vector)
     return vector == VECTOR_DE || (vector >= VECTOR_TS && vector <= VECTOR_GP);
 }
 
-/* Traps and aborts leave RFLAGS.RF alone in the frame; faults set it (SDM Vol. 3B, 17.3.1.1). #DB is either. */
+/* Traps and aborts leave RFLAGS.RF alone in the frame; faults set it (SDM Vol. 3B, 17.3.1.1). #DB is either.
+ */
 static inline bool is_plain_fault(uint8_t vector)
 {
     return vector != VECTOR_DB && vector != VECTOR_NMI && vector != VECTOR_BP && vector != VECTOR_OF &&

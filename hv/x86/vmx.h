@@ -64,6 +64,7 @@
 /* Exit controls (25.7.1) and entry controls (25.8.1). */
 #define EXIT_CTL_SAVE_DEBUG (1u << 2)
 #define EXIT_CTL_HOST_64 (1u << 9)
+#define EXIT_CTL_ACKNOWLEDGE (1u << 15)
 #define EXIT_CTL_SAVE_PAT (1u << 18)
 #define EXIT_CTL_LOAD_PAT (1u << 19)
 #define EXIT_CTL_SAVE_EFER (1u << 20)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every write of the benchmark between START and STOP is recorded once: t·n of them, 4 bytes each, at `target`, the
 # values 1, 2, 3, ..., by the one instruction that writes.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 guest=$guests/benchmark.elf

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A guest gets a correct multiboot information structure: command line, modules with theirs and their content, loader
 # name, and a memory map without Engram's memory. From Multiboot 1 and 2 alike.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 printf 'first module of the guest' >"$work/one"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Without a module the built-in benchmark runs, with args= as its command line.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 OPTION_WORDS=("args=t=7 u=10 n=11 warmup=10")
 engram_run builtin "start=text:START stop=text:STOP"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Under a storm of timer interrupts the program's writes are those without the storm, none lost or doubled, and all of
 # the handler's are there; and it comes to its end.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 guest=$guests/storm.elf
@@ -36,4 +37,27 @@ expect "calm: events" "$(wc -l <"$work/calm/main")" "$(meta calm events)"
 expect "storm: events" "$(cat "$work/storm/main" "$work/storm/handler" | wc -l)" "$(meta storm events)"
 expect "storm: frames are interrupt delivery" $((3 * ${counted:-0})) \
     "$(oracle_list storm --cause interrupt --gva "$handler" | wc -l)"
+
+# A HLT in every second turn: the interrupt ends it, and none that comes before it is lost.
+engram_run halting "start=text:START" "$guest" "guest writes=300 halt=1"
+expect_line "halting: totals on the console" "^turns 300 sum $((300 * 301 / 2)) " "$work/halting/console"
+counted=$(grep -aoP "^turns .* ticks \K[0-9]+" "$work/halting/console")
+expect_between "halting: interrupts" 150 1000000 "$counted"
+expect "halting: the handler's writes" $((5 * ${counted:-0})) "$(oracle_list halting --gva "$handler" | wc -l)"
+
+# With TF=1 as well: the steps come to an end, and after each comes its trap, before the interrupt.
+engram_run trapped "start=text:START" "$guest" "guest writes=300 trap=1"
+engram_run trapped_calm "start=text:START" "$guest" "guest writes=300 trap=1 storm=0"
+for name in trapped trapped_calm; do
+    expect_line "$name: totals on the console" "^turns 300 sum $((300 * 301 / 2)) " "$work/$name/console"
+    oracle_list "$name" --gva "$main" >"$work/$name/main"
+done
+expect_same "the single-stepped program's writes" "$work/trapped_calm/main" "$work/trapped/main"
+read -r ticks traps < <(grep -aoP "^turns .* ticks \K[0-9]+ traps [0-9]+" "$work/trapped/console" | sed 's/traps //')
+expect_between "interrupts" 30 1000000 "$ticks"
+expect "traps" "$(grep -aoP "^turns .* traps \K[0-9]+" "$work/trapped_calm/console")" "$traps"
+# The flags to be loaded with TF are pushed and changed, and so at the end without.
+expect "trapped: the handlers' writes" $((5 * ${ticks:-0} + 4 * ${traps:-0} + 4)) \
+    "$(oracle_list trapped --gva "$handler" | wc -l)"
+expect_between "interrupts that came during a step" 30 1000000 "$(meta trapped counter.interrupts_held)"
 finish

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Kernels as 64-bit ELF and as a flat image with addresses in the multiboot header (a.out kludge) run like ELF32 ones.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 check() { # NAME FILE

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A ring smaller than the trace: `wrap` keeps the newest, `stop` the oldest; both say exactly how many are missing.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 total=300000
@@ -27,8 +28,11 @@ expect "wrap: none lost for want of room" 0 "$(meta wrap lost)"
 expect "wrap: overwritten, as info says" $((total - kept)) \
     "$(info_json wrap | grep -oP '"cause":"overwritten","first_event":0,"end_event":\K[0-9]+')"
 
+expect "wrap: first event in META" $((total - kept)) "$(meta wrap first_event)"
+
 check stop
 expect "stop: the oldest are kept" 1 "$first"
 expect "stop: events recorded" "$kept" "$(meta stop events)"
 expect "stop: lost" $((total - kept)) "$(meta stop lost)"
+expect "stop: first event in META" 0 "$(meta stop first_event)"
 finish

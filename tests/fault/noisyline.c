@@ -150,7 +150,8 @@ static int accept_on(const char *port)
 
 static void report(const struct direction *d)
 {
-    fprintf(stderr, "noisyline: %s: %" PRIu64 " bytes passed, %" PRIu64 " of them flipped, %" PRIu64 " dropped\n",
+    fprintf(stderr,
+            "noisyline: %s: %" PRIu64 " bytes passed, %" PRIu64 " of them flipped, %" PRIu64 " dropped\n",
             d->name, d->passed, d->flipped, d->dropped);
 }
 

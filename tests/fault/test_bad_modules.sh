@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A module that is no kernel, is cut off, or does not fit is an error that names it and the reason.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 good=$guests/benchmark.elf
@@ -40,7 +41,16 @@ address=$(printf '%08x' $((0x${hidden:-0} + 0x100000)))
 little=${address:6:2}${address:4:2}${address:2:2}${address:0:2}
 cp "$good" "$work/onto.elf"
 patch "$work/onto.elf" $((52 + 32 + 8)) "$little$little"
-check onto "$work/onto.elf" "overlaps Engram's memory|not all RAM"
+check onto "$work/onto.elf" "segment 1 at \\[0x$(sed 's/^0*//' <<<"$address"), 0x[0-9a-f]+\\) overlaps Engram's memory \\[0x$hidden, 0x[0-9a-f]+\\)"
+
+# The ring is Engram's memory too.
+ring=$(grep -aoP 'engram: ring \(wrap\) at 0x\K[0-9a-f]+' "$work/place/console" | head -n 1)
+address=$(printf '%08x' $((0x${ring:-0} + 0x1000)))
+little=${address:6:2}${address:4:2}${address:2:2}${address:0:2}
+cp "$good" "$work/onto_ring.elf"
+patch "$work/onto_ring.elf" $((52 + 32 + 8)) "$little$little"
+check onto_ring "$work/onto_ring.elf" \
+    "segment 1 at \\[0x$(sed 's/^0*//' <<<"$address"), 0x[0-9a-f]+\\) overlaps Engram's memory \\[0x$ring, 0x[0-9a-f]+\\)"
 
 RUN_SECONDS=20 engram_run empty "" "$work/empty.bin" "empty.module"
 expect_line "empty" "engram: error: .*" "$work/empty/console"

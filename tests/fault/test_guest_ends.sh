@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A guest that triple-faults, resets, powers off, hangs or halts: the trace is kept, the reason and the registers are
 # reported.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 awk 'BEGIN { for (i = 16; i > 0; i--) printf "%02x000000\n", i }' >"$work/expected"
@@ -20,6 +21,8 @@ check reset_keyboard "" reset "how=0" "reset"
 check reset_chipset "" reset "how=1" "reset"
 check reset_fast "" reset "how=2" "reset"
 check poweroff "" poweroff "" "power|switched .*off"
+check poweroff_byte "" poweroff "how=1" "switched the machine off \\(ACPI sleep type 0\\)"
+check poweroff_dword "" poweroff "how=2" "switched the machine off \\(ACPI sleep type 0\\)"
 check hang "timeout=3" hang "" "timeout=3: the time limit was reached"
 check halt "" elf64 "" "halted with interrupts off"
 finish

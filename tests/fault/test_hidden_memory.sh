@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Hidden memory reads all ones, writes to it are dropped, counted and reported, and Engram goes on.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 engram_run hidden "start=text:START" "$guests/touch_hidden.elf" guest

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A serial line on which 1% of the bytes are flipped or dropped: the dump arrives whole when the line is two-way, and on
 # a one-way line the tool says exactly which events are missing.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 # The trace without noise: one that hardly compresses, so that the dump is long.
@@ -13,6 +14,8 @@ clean_run() { # N
 short=3000 long=30000
 clean_run $short
 clean_run $long
+# The text of a long dump comes in frames of its own.
+expect_line "progress on the console" '^engram: dump: 50% of [0-9]+ KiB sent' "$work/clean$long/console"
 
 noisy_run() { # NAME N NOISYLINE-OPTIONS
     local dir=$work/$1 n=$2 serial line
@@ -50,19 +53,32 @@ done
 one_way() {
     local name=$1 dir=$work/$1
     shift
-    DUMP_WAIT=1 noisy_run "$name" $long --one-way "$@"
+    DUMP_WAIT=10 noisy_run "$name" $long --one-way "$@"
     expect "$name: recv says that it is not whole" 1 "$(cat "$dir/recv.code")"
     oracle_list "$name" >"$dir/list" 2>"$dir/findings"
     expect "$name: print says that it is not whole" 1 $?
-    info_json "$name" | grep -oP '"first_event":\K[0-9]+,"end_event":([0-9]+|null)' |
-        sed 's/,"end_event":/ /; s/null/1000000000/' >"$dir/gaps"
+    info_json "$name" | grep -oP '"cause":"[a-z]*","first_event":\K[0-9]+,"end_event":([0-9]+|null)' |
+        sed 's/,"end_event":/ /' >"$dir/gaps"
     awk 'NR == FNR { first[NR] = $1; end[NR] = $2; gaps = NR; next }
         { for (i = 1; i <= gaps; i++) if (FNR > first[i] && FNR <= end[i]) next; print }' \
         "$dir/gaps" "$work/expected$long" >"$dir/expected"
     expect_same "$name: all but the events said to be missing arrived" "$dir/expected" "$dir/list"
-    expect_between "$name: events missing" 1 $((3 * long)) $((3 * long - $(wc -l <"$dir/list")))
+    local arrived missing
+    arrived=$(wc -l <"$dir/list")
+    missing=$((3 * long - arrived))
+    expect_between "$name: events missing" 1 $((3 * long)) "$missing"
+    # What recv said, from its own lines.
+    sed -nE 's/^    events ([0-9]+) to ([0-9]+) \([0-9]+\), .*/\1 \2/p; s/^    event ([0-9]+), .*/\1 \1/p' \
+        "$dir/recv.err" | awk '{ print $1, $2 + 1 }' >"$dir/recv.gaps"
+    tr , ' ' <"$dir/gaps" | awk '$2 > $1' >"$dir/info.gaps"
+    expect_same "$name: recv and info name the same events as missing" "$dir/info.gaps" "$dir/recv.gaps"
+    expect "$name: events said to be missing" "$missing" "$(awk '{ n += $2 - $1 } END { print n + 0 }' "$dir/recv.gaps")"
+    expect_line "$name: recv knows which there should be" "sent: .* events, 0 up to \(not including\) $((3 * long))$" \
+        "$dir/recv.err"
 }
 one_way one_way_light --seed 3 --rate 8
 expect_between "one_way_light: events that arrived" 1 $((3 * long - 1)) "$(wc -l <"$work/one_way_light/list")"
 one_way one_way_heavy --seed 4 --rate 10000
+expect_line "one_way_heavy: 1% really was damaged" "from the machine: .* [1-9][0-9]{3,} of them flipped, [1-9][0-9]{3,}" \
+    "$work/one_way_heavy/noise"
 finish

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # An unknown or malformed option is an error of one line that names it and the valid ones, and ends the run.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 check() { # NAME OPTION MESSAGE

@@ -10,13 +10,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define FILE_BYTES (1u << 18)
 static uint8_t file[FILE_BYTES];
 
-static bool on_start(void *ctx, bool known, uint64_t run, uint64_t length, struct ranges *have)
+static bool on_start(void *ctx, const struct dump_facts *dump, struct ranges *have)
 {
     (void)ctx;
-    if (known && length > FILE_BYTES)
+    if (dump && (dump->length > FILE_BYTES || dump->first_event > dump->end_event))
         abort();
     /* Some runs were begun before. */
-    return !known || !(run & 1) || length < 64 || ranges_add(have, 16, 48);
+    return !dump || !(dump->run & 1) || dump->length < 64 || ranges_add(have, 16, 48);
 }
 
 static bool on_write(void *ctx, uint64_t offset, const uint8_t *bytes, size_t n)
@@ -75,7 +75,7 @@ static void check_ranges(const struct receiver *r)
             abort();
         total += s->end - s->start;
     }
-    if (total != r->have.total || (r->known && total > r->length))
+    if (total != r->have.total || (r->known && total > r->dump.length))
         abort();
 }
 

@@ -18,7 +18,7 @@ static FILE *out;
 static uint64_t seconds_now;
 
 static const char meta[] = "format=1\nrun=00000000000000aa\nengine=vmx\nguest=corpus\ntrace=rw\nevents=60\nlost=0\n"
-                           "segments=1\nfirst_sequence=0\ntsc.hz=1000\ntsc.start=1\ntsc.end=9\n"
+                           "segments=1\nfirst_sequence=0\nfirst_event=0\ntsc.hz=1000\ntsc.start=1\ntsc.end=9\n"
                            "counter.exit.hlt=3\ncounter.hv_ticks=100\nend=done\n";
 
 static uint64_t ticks(void) { return 5; }
@@ -79,9 +79,9 @@ static void write_trace(const char *name, uint8_t how, bool compress)
 }
 
 /* Packets that the VMX engine's writer does not use. The fuzzer sets magic and CRCs right. */
-static void write_packets(void)
+static void write_packets(const char *name, bool icount)
 {
-    static const uint8_t body[] = {
+    static const uint8_t without[] = {
         1, 26, 0, 0x1f, 0, 0x10, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* SYNC */
         6, 2, 0, 0x20,                                                                             /* TLB_FILL */
         5, 15, 10, 0x80, 0x04, 3, 2, 0, 4, 1, 0, 8, 2, 9, 0, 2, 1,                                 /* BLOCK */
@@ -90,12 +90,21 @@ static void write_packets(void)
         9, 13, 5, 2, 3, 1, 1, 0, 0, 0, 2, 0, 0, 0,                                                 /* RUN */
         0xc4, 10, 0xc4, 11, 0x90, 2, 3, 0, 0x80, 0x40, 7, 0, 0, 11, 1, 42, 0x7f, 1, 9,
     };
-    struct chunk_header h = {.version = TRACE_VERSION, .type = CHUNK_SEGMENT, .stored_bytes = sizeof(body),
-                             .body_bytes = sizeof(body), .event_count = 8};
-    FILE *f = create("trace", "packets");
+    static const uint8_t with[] = {
+        1, 26, 1, 0x1f, 0, 0x10, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, /* SYNC */
+        6, 2, 0, 0x20,                                                                             /* TLB_FILL */
+        4, 7, 5, 0x80, 1, 1, 4, 4, 0,                                                              /* SITE */
+        9, 10, 5, 3, 0, 0x80, 4, 2, 9, 8, 7, 6,                                                    /* RUN */
+        0xc4, 5, 1, 9, 13, 5, 2, 3, 1, 0, 1, 0, 0, 0, 2, 0, 0, 0,
+    };
+    const uint8_t *body = icount ? with : without;
+    uint32_t bytes = icount ? sizeof(with) : sizeof(without);
+    struct chunk_header h = {.version = TRACE_VERSION, .type = CHUNK_SEGMENT, .stored_bytes = bytes,
+                             .body_bytes = bytes, .event_count = icount ? 6 : 8};
+    FILE *f = create("trace", name);
     fputc(1, f);
     fwrite(&h, sizeof(h), 1, f);
-    fwrite(body, sizeof(body), 1, f);
+    fwrite(body, bytes, 1, f);
     fclose(f);
 }
 
@@ -129,7 +138,8 @@ int main(int argc, char **argv)
     write_trace("compressed", 3, true);
     record(false, 7);
     write_trace("short", 5, false);
-    write_packets();
+    write_packets("packets", false);
+    write_packets("packets-icount", true);
     write_line("one-way", (const uint8_t[]){2, 0, 0}, 256);
     write_line("silences", (const uint8_t[]){3, 200, 255}, 16);
     return 0;

@@ -6,18 +6,24 @@
  *
  * A line per access, in program order: "W gva gpa size data", numbers in
  * hexadecimal without 0x, size in decimal, data as bytes in memory order. -r
- * keeps reads ("R ..."), -w keeps the CPU's accesses to its own tables ("PW",
- * "PR"), which Bochs prints without a linear address. Exit code 1 if a memory
- * line could not be understood, or if there was none at all.
+ * keeps reads ("R ..."), -w keeps page walks ("PW", "PR"), which Bochs prints
+ * without a linear address: the physical one stands in its place, as in a trace.
+ * Exit code 1 if a memory line could not be understood, or if there was none at
+ * all.
  *
  * What Bochs prints, learned from Bochs 3.0:
  *
- *     [CPU0 WR]: LIN 0x… PHY 0x… (len=4, UC): 0x11223344
- *     [CPU0 WR]: LIN 0x… PHY 0x… (len=8, UC): 0x55667788 0x11223344     also 16, 32, 64: most significant first
- *     [CPU0 WR]: LIN 0x… PHY 0x… (len=3, UC) 33 22 11                   any other length, likewise
- *     [CPU0 RW]: LIN 0x… PHY 0x… (len=4, UC): …                         read-modify-write: the value read, then
- *     [CPU0 WR]: PHY 0x… (len=4, UC): …                                 the value written, without LIN
- *     [CPU0 RD]: PHY 0x… (len=8, UC): … ; PTE                           the CPU's own
+ *     [CPU0 WR]: LIN 0x1000 PHY 0x1000 (len=4, UC): 0x11223344
+ *     [CPU0 WR]: LIN 0x1000 PHY 0x1000 (len=8, UC): 0x55667788 0x11223344
+ *     [CPU0 WR]: LIN 0x1000 PHY 0x1000 (len=3, UC) 33 22 11
+ *
+ * for lengths of 1, 2 and 4, for 8, 16, 32 and 64, and for any other; data always most significant first. A
+ * read-modify-write is the value read and then, without linear address, the value written:
+ *
+ *     [CPU0 RW]: LIN 0x1000 PHY 0x1000 (len=4, UC): 0x11223344
+ *     [CPU0 WR]: PHY 0x1000 (len=4, UC): 0x11223345
+ *
+ * and what the CPU does for itself (page walks) has no linear address at all.
  *
  * An access that crosses a page comes as two, the lower part first (a
  * read-modify-write as two RW and then two WR); the list has the same form.
@@ -106,7 +112,8 @@ static bool parse_line(const char *line, struct memory_line *m)
 static struct memory_line pending[2];
 static unsigned pending_count;
 
-/* A write without linear address is the second half of a read-modify-write if its address was read for one. */
+/* A write without linear address is the second half of a read-modify-write if its address was read for one.
+ */
 static void take_linear_address(struct memory_line *m)
 {
     for (unsigned i = 0; i < pending_count; i++) {
@@ -140,8 +147,8 @@ static void release(void)
 
 static void print_write(const struct memory_line *m)
 {
-    if (holding && m->linear && held.linear && m->gva == held.gva + held.size && m->gpa == held.gpa + held.size &&
-        m->gva % 4096 != 0) {
+    if (holding && m->linear && held.linear && m->gva == held.gva + held.size &&
+        m->gpa == held.gpa + held.size && m->gva % 4096 != 0) {
         memcpy(held.data + held.size, m->data, m->size); /* at most 10 bytes in all */
         held.size += m->size;
         return;
@@ -171,8 +178,11 @@ static void convert(struct memory_line *m, bool reads, bool walks)
     } else if (m->kind == KIND_WRITE && !m->linear) {
         take_linear_address(m);
     }
-    if (!m->linear && !walks)
-        return;
+    if (!m->linear) {
+        if (!walks)
+            return;
+        m->gva = m->gpa;
+    }
     if (m->kind == KIND_WRITE)
         print_write(m);
     else if (reads)

@@ -3,7 +3,8 @@
  *
  *     listcmp [--handler LO-HI] [--counter LO-HI] NATIVE.txt ENGRAM.txt
  *
- * Lists are as bochs2list and `engram print --format oracle` make them. An
+ * Lists are as bochs2list and `engram print --format oracle` make them, with
+ * page walks (PW) or without. An
  * access that crosses a page stands in one line with both pages ("A,B") or in
  * two; both become two here.
  *
@@ -30,7 +31,8 @@
 
 struct access {
     uint64_t gva, gpa;
-    uint8_t kind, size;
+    char kind[3];
+    uint8_t size;
     char data[2 * SIZE_MAX_BYTES + 1];
 };
 
@@ -92,14 +94,13 @@ static struct access part(const struct access *a, unsigned from, unsigned size, 
 static void add_line(struct trace_list *t, const struct range *handler, const char *line)
 {
     struct access a = {0};
-    char kind, gpa[64], data[2 * SIZE_MAX_BYTES + 1];
+    char gpa[64], data[2 * SIZE_MAX_BYTES + 1];
     unsigned size;
     uint64_t gpa2 = 0;
 
-    if (sscanf(line, "%c %" SCNx64 " %63s %u %128s", &kind, &a.gva, gpa, &size, data) != 5 || size == 0 ||
+    if (sscanf(line, "%2s %" SCNx64 " %63s %u %128s", a.kind, &a.gva, gpa, &size, data) != 5 || size == 0 ||
         size > SIZE_MAX_BYTES || (strcmp(data, "-") != 0 && strlen(data) != (size_t)2 * size))
         fail("not a line of an access list", line);
-    a.kind = (uint8_t)kind;
     a.size = (uint8_t)size;
     memcpy(a.data, data, sizeof(a.data));
     int fields = sscanf(gpa, "%" SCNx64 ",%" SCNx64, &a.gpa, &gpa2);
@@ -131,7 +132,7 @@ static void read_list(struct trace_list *t, const char *path, const struct range
 
 static bool same(const struct access *a, const struct access *b, bool with_data)
 {
-    return a->kind == b->kind && a->gva == b->gva && a->gpa == b->gpa && a->size == b->size &&
+    return strcmp(a->kind, b->kind) == 0 && a->gva == b->gva && a->gpa == b->gpa && a->size == b->size &&
            (!with_data || strcmp(a->data, b->data) == 0);
 }
 
@@ -142,7 +143,7 @@ static void print_access(const struct list *l, size_t i, char *out, size_t size)
         return;
     }
     const struct access *a = &l->items[i];
-    snprintf(out, size, "%c %" PRIx64 " %" PRIx64 " %u %s", a->kind, a->gva, a->gpa, a->size, a->data);
+    snprintf(out, size, "%s %" PRIx64 " %" PRIx64 " %u %s", a->kind, a->gva, a->gpa, a->size, a->data);
 }
 
 static void show_difference(const struct list *native, const struct list *engram, size_t at)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The benchmark's accesses are the same with and without Engram.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 check() {
     tests/oracle/oracle.sh "$guests/benchmark.elf" trace_from trace_to --cmdline "$1" >"$work/log" 2>&1

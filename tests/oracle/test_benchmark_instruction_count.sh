@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The benchmark's share of writing instructions is exactly t / (5 + 5u): counted by Bochs, whose clock goes by one
 # for every instruction.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 guest=$guests/benchmark.elf

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A 64-bit guest with its own paging, ring 3, system calls, faults and the timer: the same accesses with and without
 # Engram, the timer handler's compared on their own.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 check() {
     tests/oracle/oracle.sh "$guests/paging64.elf" trace_from trace_to --cmdline "$1" \

@@ -41,7 +41,7 @@ struct decoder {
     } page[DECODER_PAGES];
     size_t pages;
     uint8_t context;
-    bool icounts;
+    bool icounts, synced;
     uint64_t cr3, icount, site_rip, last_address;
     int last_site;
 };
@@ -128,6 +128,55 @@ static inline void decode_event(struct decoder *d, struct decoded *out)
     out->last_event.tsc = decode_leb(d);
 }
 
+/* One event of site `id`, whose data are already the event's own. */
+static inline void decode_deliver(struct decoder *d, struct decoded *out, int id, uint64_t gva, bool has_data)
+{
+    struct decoder_site *s = &d->site[id];
+
+    s->stride = gva - s->address;
+    s->address = d->last_address = gva;
+    if (d->last_site >= 0)
+        d->site[d->last_site].successor = id;
+    d->last_site = id;
+
+    if (out->count == out->room)
+        out->access = realloc(out->access, (out->room = out->room * 2 + 64) * sizeof(struct access));
+    struct access *a = &out->access[out->count++];
+    *a = (struct access){.rip = s->rip,
+                         .gva = gva,
+                         .gpa = decode_map(d, gva >> 12) << 12 | (gva & 4095),
+                         .cr3 = d->cr3,
+                         .icount = d->icounts ? d->icount : 0,
+                         .kind = s->what & 1,
+                         .cause = s->what >> 1 & 7,
+                         .vector = s->vector,
+                         .flags = s->flags,
+                         .size = (uint8_t)s->size,
+                         .context = d->context,
+                         .has_data = has_data};
+    if (s->flags & 8)
+        a->gpa2 = decode_map(d, ((gva >> 12) + 1) & 0xfffffffffffffull) << 12;
+    if (has_data)
+        memcpy(a->data, s->data, s->size);
+}
+
+static inline void decode_run(struct decoder *d, struct decoded *out)
+{
+    uint64_t id = decode_leb(d), count = decode_leb(d);
+    uint8_t flags = decode_u8(d);
+    assert_true(id <= 65535 && count > 0 && flags < 4);
+    struct decoder_site *s = &d->site[id];
+    assert_true(s->known);
+    uint64_t gva = s->address + decode_zig(d);
+    if (d->icounts)
+        d->icount += decode_leb(d);
+    for (uint64_t i = 0; i < count; i++, gva += flags & 1 ? -s->size : s->size) {
+        for (uint64_t k = 0; k < s->size && (i == 0 || flags & 2); k++)
+            s->data[k] = decode_u8(d);
+        decode_deliver(d, out, (int)id, gva, true);
+    }
+}
+
 static inline void decode_control(struct decoder *d, struct decoded *out, uint8_t type)
 {
     uint64_t length = decode_leb(d);
@@ -136,6 +185,8 @@ static inline void decode_control(struct decoder *d, struct decoded *out, uint8_
     d->end = d->p + length;
     switch (type) {
     case 1: {
+        assert_false(d->synced);
+        d->synced = true;
         d->icounts = decode_u8(d) & 1;
         d->context = decode_u8(d);
         d->cr3 = decode_u64(d);
@@ -166,6 +217,9 @@ static inline void decode_control(struct decoder *d, struct decoded *out, uint8_
         break;
     case 8:
         decode_event(d, out);
+        break;
+    case 9:
+        decode_run(d, out);
         break;
     case 0x0a:
         out->marks++;
@@ -229,31 +283,7 @@ static inline void decode_access(struct decoder *d, struct decoded *out, uint8_t
     decode_data(d, s, data);
     if (d->icounts)
         d->icount += decode_leb(d);
-    s->stride = gva - s->address;
-    s->address = d->last_address = gva;
-    if (d->last_site >= 0)
-        d->site[d->last_site].successor = id;
-    d->last_site = id;
-
-    if (out->count == out->room)
-        out->access = realloc(out->access, (out->room = out->room * 2 + 64) * sizeof(struct access));
-    struct access *a = &out->access[out->count++];
-    *a = (struct access){.rip = s->rip,
-                         .gva = gva,
-                         .gpa = decode_map(d, gva >> 12) << 12 | (gva & 4095),
-                         .cr3 = d->cr3,
-                         .icount = d->icounts ? d->icount : 0,
-                         .kind = s->what & 1,
-                         .cause = s->what >> 1 & 7,
-                         .vector = s->vector,
-                         .flags = s->flags,
-                         .size = (uint8_t)s->size,
-                         .context = d->context,
-                         .has_data = !no_data};
-    if (s->flags & 8)
-        a->gpa2 = decode_map(d, ((gva >> 12) + 1) & 0xfffffffffffffull) << 12;
-    if (!no_data)
-        memcpy(a->data, s->data, s->size);
+    decode_deliver(d, out, id, gva, !no_data);
 }
 
 /* Decodes one segment's body and appends what it holds to *out. */

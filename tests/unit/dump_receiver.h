@@ -26,7 +26,7 @@ static struct receiver {
     uint8_t frame[2048];
     size_t frame_have;
     uint8_t file[FILE_MAX], have[FILE_MAX];
-    uint64_t length, run, data_bytes;
+    uint64_t length, run, first_event, end_event, data_bytes;
     uint32_t crc, longest;
     unsigned begins, ends, requests, bad;
     bool whole;
@@ -114,15 +114,17 @@ static inline void rx_frame(void)
     switch (rx.frame[1]) {
     case 1:
     case 3:
-        assert_int_equal(n, rx.frame[1] == 1 ? 16 : 20);
+        assert_int_equal(n, rx.frame[1] == 1 ? 32 : 36);
         rx.length = rx_le(payload, 8);
         rx.run = rx_le(payload + 8, 8);
+        rx.first_event = rx_le(payload + 16, 8);
+        rx.end_event = rx_le(payload + 24, 8);
         assert_true(rx.length <= FILE_MAX);
         if (rx.frame[1] == 1) {
             rx.begins++;
         } else {
             rx.ends++;
-            rx.crc = (uint32_t)rx_le(payload + 16, 4);
+            rx.crc = (uint32_t)rx_le(payload + 32, 4);
         }
         if (rx.answers && (rx.frame[1] == 3 || rx.eager))
             rx_answer();

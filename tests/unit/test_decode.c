@@ -218,9 +218,41 @@ static void run_expands(void **state)
     }
 }
 
+/* One instruction makes all iterations: they have its count, and what comes behind counts from it. */
+static void run_has_its_instruction_count(void **state)
+{
+    (void)state;
+    sync_with(1); /* 100 */
+    site_and_page();
+    PUT(0xc4, 5, 2);                                         /* 102 */
+    PUT(0x09, 10, 5, 3, 0, 0x80, 0x04, 7, 9, 8, 7, 6);       /* 109, three times */
+    PUT(0x09, 13, 5, 2, 2, 0x08, 0, 1, 0, 0, 0, 2, 0, 0, 0); /* 109 again */
+    PUT(0xc4, 5, 1);                                         /* 110 */
+    PUT(0x09, 10, 5, 1, 0, 0, 0x80, 1, 9, 8, 7, 6);          /* 238 */
+    assert_sound(8);
+    static const uint64_t icount[] = {102, 109, 109, 109, 109, 109, 110, 238};
+    for (unsigned i = 0; i < 8; i++) {
+        assert_true(items[1 + i].icount_known);
+        assert_int_equal(items[1 + i].access.icount, icount[i]);
+    }
+    assert_int_equal(value(&items[3].access), 0x06070809);
+    assert_int_equal(value(&items[6].access), 2);
+
+    sync_with(1);
+    site_and_page();
+    PUT(0x09, 4, 5, 1, 0, 0); /* no count */
+    assert_unsound(1, "too short");
+}
+
 static void hostile_runs(void **state)
 {
     (void)state;
+    for (uint8_t flags = 0; flags < 2; flags++) {
+        sync_with(flags);
+        site_and_page();
+        PUT(0x09, 9, 5, 0, 0, 0, 1, 9, 8, 7, 6);
+        assert_unsound(0, "RUN of no accesses");
+    }
     sync_with(0);
     site_and_page();
     PUT(0x09, 13, 5, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0, 0, 9, 8, 7, 6);
@@ -403,6 +435,7 @@ int main(void)
         cmocka_unit_test(previous_delta_crosses_sites),
         cmocka_unit_test(block_defines_consecutive_sites),
         cmocka_unit_test(run_expands),
+        cmocka_unit_test(run_has_its_instruction_count),
         cmocka_unit_test(hostile_runs),
         cmocka_unit_test(other_packets),
         cmocka_unit_test(pages_are_forgotten),

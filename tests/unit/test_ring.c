@@ -151,6 +151,31 @@ static void a_damaged_segment_is_told_from_the_others(void **state)
 }
 
 /* A header that lies, with a right CRC. */
+static void events_are_those_of_intact_segments(void **state)
+{
+    (void)state;
+    struct ring ring;
+    uint64_t first, end;
+    ring_init(&ring, memory, BYTES, RING_WRAP, 1);
+    ring_events(&ring, &first, &end);
+    assert_int_equal(first, 0);
+    assert_int_equal(end, 0);
+    write_segments(&ring, SLOTS + 2);
+    ring_events(&ring, &first, &end);
+    assert_int_equal(first, 20);
+    assert_int_equal(end, 60);
+    ring_segment(&ring, 0)->tsc ^= 1;
+    ring_segment(&ring, 3)->tsc ^= 1;
+    ring_events(&ring, &first, &end);
+    assert_int_equal(first, 30);
+    assert_int_equal(end, 50);
+    ring_segment(&ring, 1)->tsc ^= 1;
+    ring_segment(&ring, 2)->tsc ^= 1;
+    ring_events(&ring, &first, &end);
+    assert_int_equal(first, 0);
+    assert_int_equal(end, 0);
+}
+
 static void lengths_are_not_believed(void **state)
 {
     (void)state;
@@ -177,6 +202,7 @@ int main(void)
                                        cmocka_unit_test(not_found_where_it_is_not),
                                        cmocka_unit_test(a_damaged_header_is_not_believed),
                                        cmocka_unit_test(a_damaged_segment_is_told_from_the_others),
+                                       cmocka_unit_test(events_are_those_of_intact_segments),
                                        cmocka_unit_test(lengths_are_not_believed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -283,6 +283,32 @@ static void the_worst_stays_inside(void **state)
     }
 }
 
+/* The writer has no RUN yet; its packet as docs/format.md gives it. */
+static void a_run_is_one_instruction(void **state)
+{
+    (void)state;
+    static const uint8_t segment[] = {
+        0x01, 26, 1, 0x1f, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 100, 0, 0, 0, 0, 0, 0, 0, /* SYNC */
+        0x04, 7, 5, 0x80, 1, 1, 4, 2, 0,                                                             /* SITE 5 */
+        0x06, 2, 0, 0x20,                                                                            /* TLB_FILL */
+        0x09, 8, 5, 3, 0, 0x80, 4, 7, 0xaa, 0xbb,                                                    /* 3 at 0x100 */
+        0x09, 9, 5, 2, 3, 1, 1, 1, 2, 3, 4, /* 2 from 0x103 downwards */
+        0xc4, 5, 2,
+    };
+    static const uint64_t gva[] = {0x100, 0x102, 0x104, 0x103, 0x101, 0x101};
+    static const uint64_t icount[] = {107, 107, 107, 108, 108, 110};
+    static const uint8_t data[][2] = {{0xaa, 0xbb}, {0xaa, 0xbb}, {0xaa, 0xbb}, {1, 2}, {3, 4}, {0, 0}};
+    struct decoded out = {0};
+    decode_segment(segment, sizeof(segment), &out);
+    assert_int_equal(out.count, 6);
+    for (unsigned i = 0; i < 6; i++) {
+        assert_int_equal(out.access[i].gva, gva[i]);
+        assert_int_equal(out.access[i].icount, icount[i]);
+        assert_memory_equal(out.access[i].data, data[i], 2);
+    }
+    free(out.access);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(random_accesses_come_back),
@@ -294,6 +320,7 @@ int main(void)
                                        cmocka_unit_test(many_context_switches_do_not_revive_a_mapping),
                                        cmocka_unit_test(an_impossible_size_is_refused),
                                        cmocka_unit_test(events_marks_and_ends),
+                                       cmocka_unit_test(a_run_is_one_instruction),
                                        cmocka_unit_test(the_worst_stays_inside)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,10 +38,14 @@ static inline uint64_t trace_accesses(uint64_t count, enum ring_mode mode, uint6
         taken += hook_access(&a);
     }
     hook_stop("that was all");
+    uint64_t first, end;
+    ring_events(&traced_ring, &first, &end);
+    assert_int_equal(end, hook_events());
     snprintf(traced_meta, sizeof(traced_meta),
              "format=1\nrun=%016" PRIx64 "\nengine=vmx\nguest=test\ntrace=rw\nicount=1\nevents=%" PRIu64
-             "\nlost=%" PRIu64 "\nfiltered=0\nsegments=%" PRIu64 "\nfirst_sequence=%" PRIu64 "\nend=done\n",
-             TRACED_RUN, hook_events(), hook_lost(), ring_count(&traced_ring), ring_first_sequence(&traced_ring));
+             "\nlost=%" PRIu64 "\nfiltered=0\nsegments=%" PRIu64 "\nfirst_sequence=%" PRIu64
+             "\nfirst_event=%" PRIu64 "\nend=done\n",
+             TRACED_RUN, hook_events(), hook_lost(), ring_count(&traced_ring), ring_first_sequence(&traced_ring), first);
     return taken;
 }
 

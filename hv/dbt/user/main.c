@@ -121,6 +121,15 @@ static int user_interrupt(struct dbt *d)
     return (int)shared->value;
 }
 
+static bool user_nmi(struct dbt *d)
+{
+    (void)d;
+    if (!shared->nmi)
+        return false;
+    shared->nmi = 0;
+    return true;
+}
+
 static void user_hidden(struct dbt *d, gpa_t gpa)
 {
     shared->value = gpa;
@@ -218,6 +227,7 @@ static void init(void)
                                    .next_deadline = user_deadline,
                                    .poll = user_poll,
                                    .interrupt = user_interrupt,
+                                   .nmi = user_nmi,
                                    .hidden = user_hidden,
                                    .at_break = user_at_break,
                                    .wait = user_wait,
