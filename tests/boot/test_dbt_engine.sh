@@ -6,7 +6,7 @@
 export ENGINE=dbt
 
 for t in 0 7 48; do
-    OPTION_WORDS=("args=t=$t u=20 n=50 warmup=10")
+    OPTION_WORDS=("args=t=$t u=50 n=50 warmup=10")
     engram_run "benchmark$t" "start=text:START stop=text:STOP"
     expect "t=$t: events" $((t * 50)) "$(meta "benchmark$t" events)"
     expect "t=$t: lost" 0 "$(meta "benchmark$t" lost)"
