@@ -24,7 +24,7 @@ ZYDIS_FILES := Decoder DecoderData SharedData Segment Utils Register MetaInfo Mn
 ZYDIS_FLAGS := -DZYAN_NO_LIBC -DZYDIS_STATIC_BUILD -DZYCORE_STATIC_BUILD -DZYDIS_DISABLE_FORMATTER -DZYDIS_DISABLE_ENCODER
 LIBRARIES = $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -isystem $(LZ4_SRC)/lib
 
-HV_CFLAGS = $(WARN) $(FREESTANDING) -fno-strict-aliasing -iquote hv -isystem hv/lib/include $(LIBRARIES)
+HV_CFLAGS = $(WARN) $(FREESTANDING) -fno-strict-aliasing -iquote hv -iquote . -isystem hv/lib/include $(LIBRARIES)
 HOST_CFLAGS = $(WARN) -O2 -g -D_GNU_SOURCE -iquote . -iquote hv -iquote tools $(LIBRARIES)
 
 .PHONY: all help guests iso run test unit fuzz machine-tests corpus bench clean
@@ -52,7 +52,7 @@ $(B)/test-deps: scripts/setup.sh $(B)/deps.mk
 HV_SRC := $(sort $(wildcard hv/*.c hv/*/*.c))
 HV_ASM := $(sort $(wildcard boot/*.asm hv/*.asm hv/*/*.asm))
 HV_OBJ := $(HV_SRC:%.c=$(B)/%.o) $(HV_ASM:%.asm=$(B)/%.asm.o) \
-	$(ZYDIS_FILES:%=$(B)/zydis/%.o) $(B)/lz4.o $(B)/builtin.o
+	$(ZYDIS_FILES:%=$(B)/zydis/%.o) $(B)/lz4.o $(B)/builtin.o $(B)/dbt-user.o
 
 # GRUB takes 64-bit ELF, `qemu -kernel` only 32-bit: one image in the 32-bit form serves both.
 $(B)/engram.elf: $(B)/engram64.elf
@@ -95,6 +95,22 @@ $(B)/lz4.o: $(B)/deps.mk
 	$(SAY) CC lz4.c
 	$(Q)$(CC) $(FREESTANDING) -DLZ4_FREESTANDING=1 -DLZ4_HEAPMODE=0 -DLZ4_memcpy=memcpy -DLZ4_memset=memset \
 		-DLZ4_memmove=memmove -include hv/lib/include/string.h -c -o $@ $(LZ4_SRC)/lib/lz4.c
+
+# What runs at CPL 3 is one object: it sees no symbol of the core, and shows only those of hv/dbt/shared.h.
+DBT_USER_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/dbt/user/*.c hv/decode/*.c)) hv/lib/string.c hv/format_text.c
+DBT_USER_OBJ := $(DBT_USER_SRC:%.c=$(B)/dbt-user/%.o) $(ZYDIS_FILES:%=$(B)/zydis/%.o)
+DBT_USER_SYMBOLS := dbt_shared dbt_user_engine dbt_core_call dbt_trap_entry dbt_user_run dbt_user_command
+
+$(B)/dbt-user.o: $(DBT_USER_OBJ) hv/dbt/user.ld
+	$(SAY) LD $@
+	$(Q)ld -r -d -z noexecstack -T hv/dbt/user.ld -o $@ $(DBT_USER_OBJ)
+	$(Q)if nm -u $@ | grep .; then echo "$@: the above must be in it" >&2; rm -f $@; exit 1; fi
+	$(Q)objcopy $(DBT_USER_SYMBOLS:%=--keep-global-symbol=%) $@
+
+$(B)/dbt-user/%.o: %.c $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) CC "$< (CPL 3)"
+	$(Q)$(CC) $(HV_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The benchmark is the guest when no module is given: it lies in the image.
 $(B)/builtin.o: $(B)/guest/benchmark.elf hv/builtin.S

@@ -39,7 +39,7 @@ void cache_flush(struct dbt *d)
     d->exit_count = EXIT_SITES_FIXED;
     memset(d->hash, 0, sizeof(d->hash));
     for (uint64_t page = 0; page < d->ram_bytes >> PAGE_SHIFT; page++) {
-        d->page_flags[page] = 0;
+        d->page_flags[page] &= (uint8_t)~PAGE_HAS_CODE;
         d->page_blocks[page] = NULL;
     }
     cache_forget_jumps(d);

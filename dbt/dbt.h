@@ -131,6 +131,7 @@ struct dbt_counters {
 #define JUMP_ENTRIES (1u << JUMP_BITS)
 #define HASH_ENTRIES 8192u
 #define BOUNCE_SLOTS 2u
+#define DBT_BREAKS 2u
 
 struct dbt {
     struct dbt_cpu cpu; /* first: the two are cast into each other */
@@ -149,6 +150,7 @@ struct dbt {
     /* The host. */
     uint8_t *ram;
     uint64_t ram_bytes;
+    uint64_t window_bytes; /* behind `ram` that are mapped; from ram_bytes on devices. 0: no devices */
     uint8_t *page_flags; /* one per page of RAM: PAGE_HAS_CODE */
     struct block **page_blocks;
     const struct dbt_host *host;
@@ -170,6 +172,8 @@ struct dbt {
     uint32_t insn_count, insn_max;
     struct block *hash[HASH_ENTRIES];
     uint32_t mode;
+    gva_t break_at[DBT_BREAKS]; /* linear addresses where the host wants to be asked; blocks end before them */
+    bool break_armed[DBT_BREAKS];
     bool quiet_block; /* the next block runs without a budget test: see run.c */
     bool mode_dirty;
     const uint8_t *retry; /* where the host code of an instruction begins that is to start anew */
@@ -184,6 +188,8 @@ struct dbt {
 };
 
 #define PAGE_HAS_CODE 0x01u
+#define PAGE_HIDDEN 0x02u /* reads ones, writes are dropped */
+#define PAGE_DEVICE 0x04u
 
 /* What the machine around the processor does. C code may use vector registers in these only if it saves
  * them. */
@@ -194,7 +200,10 @@ struct dbt_host {
     void (*drain)(struct dbt *d);
     uint64_t (*next_deadline)(struct dbt *d); /* instructions from now until the host wants to be asked */
     bool (*poll)(struct dbt *d);              /* false: the run is over; cpu.stop_text says why */
+    bool (*nmi)(struct dbt *d); /* true: one is to be delivered now, and is no longer due; NULL: none ever is */
     int (*interrupt)(struct dbt *d); /* vector of the interrupt that is to be delivered now, -1: none */
+    void (*hidden)(struct dbt *d, gpa_t gpa);    /* an access touches a page with PAGE_HIDDEN */
+    void (*at_break)(struct dbt *d, unsigned n); /* about to execute the instruction at break_at[n] */
     bool (*wait)(struct dbt *d);     /* until an interrupt is due; false: none can come */
     uint32_t (*port_in)(struct dbt *d, uint16_t port, unsigned bytes);
     void (*port_out)(struct dbt *d, uint16_t port, unsigned bytes, uint32_t value);
@@ -254,6 +263,9 @@ void dbt_run(struct dbt *d);
 bool dbt_trap(struct dbt *d, uint64_t pc, uint64_t address, uint64_t vector, uint64_t *resume);
 void dbt_set_recording(struct dbt *d, bool reads, bool writes);
 uint32_t dbt_mode(const struct dbt *d);
+void dbt_set_break(struct dbt *d, unsigned n, bool armed, gva_t at);
+/* True if `at` is where a break is armed; *n says which. */
+bool dbt_is_break(const struct dbt *d, gva_t at, unsigned *n);
 
 /* ---- dump.c ---- */
 struct dbt_print {

@@ -47,7 +47,13 @@ static void mode_changed_callback(struct dbt_cpu *c)
 
 static bool is_ram(const struct dbt *d, gpa_t gpa, unsigned bytes)
 {
-    return gpa < d->ram_bytes && d->ram_bytes - gpa >= bytes;
+    return gpa < d->ram_bytes && d->ram_bytes - gpa >= bytes &&
+           !(d->page_flags[gpa >> PAGE_SHIFT] & (PAGE_HIDDEN | PAGE_DEVICE));
+}
+
+static bool is_device(const struct dbt *d, gpa_t gpa)
+{
+    return gpa < d->ram_bytes ? d->page_flags[gpa >> PAGE_SHIFT] & PAGE_DEVICE : gpa < d->window_bytes;
 }
 
 bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast)
@@ -97,20 +103,59 @@ static bool find_place(struct dbt_cpu *c, gva_t at, unsigned bytes, unsigned acc
     return p->first == bytes || dbt_translate(c, at + p->first, access, &p->gpa[1]);
 }
 
+/* Devices see the accesses in the sizes that the guest makes. */
+static void read_device(const void *from, void *to, unsigned bytes)
+{
+    switch (bytes) {
+    case 2:
+        *(uint16_t *)to = *(const volatile uint16_t *)from;
+        break;
+    case 4:
+        *(uint32_t *)to = *(const volatile uint32_t *)from;
+        break;
+    case 8:
+        *(uint64_t *)to = *(const volatile uint64_t *)from;
+        break;
+    default:
+        memcpy(to, from, bytes);
+    }
+}
+
+static void write_device(void *to, const void *from, unsigned bytes)
+{
+    switch (bytes) {
+    case 2:
+        *(volatile uint16_t *)to = *(const uint16_t *)from;
+        break;
+    case 4:
+        *(volatile uint32_t *)to = *(const uint32_t *)from;
+        break;
+    case 8:
+        *(volatile uint64_t *)to = *(const uint64_t *)from;
+        break;
+    default:
+        memcpy(to, from, bytes);
+    }
+}
+
 static void read_physical(struct dbt *d, gpa_t at, void *to, unsigned bytes)
 {
     if (is_ram(d, at, bytes))
         memcpy(to, d->ram + at, bytes);
+    else if (is_device(d, at))
+        read_device(d->ram + at, to, bytes);
     else
-        memset(to, 0xff, bytes); /* the hosted machine has no devices in memory */
+        memset(to, 0xff, bytes);
 }
 
 static void write_physical(struct dbt *d, gpa_t at, const void *from, unsigned bytes)
 {
-    if (!is_ram(d, at, bytes))
-        return;
-    memcpy(d->ram + at, from, bytes);
-    cache_invalidate(d, at, bytes);
+    if (is_ram(d, at, bytes)) {
+        memcpy(d->ram + at, from, bytes);
+        cache_invalidate(d, at, bytes);
+    } else if (is_device(d, at)) {
+        write_device(d->ram + at, from, bytes);
+    }
 }
 
 static uint8_t context_now(const struct dbt *d)
@@ -129,8 +174,11 @@ static uint8_t context_now(const struct dbt *d)
 static void record(struct dbt *d, gva_t at, const struct place *p, const void *data, unsigned bytes,
                    uint8_t kind, uint8_t cause)
 {
+    bool crosses = p->first != bytes;
     if (!(kind == ACCESS_WRITE ? d->record_writes : d->record_reads))
         return;
+    if (!is_ram(d, p->gpa[0], 1) && !(crosses && is_ram(d, p->gpa[1], 1)))
+        return; /* of RAM only, as with VMX */
     uint64_t rip =
         (d->mode & MODE_CODE_SIZE) == 2 ? d->cpu.v.rip : (uint32_t)(d->cpu.v.rip + d->cpu.v.seg[SEG_CS].base);
     struct access a = {.rip = rip,
@@ -146,12 +194,21 @@ static void record(struct dbt *d, gva_t at, const struct place *p, const void *d
     a.flags = cause == CAUSE_INSTRUCTION ? d->access_flags : 0;
     if (cause == CAUSE_EXCEPTION || cause == CAUSE_INTERRUPT)
         a.vector = d->cpu.event_vector;
-    if (p->first != bytes)
+    if (crosses)
         a.flags |= ACCESS_CROSSES;
     if (!is_ram(d, p->gpa[0], 1))
         a.flags |= ACCESS_MMIO;
     memcpy(a.data, data, bytes);
     recorder_spell(d, &a);
+}
+
+static void tell_hidden(struct dbt *d, const struct place *p, unsigned bytes)
+{
+    for (unsigned i = 0; i < (p->first == bytes ? 1u : 2u); i++)
+        if (p->gpa[i] < d->ram_bytes && d->page_flags[p->gpa[i] >> PAGE_SHIFT] & PAGE_HIDDEN) {
+            d->host->hidden(d, p->gpa[i]);
+            return;
+        }
 }
 
 bool dbt_read(struct dbt_cpu *c, gva_t at, void *to, unsigned bytes, unsigned access, uint8_t cause)
@@ -160,6 +217,7 @@ bool dbt_read(struct dbt_cpu *c, gva_t at, void *to, unsigned bytes, unsigned ac
     struct place p;
     if (!find_place(c, at, bytes, access, &p))
         return false;
+    tell_hidden(d, &p, bytes);
     read_physical(d, p.gpa[0], to, p.first);
     if (p.first != bytes)
         read_physical(d, p.gpa[1], (uint8_t *)to + p.first, bytes - p.first);
@@ -173,6 +231,7 @@ bool dbt_write(struct dbt_cpu *c, gva_t at, const void *from, unsigned bytes, un
     struct place p;
     if (!find_place(c, at, bytes, access | DBT_WRITE, &p))
         return false;
+    tell_hidden(d, &p, bytes);
     write_physical(d, p.gpa[0], from, p.first);
     if (p.first != bytes)
         write_physical(d, p.gpa[1], (const uint8_t *)from + p.first, bytes - p.first);

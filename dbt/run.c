@@ -234,8 +234,22 @@ static bool poll(struct dbt *d)
     return true;
 }
 
+static bool deliver_nmi(struct dbt *d)
+{
+    const struct dbt_cpu *c = &d->cpu;
+    if (!d->host->nmi || c->nmi_blocked || c->shadow_is_mov_ss || !d->host->nmi(d))
+        return false;
+    d->counters.interrupts++;
+    d->cpu.halted = false;
+    sys_deliver_nmi(&d->cpu);
+    d->mode_dirty = true;
+    return true;
+}
+
 static void deliver_interrupt(struct dbt *d)
 {
+    if (deliver_nmi(d))
+        return;
     if (!(d->cpu.v.rflags & RFLAGS_IF) || d->cpu.interrupt_shadow)
         return;
     int vector = d->host->interrupt(d);
@@ -445,6 +459,14 @@ static const void *entry_of(struct dbt *d, struct block *b)
     return b->body;
 }
 
+/* A block that begins at a break is entered from here alone. */
+static bool begins_at_break(const struct dbt *d, const struct block *b)
+{
+    unsigned n;
+    gva_t at = (b->mode & MODE_CODE_SIZE) == CODE_64 ? b->ip : (uint32_t)(b->ip + b->cs_base);
+    return dbt_is_break(d, at, &n);
+}
+
 /* Runs translated code from the current state until something was recorded or left that needs a new look. */
 static void step(struct dbt *d, struct exit_site **chain)
 {
@@ -460,7 +482,9 @@ static void step(struct dbt *d, struct exit_site **chain)
     if (flushes != (uint32_t)d->counters.flushes)
         *chain = NULL;
     bool single = d->mode & MODE_TF;
-    if (*chain && (*chain)->block->valid && (*chain)->block->mode == d->mode && !single && !b->crosses)
+    if (begins_at_break(d, b))
+        ;
+    else if (*chain && (*chain)->block->valid && (*chain)->block->mode == d->mode && !single && !b->crosses)
         cache_chain(d, *chain, b);
     else if (!*chain && !single && !(b->crosses && d->mode & MODE_PAGING))
         d->jump_target[b->ip & d->jump_mask] = (uint64_t)(uintptr_t)b->indirect;
@@ -482,6 +506,33 @@ static void step(struct dbt *d, struct exit_site **chain)
     }
 }
 
+bool dbt_is_break(const struct dbt *d, gva_t at, unsigned *n)
+{
+    for (*n = 0; *n < DBT_BREAKS; ++*n)
+        if (d->break_armed[*n] && d->break_at[*n] == at)
+            return true;
+    return false;
+}
+
+void dbt_set_break(struct dbt *d, unsigned n, bool armed, gva_t at)
+{
+    d->break_armed[n] = armed;
+    d->break_at[n] = at;
+    cache_flush(d);
+}
+
+static void ask_at_break(struct dbt *d, struct exit_site **chain)
+{
+    unsigned n;
+    gva_t at = d->cpu.v.rip;
+    if (sys_code_size(&d->cpu) != CODE_64)
+        at = (uint32_t)(at + d->cpu.v.seg[SEG_CS].base);
+    if (!dbt_is_break(d, at, &n))
+        return;
+    *chain = NULL;
+    d->host->at_break(d, n);
+}
+
 void dbt_run(struct dbt *d)
 {
     struct exit_site *chain = NULL;
@@ -496,6 +547,8 @@ void dbt_run(struct dbt *d)
             if (interrupts != d->counters.interrupts)
                 chain = NULL;
         }
+        if (!d->cpu.stop && !d->cpu.halted)
+            ask_at_break(d, &chain);
         if (!d->cpu.stop && !d->cpu.halted)
             step(d, &chain);
     }

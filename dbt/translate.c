@@ -112,6 +112,7 @@ static bool decode_block(struct translation *t, bool single)
 {
     uint64_t ip = t->b->ip;
     bool ended = false;
+    unsigned n;
     do {
         if (!decode_one(t, ip, &ended))
             return false;
@@ -120,7 +121,8 @@ static bool decode_block(struct translation *t, bool single)
         const struct guest_insn *g = &t->g[t->count - 1];
         ip = g->ip + g->z.length;
         ended = ended || g->ends_block || single || t->count == BLOCK_INSNS_MAX / 2 ||
-                (linear_ip(t, ip) ^ linear_ip(t, t->b->ip)) >= PAGE_SIZE || wrap_ip(t, ip) != ip;
+                (linear_ip(t, ip) ^ linear_ip(t, t->b->ip)) >= PAGE_SIZE || wrap_ip(t, ip) != ip ||
+                dbt_is_break(t->d, linear_ip(t, ip), &n);
     } while (!ended);
     t->b->guest_bytes = (uint16_t)(ip - t->b->ip);
     return true;
@@ -130,7 +132,9 @@ static bool decode_block(struct translation *t, bool single)
 static void unroll(struct translation *t)
 {
     const struct guest_insn *last = &t->g[t->count - 1];
-    unsigned body = t->count;
+    unsigned body = t->count, n;
+    if (dbt_is_break(t->d, linear_ip(t, t->b->ip), &n))
+        return;
     if (last->class != G_JCC || wrap_ip(t, last->ip + last->z.length + last->op[0].imm.value.u) != t->b->ip)
         return;
     for (unsigned turn = 1; turn < UNROLL && t->count + body <= BLOCK_INSNS_MAX; turn++) {

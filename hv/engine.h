@@ -53,6 +53,9 @@ struct engine {
     /* True if this engine can run here. `why` gets one line either way. */
     bool (*probe)(char *why, size_t size);
 
+    /* Bytes of contiguous memory the engine wants, hidden from the guest: machine.engine_memory at init. NULL: none. */
+    uint64_t (*memory)(const struct machine *m);
+
     /* Builds what the engine needs. `v` is the state the guest starts in; it stays the guest's. Errors end in panic(). */
     void (*init)(const struct machine *m, struct vcpu *v);
 
@@ -91,6 +94,6 @@ struct engine {
     void (*stop)(void);
 };
 
-extern const struct engine vmx_engine;
+extern const struct engine vmx_engine, dbt_engine;
 
 #endif

@@ -2,7 +2,7 @@
 ; off: what arrives here is an exception (foreseen in hv/fixup.h, or a bug: reported,
 ; the run ends) or an NMI (the guest's: noted and handed on).
 
-global gdt, gdt_pointer, load_descriptor_tables, exception_entries, tss
+global gdt, gdt_pointer, load_descriptor_tables, exception_entries, exception_common, tss
 extern exception_handler
 extern nmi_stack_top
 extern fault_stack_top

@@ -25,6 +25,7 @@ struct machine {
     /* The hypervisor's own memory and the ring: page-aligned, absent from the guest's map. */
     struct memory_range hidden[HIDDEN_RANGES_MAX];
     size_t hidden_count;
+    struct memory_range engine_memory; /* what the engine asked for; one of the hidden ranges */
     hpa_t ram_end; /* end of the highest RAM range */
     unsigned physical_bits; /* MAXPHYADDR */
 };

@@ -122,6 +122,16 @@ static void set_up_ring(void)
     hook_init(&ring, &clock);
 }
 
+static void set_up_engine_memory(void)
+{
+    uint64_t bytes = engine->memory ? engine->memory(&machine) : 0;
+    if (bytes == 0)
+        return;
+    hpa_t at = place_engine(&machine, &boot, bytes);
+    machine.engine_memory = (struct memory_range){at, at + bytes, MEMORY_RESERVED};
+    hide(at, at + bytes, "engine");
+}
+
 static void run_guest(void)
 {
     struct vm_exit e;
@@ -195,6 +205,7 @@ _Noreturn void main(uint32_t magic, uint32_t info)
     place_modules(&machine, &boot);
     engine = select_engine(options.engine, engine_reason, sizeof engine_reason);
     finish_stops(engine);
+    set_up_engine_memory();
     guest_load(&boot, options.guest_args, &machine, &vcpu);  /* from a module, or the built-in benchmark */
     engine->init(&machine, &vcpu);
     ports_init(engine, &acpi);

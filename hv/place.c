@@ -84,6 +84,17 @@ hpa_t place_ring(const struct machine *m, const struct bootinfo *boot, uint64_t 
           (unsigned long)(bytes >> 10), (unsigned long)(largest >> 10));
 }
 
+hpa_t place_engine(const struct machine *m, const struct bootinfo *boot, uint64_t bytes)
+{
+    static struct memory_map taken;
+    all_taken(&taken, m, boot);
+    hpa_t at;
+    if (!memory_map_find_highest(&boot->map, &taken, 0, m->ram_end, bytes, LARGE_PAGE_SIZE, &at))
+        panic("no %lu MiB of free RAM for the engine's tables; use a smaller ring= or a machine with more memory",
+              (unsigned long)(bytes >> 20));
+    return at;
+}
+
 void place_modules(const struct machine *m, struct bootinfo *boot)
 {
     static struct memory_map taken;

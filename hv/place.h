@@ -31,6 +31,9 @@ hpa_t place_image(void);
 /* Takes `bytes` for the ring from the top of RAM: its address. Panics with the largest possible size where there is no room. */
 hpa_t place_ring(const struct machine *m, const struct bootinfo *boot, uint64_t bytes);
 
+/* Takes `bytes` for the engine's tables in the same way. */
+hpa_t place_engine(const struct machine *m, const struct bootinfo *boot, uint64_t bytes);
+
 /* Copies the modules to the highest free RAM, out of the guest's way, and changes `boot` accordingly. */
 void place_modules(const struct machine *m, struct bootinfo *boot);
 

@@ -2,7 +2,7 @@
 # What `make run` does: boots Engram on the best machine there is, receives the
 # dump over its serial line and shows what the trace holds. Variables:
 #
-#   MACHINE=auto|kvm|bochs|qemu   auto takes KVM where it has VMX, else Bochs
+#   MACHINE=auto|kvm|bochs|qemu   auto takes KVM where it has VMX, else Bochs; for ENGINE=dbt QEMU without KVM
 #   ENGINE=auto|vmx|dbt           passed on as engine=
 #   GUEST=FILE                    a multiboot kernel; without it the built-in benchmark
 #   CMDLINE=ARGUMENTS             of the guest
@@ -27,7 +27,8 @@ kvm_has_vmx() {
 
 case $machine in
 auto)
-    if kvm_has_vmx; then machine=kvm why="the CPU has VMX and KVM hands it on"
+    if [ "$engine" = dbt ]; then machine=qemu why="the DBT engine needs no VMX"
+    elif kvm_has_vmx; then machine=kvm why="the CPU has VMX and KVM hands it on"
     else machine=bochs why="an emulator that has VMX; there is no nested VMX under KVM here"; fi ;;
 kvm) kvm_has_vmx || die "MACHINE=kvm needs an Intel CPU, write access to /dev/kvm and kvm_intel with nested=1; use MACHINE=bochs"
     why="as told" ;;
@@ -75,7 +76,8 @@ start_machine() {
         exec timeout "$seconds" qemu-system-x86_64 -enable-kvm -cpu host -m 256 -display none -monitor none -no-reboot \
             -cdrom "$work/engram.iso" -serial "file:$work/serial" ;;
     qemu)
-        exec timeout "$seconds" qemu-system-x86_64 -m 256 -display none -monitor none -no-reboot \
+        # Translated code needs BMI2, which QEMU's default CPU does not have.
+        exec timeout "$seconds" qemu-system-x86_64 -cpu max -m 256 -display none -monitor none -no-reboot \
             -cdrom "$work/engram.iso" -serial "file:$work/serial" ;;
     esac
 }

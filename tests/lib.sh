@@ -150,14 +150,15 @@ run_bochs() {
 #
 # Boots Engram in Bochs with a serial line that only talks, switched off after the dump, and receives the dump
 # from what the line said: $work/NAME holds console (text), serial (raw), trace.egrm, recv.code. Words of the
-# options are separated by blanks; OPTION_WORDS=(...) adds words that hold some. after=poweroff (or AFTER) stands
-# first, so that it holds already when a later option is an error.
+# options are separated by blanks; OPTION_WORDS=(...) adds words that hold some; ENGINE=dbt chooses that engine.
+# after=poweroff (or AFTER) stands first, so that it holds already when a later option is an error.
 engram_run() {
     local dir=$work/$1 options=$2 code=0
     shift 2
     mkdir -p "$dir"
     # shellcheck disable=SC2086 # words
-    printf '%s\n' "after=${AFTER:-poweroff}" dump-wait=1 $options ${OPTION_WORDS[@]+"${OPTION_WORDS[@]}"} >"$dir/options"
+    printf '%s\n' "after=${AFTER:-poweroff}" dump-wait=1 ${ENGINE:+engine=$ENGINE} $options \
+        ${OPTION_WORDS[@]+"${OPTION_WORDS[@]}"} >"$dir/options"
     make_engram_iso "$dir" "$@" || { fail "$test_name: making the ISO"; return 1; }
     run_bochs "$dir" || code=$?
     [ "$code" != 124 ] || printf '  (the machine was still running after %s seconds)\n' "${RUN_SECONDS:-240}"

@@ -10,7 +10,7 @@ expect_line "reads give all ones, before and after a write" \
     '^top 0x[0-9a-f]+ before ffffffff after ffffffff byte 000000ff' "$console"
 # What it touched lies in what Engram hides.
 top=$(grep -aoP '^top 0x\K[0-9a-f]+' "$console")
-low=$(grep -aoP 'engram: (hypervisor|ring \(\w+\)) at 0x\K[0-9a-f]+' "$console" | sort | head -n 1)
+low=$(grep -aoP 'engram: (hypervisor|engine|ring \(\w+\)) at 0x\K[0-9a-f]+' "$console" | sort | head -n 1)
 expect "the guest found where the hidden memory begins" "$((0x${low:-0}))" "$((0x${top:-1}))"
 expect_line "the console says it once" 'engram: the guest touched hidden memory at 0x' "$console"
 expect "the dump is whole" 0 "$(cat "$work/hidden/recv.code")"

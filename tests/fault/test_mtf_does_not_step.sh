@@ -8,7 +8,7 @@ version=$(dpkg-query -W -f '${Version}' bochs 2>/dev/null || true)
 if [ -z "$version" ] || dpkg --compare-versions "$version" ge 2.8; then
     skip "the system's Bochs is ${version:-missing}, not 2.7"
 fi
-BOCHS_ROOT=/ BOCHS_CPU=corei7_skylake_x RUN_SECONDS=30 engram_run mtf "" "$guests/hang.elf" guest
+BOCHS_ROOT=/ BOCHS_CPU=corei7_skylake_x RUN_SECONDS=30 engram_run mtf "engine=vmx" "$guests/hang.elf" guest
 expect_line "one line says so" "engram: error: .*(MTF|monitor trap)" "$work/mtf/console"
 expect_no_line "the guest is not started" "^BOOT" "$work/mtf/console"
 finish

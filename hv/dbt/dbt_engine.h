@@ -1,0 +1,60 @@
+/*
+ * The DBT engine on bare metal: what its files in the core share.
+ *
+ *     engine.c ──► gate.asm ──► CPL 3: user/main.c ──► dbt/
+ *        ├─ request.c (what CPL 3 asks for)   interrupt.c (from the devices)
+ *        └─ space.c (the address space of CPL 3)
+ */
+#ifndef ENGRAM_HV_DBT_ENGINE_H
+#define ENGRAM_HV_DBT_ENGINE_H
+
+#include "dbt/gate.h"
+#include "dbt/shared.h"
+#include "engine.h"
+#include "machine.h"
+
+/* ---- space.c ---- */
+
+struct user_space {
+    uint64_t code_bytes;
+    uint64_t stack, command_stack; /* their tops */
+};
+extern struct user_space user_space;
+
+uint64_t space_memory_bytes(const struct machine *m);
+/* Builds the tables, and fills in what struct dbt and dbt_shared say of memory. */
+void space_init(const struct machine *m);
+/* The pages that the budget points to are there, or not: then the next block to begin faults. */
+void space_open_budget(bool open);
+bool space_budget_is_open(void);
+
+/* ---- interrupt.c ---- */
+
+/* True if what ended gate_enter() came from a device. */
+bool is_device_interrupt(uint64_t gate_vector);
+void interrupt_arrived(uint8_t vector);
+void nmi_arrived(void);
+/* The vector that is due, or -1: then the CPU takes interrupts from now on. */
+int interrupt_take(void);
+bool interrupt_is_due(void);
+/* Whether CPL 3 is to run with IF=1. */
+bool interrupts_are_open(void);
+void interrupts_close(void);
+/* Until an interrupt is due; false: not before `until` (time-stamp counter). */
+bool interrupt_wait(uint64_t until);
+uint64_t interrupts_count(void);
+
+/* ---- request.c ---- */
+
+/* A request of the run; true if the core has to see `e`. */
+bool request_begin(struct vcpu *v, struct vm_exit *e);
+/* What the core has left in `v` goes back; true if the core has to see `e` first. */
+bool request_finish(struct vcpu *v, struct vm_exit *e);
+/* The MSR access under way raises #GP. */
+void request_refuse(void);
+/* REQUEST_ACCESSES, REQUEST_EVENT; false: it is another one. */
+bool request_record(void);
+uint64_t request_hidden_touches(void);
+bool dbt_fatal(struct vm_exit *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

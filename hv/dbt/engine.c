@@ -1,0 +1,282 @@
+/*
+ * The DBT engine's operations. The translator and what it makes run at CPL 3;
+ * the core enters with IRETQ and comes back by an exception or interrupt. All of
+ * the engine's requests are made by C code at CPL 3, so that the guest's state is
+ * whole in struct dbt whenever the core looks at it.
+ */
+#include "console.h"
+#include "dbt/dbt.h"
+#include "dbt/dbt_engine.h"
+#include "trace/format.h"
+#include "x86/cpu.h"
+#include "x86/exceptions.h"
+
+#include <string.h>
+
+#define CPUID_7_EBX_BMI2 (1u << 8)
+#define CPUID_1_ECX_XSAVE (1u << 26)
+#define RFLAGS_OF_CPL3 (ARITHMETIC_FLAGS | RFLAGS_DF | RFLAGS_ONE)
+#define CR4_OSXMMEXCPT (1ull << 10)
+#define XCR0_OF_GUESTS 7ull /* x87, SSE, AVX */
+
+static struct dbt *user_dbt(void)
+{
+    return &dbt_user_engine;
+}
+
+static bool dbt_probe(char *why, size_t size)
+{
+    bool bmi2 = cpuid(0, 0).eax >= 7 && (cpuid(7, 0).ebx & CPUID_7_EBX_BMI2);
+    if (!bmi2) {
+        format_text(
+            why, size,
+            "this CPU has no BMI2, which translated code uses; it is in Intel CPUs since Haswell, AMD "
+            "since Excavator, and in QEMU's with -cpu max");
+        return false;
+    }
+    format_text(why, size, "translated code at CPL 3");
+    return true;
+}
+
+static uint64_t dbt_memory(const struct machine *m)
+{
+    return space_memory_bytes(m);
+}
+
+/* ---- commands: CPL 3 does something for the core, between two requests of the run ---- */
+
+static void prepare(struct gate_context *c, const uint8_t *entry, uint64_t stack)
+{
+    memset(c, 0, sizeof *c);
+    c->rip = (uint64_t)entry;
+    c->rsp = stack;
+}
+
+/* IOPL is 0 and TF never set, whatever CPL 3 has left there. */
+static void enter(bool interrupts)
+{
+    gate_context.rflags = (gate_context.rflags & RFLAGS_OF_CPL3) | RFLAGS_ONE | (interrupts ? RFLAGS_IF : 0);
+    gate_context.cs = GATE_CODE_SELECTOR;
+    gate_context.ss = GATE_DATA_SELECTOR;
+    gate_enter();
+}
+
+static bool is_request(void)
+{
+    if ((uint8_t)gate_context.vector != VECTOR_UD || gate_context.rip != (uint64_t)dbt_core_call)
+        return false;
+    gate_context.rip += 2;
+    return true;
+}
+
+/* Set when CPL 3 has done what it must not: then it is not entered again, and what it had not handed over is
+ * lost. */
+static bool broken;
+
+static void command(enum dbt_command which)
+{
+    if (broken)
+        return;
+    struct gate_context run = gate_context;
+    prepare(&gate_context, dbt_user_command, user_space.command_stack);
+    gate_context.rdi = which;
+    do {
+        enter(false);
+        broken = !is_request();
+        if (broken)
+            panic("exception %u in the DBT engine at 0x%lx (CR2 0x%lx) during command %u: an error of the "
+                  "engine",
+                  (unsigned)(uint8_t)gate_context.vector, (unsigned long)gate_context.rip,
+                  (unsigned long)read_cr2(), (unsigned)which);
+    } while (request_record());
+    broken = dbt_shared.request != REQUEST_DONE;
+    if (broken)
+        panic("the DBT engine made request %u during command %u: an error of the engine", dbt_shared.request,
+              (unsigned)which);
+    gate_context = run;
+}
+
+/* ---- start ---- */
+
+/* The guest's vector instructions run as they are: the CPU must let them. */
+static void enable_vectors(void)
+{
+    write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
+    if (!(cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE))
+        return;
+    write_cr4(read_cr4() | CR4_OSXSAVE);
+    xsetbv(0, cpuid(0xd, 0).eax & XCR0_OF_GUESTS);
+}
+
+static void dbt_engine_init(const struct machine *m, struct vcpu *v)
+{
+    struct dbt *d = user_dbt();
+    space_init(m);
+    gate_init();
+    enable_vectors();
+    wrmsr(IA32_GS_BASE, (uint64_t)d);
+    wrmsr(IA32_SYSENTER_CS, 0);
+    d->cpu.v = *v;
+    d->cpu.physical_bits = (uint8_t)m->physical_bits;
+    command(COMMAND_INIT);
+    prepare(&gate_context, dbt_user_run, user_space.stack);
+}
+
+/* ---- the run ---- */
+
+/* An exception in translated code: it is the engine's to explain, at CPL 3. */
+static bool trap(uint8_t vector, struct vm_exit *e)
+{
+    uint64_t pc = gate_context.rip, address = vector == VECTOR_PF ? read_cr2() : 0;
+    if (pc < USER_CODE || pc >= USER_CODE + user_space.code_bytes)
+        return dbt_fatal(e,
+                         "exception %u in the DBT engine at 0x%lx (error code 0x%lx, address 0x%lx): an "
+                         "error of the engine",
+                         vector, (unsigned long)pc, (unsigned long)gate_context.error_code,
+                         (unsigned long)address);
+    if (address >= USER_BUDGET && address < USER_BUDGET + USER_BUDGET_BYTES && !space_budget_is_open()) {
+        space_open_budget(true);
+        address = USER_BUDGET - 1; /* as if it were used up */
+    }
+    dbt_shared.trap.pc = pc;
+    dbt_shared.trap.address = address;
+    dbt_shared.trap.vector = vector;
+    gate_context.rip = (uint64_t)dbt_trap_entry;
+    return false;
+}
+
+/* What ended gate_enter(); true if the core has to see it. */
+static bool handle(struct vcpu *v, struct vm_exit *e)
+{
+    uint8_t vector = (uint8_t)gate_context.vector;
+    if (is_device_interrupt(gate_context.vector)) {
+        interrupt_arrived(vector);
+        return false;
+    }
+    if (vector == VECTOR_NMI) {
+        nmi_arrived();
+        return false;
+    }
+    if (!is_request())
+        return trap(vector, e);
+    *v = user_dbt()->cpu.v;
+    return request_begin(v, e);
+}
+
+static void dbt_engine_run(struct vcpu *v, struct vm_exit *e)
+{
+    if (request_finish(v, e))
+        return;
+    do {
+        if (gate_nmis) {
+            gate_nmis = 0;
+            nmi_arrived();
+        }
+        enter(interrupts_are_open());
+    } while (!handle(v, e));
+}
+
+static void dbt_save_state(struct vcpu *v)
+{
+    *v = user_dbt()->cpu.v;
+}
+
+/* CPL 3 moves RIP itself, when it has the answer. */
+static void dbt_advance(struct vcpu *v, const struct vm_exit *e)
+{
+    (void)v;
+    (void)e;
+}
+
+/* Only MSR accesses end in an exception that the core chooses: #GP(0). */
+static void dbt_inject_exception(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
+{
+    (void)v;
+    if (vector != VECTOR_GP || !has_error || error != 0)
+        panic("the DBT engine was asked to raise exception %u: an error of the core", vector);
+    request_refuse();
+}
+
+/* All port accesses are requests. */
+static void dbt_intercept_port(uint16_t port, bool on)
+{
+    (void)port;
+    (void)on;
+}
+
+/* Asked for string I/O only, which the DBT engine does not hand over. */
+static bool dbt_read_guest(struct vcpu *v, gva_t from, void *to, size_t bytes)
+{
+    (void)v;
+    (void)from;
+    (void)to;
+    (void)bytes;
+    return false;
+}
+
+static uint8_t context_of(const struct vcpu *v)
+{
+    bool protected_mode = v->cr0 & CR0_PE,
+         long64 = (v->efer & EFER_LMA) && (v->seg[SEG_CS].access & SEGMENT_L);
+    unsigned mode = !protected_mode                      ? MODE_REAL
+                    : long64                             ? MODE_LONG64
+                    : v->seg[SEG_CS].access & SEGMENT_DB ? MODE_PROT32
+                                                         : MODE_PROT16;
+    unsigned cpl = protected_mode ? v->seg[SEG_SS].access >> SEGMENT_DPL_SHIFT & 3 : 0;
+    return (uint8_t)(cpl | mode << CONTEXT_MODE_SHIFT | (v->cr0 & CR0_PG ? CONTEXT_PAGING : 0));
+}
+
+static void dbt_engine_set_recording(bool on)
+{
+    if (on) {
+        const struct vcpu *v = &user_dbt()->cpu.v;
+        hook_context(context_of(v), v->cr3);
+    }
+    command(on ? COMMAND_RECORD_ON : COMMAND_RECORD_OFF);
+}
+
+static void dbt_set_trigger(enum trigger t, bool armed, gva_t at)
+{
+    _Static_assert(TRIGGER_COUNT <= DBT_BREAKS, "a break for every trigger");
+    dbt_shared.value = t;
+    dbt_shared.value2 = at;
+    dbt_shared.ok = armed;
+    command(COMMAND_BREAK);
+}
+
+/* Text from CPL 3 is for a text file: what is not printable becomes '?'. */
+static size_t dbt_engine_counters(char *text, size_t size)
+{
+    size_t n = 0;
+    if (size == 0)
+        return 0;
+    command(COMMAND_COUNTERS);
+    while (n + 1 < size && n + 1 < SHARED_TEXT && dbt_shared.text[n]) {
+        char c = dbt_shared.text[n];
+        text[n++] = (c >= ' ' && c <= '~') || c == '\n' ? c : '?';
+    }
+    text[n] = '\0';
+    return n + format_text(text + n, size - n,
+                           "counter.dbt.device_interrupts=%lu\ncounter.sink_touches=%lu\n",
+                           (unsigned long)interrupts_count(), (unsigned long)request_hidden_touches());
+}
+
+/* Nothing of what it changed outlives the machine's halt. */
+static void dbt_stop(void) {}
+
+const struct engine dbt_engine = {
+    .name = "dbt",
+    .probe = dbt_probe,
+    .memory = dbt_memory,
+    .init = dbt_engine_init,
+    .run = dbt_engine_run,
+    .save_state = dbt_save_state,
+    .advance = dbt_advance,
+    .inject_exception = dbt_inject_exception,
+    .intercept_port = dbt_intercept_port,
+    .read_guest = dbt_read_guest,
+    .set_recording = dbt_engine_set_recording,
+    .set_trigger = dbt_set_trigger,
+    .counters = dbt_engine_counters,
+    .stop = dbt_stop,
+};

@@ -1,0 +1,296 @@
+/* What CPL 3 asks for, from the request to its answer. Everything is copied and checked before it is used. */
+#include "clock.h"
+#include "console.h"
+#include "dbt/dbt.h"
+#include "dbt/dbt_engine.h"
+#include "x86/cpu.h"
+
+#include <string.h>
+
+#define POLLS_PER_SECOND 50u
+#define TEXT_BYTES 256u
+
+/* The request whose answer the core is working on. */
+static enum dbt_request open_request;
+static uint32_t cpuid_leaf, cpuid_subleaf;
+static uint8_t port_bytes;
+static bool refused;
+
+bool dbt_fatal(struct vm_exit *e, const char *format, ...)
+{
+    static char text[TEXT_BYTES];
+    va_list args;
+    va_start(args, format);
+    format_text_v(text, sizeof text, format, args);
+    va_end(args);
+    e->kind = EXIT_FATAL;
+    e->text = text;
+    return true;
+}
+
+void request_refuse(void)
+{
+    refused = true;
+}
+
+/* ---- records ---- */
+
+static bool access_is_valid(const struct access *a)
+{
+    return a->kind <= ACCESS_WRITE && a->cause <= CAUSE_TASK_SWITCH && a->size >= 1 &&
+           a->size <= ACCESS_SIZE_MAX && a->has_data == 1 &&
+           !(a->flags & ~(ACCESS_MMIO | ACCESS_LOCKED | ACCESS_REP | ACCESS_CROSSES));
+}
+
+static void record_accesses(void)
+{
+    uint64_t count = dbt_shared.value;
+    if (count > SHARED_ACCESSES)
+        panic("the DBT engine handed over %lu accesses at once, more than there is room for: an error of the "
+              "engine",
+              (unsigned long)count);
+    for (uint64_t i = 0; i < count; i++) {
+        struct access a = dbt_shared.access[i];
+        if (!access_is_valid(&a))
+            panic("the DBT engine handed over a malformed access (RIP 0x%lx): an error of the engine",
+                  (unsigned long)a.rip);
+        hook_access(&a);
+    }
+}
+
+static void record_event(void)
+{
+    struct hook_event event;
+    memcpy(&event, &dbt_shared.event, sizeof event);
+    if (event.type > 7)
+        panic("the DBT engine handed over a malformed event: an error of the engine");
+    hook_event(&event);
+}
+
+bool request_record(void)
+{
+    if (dbt_shared.request == REQUEST_ACCESSES)
+        record_accesses();
+    else if (dbt_shared.request == REQUEST_EVENT)
+        record_event();
+    else
+        return false;
+    return true;
+}
+
+/* ---- CPUID ---- */
+
+/* What the DBT engine does not implement does not exist for the guest. Bits: SDM Vol. 2A, CPUID. */
+static void restrict_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t *gpr)
+{
+    switch (leaf) {
+    case 1: /* MONITOR, DS-CPL, VMX, SMX, EIST, PDCM, PCID, x2APIC, TSC deadline, hypervisor; VME, DS */
+        gpr[RCX] &= ~(1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 15 | 1u << 17 | 1u << 21 |
+                      1u << 24 | 1u << 31);
+        gpr[RDX] &= ~(1u << 1 | 1u << 21);
+        break;
+    case 7: /* no SGX, INVPCID, MPX, AVX-512, PT; of ECX GFNI, VAES, VPCLMULQDQ, RDPID; of EDX fast short REP
+               MOV */
+        if (subleaf != 0) {
+            gpr[RAX] = gpr[RBX] = gpr[RCX] = gpr[RDX] = 0;
+            break;
+        }
+        gpr[RAX] = 0;
+        gpr[RBX] &= ~(1u << 2 | 1u << 10 | 1u << 14 | 1u << 16 | 1u << 17 | 1u << 21 | 0xdu << 25 | 3u << 30 |
+                      1u << 28);
+        gpr[RCX] &= 1u << 8 | 1u << 9 | 1u << 10 | 1u << 22;
+        gpr[RDX] &= 1u << 4;
+        break;
+    case 0xa: /* no performance counters */
+        gpr[RAX] = gpr[RBX] = gpr[RCX] = gpr[RDX] = 0;
+        break;
+    case 0xd: /* x87, SSE, AVX; no XSAVES */
+        if (subleaf == 0) {
+            gpr[RAX] &= 7;
+            gpr[RDX] = 0;
+        } else if (subleaf == 1) {
+            gpr[RAX] &= 7;
+            gpr[RCX] = gpr[RDX] = 0;
+        } else if (subleaf > 2) {
+            gpr[RAX] = gpr[RBX] = gpr[RCX] = gpr[RDX] = 0;
+        }
+        break;
+    case 0x80000001: /* no SVM, IBS, XOP, SKINIT, LWP, FMA4, TBM, counters */
+        gpr[RCX] &= ~(1u << 2 | 3u << 10 | 3u << 12 | 3u << 15 | 1u << 21 | 3u << 23 | 1u << 28 | 1u << 29);
+        break;
+    default:
+        if (leaf >= 0x40000000 && leaf < 0x50000000) /* no paravirtual interfaces */
+            gpr[RAX] = gpr[RBX] = gpr[RCX] = gpr[RDX] = 0;
+    }
+}
+
+/* ---- MSRs ---- */
+
+#define CPUID_1_EDX_MTRR (1u << 12)
+#define IA32_MTRR_PHYSBASE0 0x200u
+#define IA32_MTRR_DEF_TYPE 0x2ffu
+
+/* Those that the guest reads from the CPU itself. */
+static bool msr_is_readable(uint32_t msr)
+{
+    bool mtrrs = cpuid(1, 0).edx & CPUID_1_EDX_MTRR;
+    if (msr == IA32_APIC_BASE)
+        return true;
+    if (!mtrrs)
+        return false;
+    if (msr == IA32_MTRRCAP || msr == IA32_MTRR_DEF_TYPE)
+        return true;
+    if (msr == 0x250 || msr == 0x258 || msr == 0x259 || (msr >= 0x268 && msr <= 0x26f))
+        return rdmsr(IA32_MTRRCAP) & 1u << 8;
+    return msr >= IA32_MTRR_PHYSBASE0 && msr < IA32_MTRR_PHYSBASE0 + 2 * (rdmsr(IA32_MTRRCAP) & 0xff);
+}
+
+/* True if the core's rules decide: the MSR does not exist, or only for appearance. */
+static bool begin_msr(struct vcpu *v, struct vm_exit *e, bool write)
+{
+    uint32_t msr = (uint32_t)dbt_shared.value;
+    uint64_t value = dbt_shared.value2;
+    if (msr_is_readable(msr) && (!write || rdmsr(msr) == value)) {
+        dbt_shared.value = rdmsr(msr);
+        dbt_shared.ok = 1;
+        return false;
+    }
+    refused = false;
+    v->gpr[RCX] = msr;
+    e->kind = write ? EXIT_WRMSR : EXIT_RDMSR;
+    return true;
+}
+
+/* ---- requests ---- */
+
+static uint64_t hidden_touches;
+
+uint64_t request_hidden_touches(void)
+{
+    return hidden_touches;
+}
+
+static void tell_hidden(void)
+{
+    if (hidden_touches++ == 0)
+        printk("engram: the guest touched hidden memory at 0x%lx (RIP 0x%lx): it reads ones, writes are "
+               "dropped; "
+               "further touches are only counted\n",
+               (unsigned long)dbt_shared.value, (unsigned long)dbt_shared.value2);
+}
+
+static bool begin_port(struct vcpu *v, struct vm_exit *e, bool in)
+{
+    uint8_t bytes = dbt_shared.bytes;
+    if (bytes != 1 && bytes != 2 && bytes != 4)
+        return dbt_fatal(e, "the DBT engine asked for a port access of %u bytes: an error of the engine",
+                         bytes);
+    port_bytes = bytes;
+    e->kind = EXIT_IO;
+    e->io.port = dbt_shared.port;
+    e->io.size = bytes;
+    e->io.in = in;
+    e->io.string = e->io.rep = false;
+    if (!in)
+        v->gpr[RAX] = dbt_shared.value;
+    return true;
+}
+
+static bool begin_end(struct vm_exit *e)
+{
+    static char text[TEXT_BYTES];
+    switch (dbt_shared.value) {
+    case ENDED_TRIPLE_FAULT:
+        e->kind = EXIT_TRIPLE_FAULT;
+        return true;
+    case ENDED_HLT:
+        e->kind = EXIT_HLT;
+        return true;
+    default:
+        memcpy(text, dbt_shared.text, sizeof text - 1);
+        for (char *p = text; *p; p++)
+            if (*p < ' ' || *p > '~')
+                *p = '?';
+        return dbt_fatal(e, "%s", text);
+    }
+}
+
+bool request_begin(struct vcpu *v, struct vm_exit *e)
+{
+    open_request = (enum dbt_request)dbt_shared.request;
+    e->instruction_bytes = 0;
+    if (interrupts_are_open() && !(dbt_user_engine.cpu.v.rflags & RFLAGS_IF))
+        interrupts_close();
+    switch (open_request) {
+    case REQUEST_PORT_IN:
+    case REQUEST_PORT_OUT:
+        return begin_port(v, e, open_request == REQUEST_PORT_IN);
+    case REQUEST_CPUID:
+        cpuid_leaf = (uint32_t)v->gpr[RAX];
+        cpuid_subleaf = (uint32_t)v->gpr[RCX];
+        e->kind = EXIT_CPUID;
+        return true;
+    case REQUEST_READ_MSR:
+    case REQUEST_WRITE_MSR:
+        return begin_msr(v, e, open_request == REQUEST_WRITE_MSR);
+    case REQUEST_POLL:
+        e->kind = EXIT_POLL;
+        return true;
+    case REQUEST_HIDDEN:
+        tell_hidden();
+        return false;
+    case REQUEST_BREAK:
+        if (dbt_shared.value >= TRIGGER_COUNT)
+            return dbt_fatal(e,
+                             "the DBT engine reached a trigger that does not exist: an error of the engine");
+        e->kind = EXIT_TRIGGER;
+        e->trigger = (enum trigger)dbt_shared.value;
+        return true;
+    case REQUEST_INTERRUPT:
+        dbt_shared.value = (uint64_t)(int64_t)interrupt_take();
+        return false;
+    case REQUEST_WAIT:
+        return request_finish(v, e);
+    case REQUEST_ENDED:
+        return begin_end(e);
+    default:
+        return !request_record() &&
+               dbt_fatal(e, "the DBT engine made a request that does not exist (%u): an error of the engine",
+                         (unsigned)open_request);
+    }
+}
+
+bool request_finish(struct vcpu *v, struct vm_exit *e)
+{
+    uint64_t *gpr = dbt_user_engine.cpu.v.gpr;
+    switch (open_request) {
+    case REQUEST_PORT_IN:
+        dbt_shared.value =
+            port_bytes == 4 ? (uint32_t)v->gpr[RAX] : v->gpr[RAX] & ((1u << 8 * port_bytes) - 1);
+        break;
+    case REQUEST_CPUID:
+        restrict_cpuid(cpuid_leaf, cpuid_subleaf, v->gpr);
+        gpr[RAX] = v->gpr[RAX];
+        gpr[RBX] = v->gpr[RBX];
+        gpr[RCX] = v->gpr[RCX];
+        gpr[RDX] = v->gpr[RDX];
+        break;
+    case REQUEST_READ_MSR:
+        dbt_shared.value = v->gpr[RDX] << 32 | (uint32_t)v->gpr[RAX];
+        dbt_shared.ok = !refused;
+        break;
+    case REQUEST_WRITE_MSR:
+        dbt_shared.ok = !refused;
+        break;
+    case REQUEST_WAIT:
+        if (!interrupt_wait(rdtsc() + clock_hz() / POLLS_PER_SECOND)) {
+            e->kind = EXIT_POLL;
+            return true;
+        }
+        break;
+    default:
+        break;
+    }
+    open_request = REQUEST_NONE;
+    return false;
+}

@@ -1,0 +1,92 @@
+/*
+ * What the core and the DBT engine's part at CPL 3 say to each other, and where
+ * things lie in that part's address space.
+ *
+ * The part at CPL 3 (hv/dbt/user/, dbt/, the decoder) asks with UD2 at
+ * dbt_core_call, its request in dbt_shared. The core enters it with IRETQ. The
+ * core believes nothing that lies here: sizes and indices are checked after they
+ * have been copied.
+ */
+#ifndef ENGRAM_HV_DBT_SHARED_H
+#define ENGRAM_HV_DBT_SHARED_H
+
+#include "trace/access.h"
+#include "trace/hook.h"
+#include "types.h"
+
+/* Linear addresses at CPL 3. Between the regions nothing is mapped. */
+#define USER_MEMORY 0x100000000000ull /* tables, stacks, record buffer */
+#define USER_CODE 0x180000000000ull   /* the code cache */
+#define USER_BUDGET 0x200000000000ull /* where the budget points to (dbt/run.c) */
+#define USER_WINDOW 0x400000000000ull /* guest-physical memory */
+
+#define USER_BUDGET_BYTES MIB(4)
+
+enum dbt_request {
+    REQUEST_NONE,
+    REQUEST_PORT_IN,   /* port, bytes; answer: value */
+    REQUEST_PORT_OUT,  /* port, bytes, value */
+    REQUEST_CPUID,     /* registers in the vcpu, as its results */
+    REQUEST_READ_MSR,  /* value: number; answer: value, and 1 in `ok` if the MSR is there */
+    REQUEST_WRITE_MSR, /* value: number, value2: what */
+    REQUEST_POLL,
+    REQUEST_INTERRUPT, /* answer: value, the vector that is due, or ~0 */
+    REQUEST_WAIT,      /* until an interrupt is due */
+    REQUEST_HIDDEN,    /* value: guest-physical address; value2: RIP */
+    REQUEST_BREAK,     /* value: which */
+    REQUEST_ACCESSES,  /* value: how many in access[] */
+    REQUEST_EVENT,     /* in `event` */
+    REQUEST_ENDED,     /* value: enum dbt_ended; text */
+    REQUEST_DONE,      /* a command is carried out */
+};
+
+enum dbt_ended { ENDED_TRIPLE_FAULT, ENDED_HLT, ENDED_FATAL };
+
+/* What the core has the part at CPL 3 do between two requests of the run. */
+enum dbt_command {
+    COMMAND_INIT,
+    COMMAND_RECORD_ON,
+    COMMAND_RECORD_OFF,
+    COMMAND_COUNTERS,
+    COMMAND_BREAK /* value: which; value2: address; ok: armed */
+};
+
+#define SHARED_ACCESSES 512u
+#define SHARED_TEXT 2048u
+
+struct dbt;
+
+struct dbt_shared {
+    uint32_t request;
+    uint16_t port;
+    uint8_t bytes, ok;
+    uint64_t value, value2;
+
+    /* 1 while the CPU takes interrupts and none waits: then there is nothing to ask for. */
+    volatile uint8_t interrupts_open;
+    volatile uint8_t nmi; /* 1: one is to be delivered; CPL 3 clears it then */
+
+    struct {
+        uint64_t pc, address, vector;
+    } trap;
+
+    /* Set up by the core before COMMAND_INIT. */
+    struct dbt *engine;
+    void *code;
+    uint64_t code_bytes, room_bytes;
+    uint64_t budget_base, budget_bytes;
+
+    struct hook_event event;
+    char text[SHARED_TEXT];
+    struct access access[SHARED_ACCESSES];
+};
+
+/* In the part at CPL 3. */
+extern struct dbt_shared dbt_shared;
+extern struct dbt dbt_user_engine;
+extern uint8_t dbt_core_call[];    /* the UD2 */
+extern uint8_t dbt_trap_entry[];   /* goes on with a trap in translated code */
+extern uint8_t dbt_user_run[];     /* void (void): runs the guest; does not return */
+extern uint8_t dbt_user_command[]; /* void (uint32_t command): ends in REQUEST_DONE */
+
+#endif

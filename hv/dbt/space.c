@@ -1,0 +1,235 @@
+/*
+ * The address space in which the translator and the translated code run: their
+ * own part of the image and their own memory, guest RAM and devices as one
+ * window, and the gate, which CPL 3 cannot reach. Entry bits: SDM Vol. 3A, 4.5.4.
+ */
+#include "console.h"
+#include "dbt/dbt.h"
+#include "dbt/dbt_engine.h"
+#include "memory.h"
+#include "x86/cpu.h"
+
+#define ENTRIES 512u
+#define PRESENT (1ull << 0)
+#define WRITABLE (1ull << 1)
+#define USER (1ull << 2)
+#define LARGE (1ull << 7)
+#define NO_EXECUTE (1ull << 63)
+#define TABLE_ADDRESS 0x000ffffffffff000ull
+
+#define CODE_BYTES MIB(8)
+#define BLOCKS_MAX 16384u
+#define INSNS_MAX (8u * BLOCKS_MAX)
+#define EXITS_MAX (8u * BLOCKS_MAX)
+#define BUFFER_BYTES MIB(1)
+#define ROOM_BYTES 8192u
+#define STACK_BYTES KIB(64)
+#define GUARD_BYTES KIB(64) /* unmapped, behind everything */
+#define SLACK_BYTES MIB(1)
+
+/* linker.ld */
+extern uint8_t dbt_text_start[], dbt_text_end[], dbt_rodata_start[], dbt_rodata_end[], dbt_data_start[],
+    dbt_data_end[];
+
+struct user_space user_space;
+
+static uint64_t *root, *budget_directory;
+static uint64_t budget_entry;
+static bool budget_open;
+static hpa_t memory_next, memory_end;
+static uint64_t user_next;
+
+static unsigned slot(uint64_t va, unsigned level)
+{
+    return va >> (PAGE_SHIFT + 9 * (level - 1)) & (ENTRIES - 1);
+}
+
+/* The entry for `va` at `level`; tables on the way are made, and leave the decision to the last entry. */
+static uint64_t *entry_at(uint64_t va, unsigned level)
+{
+    uint64_t *table = root;
+    for (unsigned l = 4; l > level; l--) {
+        uint64_t *entry = &table[slot(va, l)];
+        if (!*entry)
+            *entry = virt_to_phys(alloc_pages(1)) | PRESENT | WRITABLE | USER;
+        table = phys_to_virt(*entry & TABLE_ADDRESS);
+    }
+    return &table[slot(va, level)];
+}
+
+static void map(uint64_t va, hpa_t pa, uint64_t bytes, uint64_t flags)
+{
+    while (bytes) {
+        bool large = !((va | pa) & (LARGE_PAGE_SIZE - 1)) && bytes >= LARGE_PAGE_SIZE;
+        uint64_t step = large ? LARGE_PAGE_SIZE : PAGE_SIZE;
+        *entry_at(va, large ? 2 : 1) = pa | flags | PRESENT | (large ? LARGE : 0);
+        va += step;
+        pa += step;
+        bytes -= bytes < step ? bytes : step;
+    }
+}
+
+static void map_image(const uint8_t *start, const uint8_t *end, uint64_t flags)
+{
+    map((uint64_t)start, virt_to_phys(start), (uint64_t)(end - start), flags);
+}
+
+/* ---- the engine's own memory ---- */
+
+static uint64_t table_bytes(const struct machine *m)
+{
+    return (m->ram_end >> PAGE_SHIFT) * (1 + sizeof(void *)) + BLOCKS_MAX * sizeof(struct block) +
+           INSNS_MAX * sizeof(struct block_insn) + EXITS_MAX * sizeof(struct exit_site) +
+           RECORD_BLOCKS_MAX * sizeof(struct record_block) +
+           RECORD_ACCESSES_MAX * sizeof(struct record_access);
+}
+
+uint64_t space_memory_bytes(const struct machine *m)
+{
+    return align_up(CODE_BYTES + table_bytes(m) + BUFFER_BYTES + ROOM_BYTES + 2 * STACK_BYTES + SLACK_BYTES,
+                    LARGE_PAGE_SIZE);
+}
+
+static hpa_t take_memory(uint64_t bytes)
+{
+    hpa_t at = memory_next;
+    if (bytes > memory_end - memory_next)
+        panic("the DBT engine's memory was reckoned too small; please report this machine's memory size");
+    memory_next += bytes;
+    return at;
+}
+
+/* Zeroed, writable at CPL 3. */
+static void *user_alloc(uint64_t bytes)
+{
+    bytes = align_up(bytes, PAGE_SIZE);
+    uint64_t va = user_next;
+    hpa_t pa = take_memory(bytes);
+    memset(phys_to_virt(pa), 0, bytes);
+    map(va, pa, bytes, USER | WRITABLE | NO_EXECUTE);
+    user_next = va + bytes + GUARD_BYTES;
+    return (void *)va;
+}
+
+static void map_code(void)
+{
+    hpa_t pa = take_memory(CODE_BYTES);
+    map(USER_CODE, pa, CODE_BYTES, USER | WRITABLE);
+    user_space.code_bytes = CODE_BYTES;
+    dbt_shared.code = (void *)USER_CODE;
+    dbt_shared.code_bytes = CODE_BYTES;
+}
+
+/* All of it one page of zeros. */
+static void map_budget(void)
+{
+    hpa_t zeros = virt_to_phys(alloc_pages(1));
+    uint64_t *table = alloc_pages(1);
+    for (unsigned i = 0; i < ENTRIES; i++)
+        table[i] = zeros | PRESENT | USER | NO_EXECUTE;
+    budget_entry = virt_to_phys(table) | PRESENT | USER;
+    budget_directory = entry_at(USER_BUDGET, 2);
+    dbt_shared.budget_base = USER_BUDGET;
+    dbt_shared.budget_bytes = USER_BUDGET_BYTES;
+    space_open_budget(true);
+}
+
+/* Entries change while the core's tables are in CR3; the gate loads it on the way out, which forgets the old
+ * ones. */
+void space_open_budget(bool open)
+{
+    if (open == budget_open)
+        return;
+    for (unsigned i = 0; i < USER_BUDGET_BYTES / LARGE_PAGE_SIZE; i++)
+        budget_directory[i] = open ? budget_entry : 0;
+    budget_open = open;
+}
+
+bool space_budget_is_open(void)
+{
+    return budget_open;
+}
+
+static void make_tables(const struct machine *m)
+{
+    struct dbt *d = &dbt_user_engine;
+    uint64_t pages = m->ram_end >> PAGE_SHIFT;
+    user_next = USER_MEMORY;
+    d->page_flags = user_alloc(pages);
+    d->page_blocks = user_alloc(pages * sizeof(void *));
+    d->block_max = BLOCKS_MAX;
+    d->insn_max = INSNS_MAX;
+    d->exit_max = EXITS_MAX;
+    d->blocks = user_alloc(BLOCKS_MAX * sizeof(*d->blocks));
+    d->insns = user_alloc(INSNS_MAX * sizeof(*d->insns));
+    d->exits = user_alloc(EXITS_MAX * sizeof(*d->exits));
+    d->recorder.block = user_alloc(RECORD_BLOCKS_MAX * sizeof(struct record_block));
+    d->recorder.access = user_alloc(RECORD_ACCESSES_MAX * sizeof(struct record_access));
+    /* A load `room` behind the record pointer faults once the pointer is at the end. */
+    d->recorder.start = user_alloc(BUFFER_BYTES + ROOM_BYTES);
+    d->recorder.end = d->recorder.start + BUFFER_BYTES;
+    dbt_shared.room_bytes = ROOM_BYTES;
+    user_space.stack = (uint64_t)user_alloc(STACK_BYTES) + STACK_BYTES;
+    user_space.command_stack = (uint64_t)user_alloc(STACK_BYTES) + STACK_BYTES;
+}
+
+/* ---- guest-physical memory ---- */
+
+static bool is_ram(const struct machine *m, hpa_t start, hpa_t end)
+{
+    for (size_t i = 0; i < m->map_count; i++)
+        if (m->map[i].type == MEMORY_RAM && m->map[i].start <= start && end <= m->map[i].end)
+            return true;
+    return false;
+}
+
+/* Flags as dbt/memory.c reads them; written through the direct map, as USER_MEMORY is not mapped in the core.
+ */
+static void mark_pages(const struct machine *m, uint8_t *flags)
+{
+    for (hpa_t p = 0; p + PAGE_SIZE <= m->ram_end; p += PAGE_SIZE)
+        if (machine_is_hidden(m, p, p + PAGE_SIZE))
+            flags[p >> PAGE_SHIFT] = PAGE_HIDDEN;
+        else if (!is_ram(m, p, p + PAGE_SIZE))
+            flags[p >> PAGE_SHIFT] = PAGE_DEVICE;
+}
+
+/* Small pages where the memory type may change within a large one (SDM Vol. 3A, 11.11.9): the first MiB. */
+static void map_window(const struct machine *m, hpa_t end)
+{
+    for (hpa_t p = 0; p < end;) {
+        bool large = !(p & (LARGE_PAGE_SIZE - 1)) && p && end - p >= LARGE_PAGE_SIZE &&
+                     !machine_is_hidden(m, p, p + LARGE_PAGE_SIZE);
+        uint64_t step = large ? LARGE_PAGE_SIZE : PAGE_SIZE;
+        if (!machine_is_hidden(m, p, p + step))
+            *entry_at(USER_WINDOW + p, large ? 2 : 1) =
+                p | PRESENT | WRITABLE | USER | NO_EXECUTE | (large ? LARGE : 0);
+        p += step;
+    }
+}
+
+void space_init(const struct machine *m)
+{
+    struct dbt *d = &dbt_user_engine;
+    hpa_t window_end = m->ram_end > GIB(4) ? m->ram_end : GIB(4);
+    root = alloc_pages(1);
+    memory_next = m->engine_memory.start;
+    memory_end = m->engine_memory.end;
+    hpa_t flags = memory_next; /* what make_tables() takes first */
+    make_tables(m);
+    map_code();
+    map_budget();
+    map_window(m, window_end);
+    mark_pages(m, phys_to_virt(flags));
+    d->ram = (uint8_t *)USER_WINDOW;
+    d->ram_bytes = align_down(m->ram_end, PAGE_SIZE);
+    d->window_bytes = window_end;
+
+    map_image(dbt_text_start, dbt_text_end, USER);
+    map_image(dbt_rodata_start, dbt_rodata_end, USER | NO_EXECUTE);
+    map_image(dbt_data_start, dbt_data_end, USER | WRITABLE | NO_EXECUTE);
+    map_image(gate_text_start, gate_text_end, 0);
+    map_image(gate_data_start, gate_data_end, WRITABLE | NO_EXECUTE);
+    gate_user_cr3 = virt_to_phys(root);
+    gate_core_cr3 = read_cr3();
+}

@@ -1,0 +1,289 @@
+/*
+ * The DBT engine's part at CPL 3: what dbt/ wants of a host, by requests to the
+ * core (hv/dbt/shared.h). Nothing else of the hypervisor is mapped here.
+ */
+#include "console.h"
+#include "dbt/dbt.h"
+#include "dbt/shared.h"
+#include "x86/cpu.h"
+
+#include <string.h>
+
+struct dbt_shared dbt_shared;
+struct dbt dbt_user_engine;
+
+static struct dbt *const engine = &dbt_user_engine;
+static struct dbt_shared *const shared = &dbt_shared;
+
+void dbt_user_run_c(void);
+void dbt_user_command_c(uint32_t command);
+
+#define TRAP_FIELD(name, from) "mov dbt_shared + %c[" from "](%%rip), %%r12; mov %%r12, %%gs:%c[" name "]\n\t"
+
+/* Never called: it holds the code that C cannot express. UD2 is the gate, as only faults reach the core on
+ * every machine. The trap's entry may use r12: translated code keeps nothing there that an exit needs. */
+static void __attribute__((used)) entries(void)
+{
+    __asm__ volatile(
+        ".globl dbt_core_call, dbt_trap_entry, dbt_user_run, dbt_user_command\n"
+        "dbt_core_call:\n\t"
+        "ud2\n\t"
+        "ret\n"
+        "dbt_trap_entry:\n\t" TRAP_FIELD("to_pc", "from_pc") TRAP_FIELD("to_address", "from_address")
+            TRAP_FIELD("to_vector", "from_vector") "jmp *%%gs:%c[leave]\n"
+                                                   "dbt_user_run:\n\t"
+                                                   "call dbt_user_run_c\n\t"
+                                                   "ud2\n"
+                                                   "dbt_user_command:\n\t"
+                                                   "call dbt_user_command_c\n\t"
+                                                   "ud2\n"
+        :
+        : [from_pc] "i"(offsetof(struct dbt_shared, trap.pc)),
+          [from_address] "i"(offsetof(struct dbt_shared, trap.address)),
+          [from_vector] "i"(offsetof(struct dbt_shared, trap.vector)),
+          [to_pc] "i"(offsetof(struct dbt, trap_pc)), [to_address] "i"(offsetof(struct dbt, trap_address)),
+          [to_vector] "i"(offsetof(struct dbt, trap_vector)), [leave] "i"(offsetof(struct dbt, leave_trap)));
+}
+
+static void ask(enum dbt_request request)
+{
+    shared->request = request;
+    __asm__ volatile("call dbt_core_call" ::: "memory");
+}
+
+/* ---- what dbt/ calls ---- */
+
+static void take(const struct access *a, void *context)
+{
+    uint32_t *n = context;
+    shared->access[(*n)++] = *a;
+    if (*n == SHARED_ACCESSES) {
+        shared->value = *n;
+        *n = 0;
+        ask(REQUEST_ACCESSES);
+    }
+}
+
+static void user_drain(struct dbt *d)
+{
+    uint32_t n = 0;
+    recorder_drain(d, take, &n);
+    if (!n)
+        return;
+    shared->value = n;
+    ask(REQUEST_ACCESSES);
+}
+
+static void user_event(struct dbt *d, const struct hook_event *e)
+{
+    (void)d;
+    shared->event = *e;
+    ask(REQUEST_EVENT);
+}
+
+static uint64_t user_deadline(struct dbt *d)
+{
+    return d->host->budget_bytes;
+}
+
+static bool user_poll(struct dbt *d)
+{
+    (void)d;
+    ask(REQUEST_POLL);
+    return true;
+}
+
+/* So that what an interrupt has interrupted gets on even where the next one waits already. */
+#define INSTRUCTIONS_BETWEEN_INTERRUPTS 32u
+
+/* Asked next when `instructions` more are executed. What has been counted so far stays counted. */
+static void shorten_budget(struct dbt *d, uint64_t instructions)
+{
+    uint64_t end = d->host->budget_base + instructions;
+    if (d->budget <= end)
+        return;
+    d->budget_start -= d->budget - end;
+    d->budget = end;
+}
+
+static int user_interrupt(struct dbt *d)
+{
+    static bool delivered;
+    if (shared->interrupts_open)
+        return -1;
+    if (delivered) {
+        delivered = false;
+        shorten_budget(d, INSTRUCTIONS_BETWEEN_INTERRUPTS);
+        return -1;
+    }
+    ask(REQUEST_INTERRUPT);
+    delivered = (int)shared->value >= 0;
+    return (int)shared->value;
+}
+
+static bool user_nmi(struct dbt *d)
+{
+    (void)d;
+    if (!shared->nmi)
+        return false;
+    shared->nmi = 0;
+    return true;
+}
+
+static void user_hidden(struct dbt *d, gpa_t gpa)
+{
+    shared->value = gpa;
+    shared->value2 = d->cpu.v.rip;
+    ask(REQUEST_HIDDEN);
+}
+
+static void user_at_break(struct dbt *d, unsigned n)
+{
+    (void)d;
+    shared->value = n;
+    ask(REQUEST_BREAK);
+}
+
+static bool user_wait(struct dbt *d)
+{
+    (void)d;
+    ask(REQUEST_WAIT);
+    return true;
+}
+
+static uint32_t user_port_in(struct dbt *d, uint16_t port, unsigned bytes)
+{
+    (void)d;
+    shared->port = port;
+    shared->bytes = (uint8_t)bytes;
+    ask(REQUEST_PORT_IN);
+    return (uint32_t)shared->value;
+}
+
+static void user_port_out(struct dbt *d, uint16_t port, unsigned bytes, uint32_t value)
+{
+    (void)d;
+    shared->port = port;
+    shared->bytes = (uint8_t)bytes;
+    shared->value = value;
+    ask(REQUEST_PORT_OUT);
+}
+
+static void user_cpuid(struct dbt_cpu *c)
+{
+    (void)c; /* the core reads and writes its registers */
+    ask(REQUEST_CPUID);
+}
+
+static bool user_read_msr(struct dbt_cpu *c, uint32_t msr, uint64_t *value)
+{
+    (void)c;
+    shared->value = msr;
+    ask(REQUEST_READ_MSR);
+    *value = shared->value;
+    return shared->ok;
+}
+
+static bool user_write_msr(struct dbt_cpu *c, uint32_t msr, uint64_t value)
+{
+    (void)c;
+    shared->value = msr;
+    shared->value2 = value;
+    ask(REQUEST_WRITE_MSR);
+    return shared->ok;
+}
+
+static uint64_t user_tsc(struct dbt_cpu *c)
+{
+    (void)c;
+    return rdtsc();
+}
+
+/* ---- start and end ---- */
+
+#define CPUID_1_ECX_XSAVE (1u << 26)
+#define CPUID_7_EBX_FSGSBASE (1u << 0)
+#define CPUID_7_EBX_SMEP (1u << 7)
+#define CPUID_7_EBX_SMAP (1u << 20)
+
+static uint64_t cr4_of_this_cpu(void)
+{
+    uint64_t cr4 = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | 1u << 6 | CR4_PGE | 1u << 8 | CR4_OSFXSR | 1u << 10;
+    uint32_t ebx = cpuid(0, 0).eax >= 7 ? cpuid(7, 0).ebx : 0;
+    if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE)
+        cr4 |= CR4_OSXSAVE;
+    if (ebx & CPUID_7_EBX_FSGSBASE)
+        cr4 |= CR4_FSGSBASE;
+    if (ebx & CPUID_7_EBX_SMEP)
+        cr4 |= CR4_SMEP;
+    if (ebx & CPUID_7_EBX_SMAP)
+        cr4 |= CR4_SMAP;
+    return cr4;
+}
+
+static void init(void)
+{
+    static struct dbt_host host = {.drain = user_drain,
+                                   .next_deadline = user_deadline,
+                                   .poll = user_poll,
+                                   .interrupt = user_interrupt,
+                                   .nmi = user_nmi,
+                                   .hidden = user_hidden,
+                                   .at_break = user_at_break,
+                                   .wait = user_wait,
+                                   .port_in = user_port_in,
+                                   .port_out = user_port_out,
+                                   .event = user_event};
+    struct dbt_cpu *c = &engine->cpu;
+    host.budget_base = shared->budget_base;
+    host.budget_bytes = shared->budget_bytes;
+    host.room_bytes = (uint32_t)shared->room_bytes;
+    engine->host = &host;
+    c->cr4_allowed = cr4_of_this_cpu();
+    c->has_gib_pages = cpuid(0x80000001, 0).edx >> 26 & 1;
+    c->xcr0_allowed = c->cr4_allowed & CR4_OSXSAVE ? cpuid(0xd, 0).eax & 7 : 0;
+    c->pat = 0x0007040600070406ull; /* SDM Vol. 3A, 11.12.4 */
+    c->cpuid = user_cpuid;
+    c->read_msr = user_read_msr;
+    c->write_msr = user_write_msr;
+    c->read_tsc = user_tsc;
+    dbt_init(engine, shared->code, shared->code_bytes);
+}
+
+void dbt_user_command_c(uint32_t command)
+{
+    switch (command) {
+    case COMMAND_INIT:
+        init();
+        break;
+    case COMMAND_RECORD_ON:
+        dbt_set_recording(engine, false, true);
+        break;
+    case COMMAND_RECORD_OFF:
+        user_drain(engine);
+        dbt_set_recording(engine, false, false);
+        break;
+    case COMMAND_BREAK:
+        dbt_set_break(engine, (unsigned)shared->value, shared->ok, shared->value2);
+        break;
+    case COMMAND_COUNTERS:
+        dbt_counters_text(engine, shared->text, sizeof shared->text);
+        break;
+    }
+    ask(REQUEST_DONE);
+}
+
+void dbt_user_run_c(void)
+{
+    struct dbt_cpu *c = &engine->cpu;
+    dbt_run(engine);
+    if (c->stop == DBT_TRIPLE_FAULT)
+        shared->value = ENDED_TRIPLE_FAULT;
+    else if (c->halted && !(c->v.rflags & RFLAGS_IF))
+        shared->value = ENDED_HLT;
+    else
+        shared->value = ENDED_FATAL;
+    format_text(shared->text, sizeof shared->text, "%s (RIP 0x%lx)", c->stop_text ? c->stop_text : "",
+                (unsigned long)c->v.rip);
+    ask(REQUEST_ENDED);
+}
