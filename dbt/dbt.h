@@ -151,7 +151,7 @@ struct dbt {
     uint8_t *ram;
     uint64_t ram_bytes;
     uint64_t window_bytes; /* behind `ram` that are mapped; from ram_bytes on devices. 0: no devices */
-    uint8_t *page_flags; /* one per page of RAM: PAGE_HAS_CODE */
+    uint8_t *page_flags;   /* one per page of RAM: PAGE_HAS_CODE */
     struct block **page_blocks;
     const struct dbt_host *host;
 
@@ -172,7 +172,8 @@ struct dbt {
     uint32_t insn_count, insn_max;
     struct block *hash[HASH_ENTRIES];
     uint32_t mode;
-    gva_t break_at[DBT_BREAKS]; /* linear addresses where the host wants to be asked; blocks end before them */
+    gva_t
+        break_at[DBT_BREAKS]; /* linear addresses where the host wants to be asked; blocks end before them */
     bool break_armed[DBT_BREAKS];
     bool quiet_block; /* the next block runs without a budget test: see run.c */
     bool mode_dirty;
@@ -200,11 +201,12 @@ struct dbt_host {
     void (*drain)(struct dbt *d);
     uint64_t (*next_deadline)(struct dbt *d); /* instructions from now until the host wants to be asked */
     bool (*poll)(struct dbt *d);              /* false: the run is over; cpu.stop_text says why */
-    bool (*nmi)(struct dbt *d); /* true: one is to be delivered now, and is no longer due; NULL: none ever is */
+    bool (*nmi)(
+        struct dbt *d); /* true: one is to be delivered now, and is no longer due; NULL: none ever is */
     int (*interrupt)(struct dbt *d); /* vector of the interrupt that is to be delivered now, -1: none */
     void (*hidden)(struct dbt *d, gpa_t gpa);    /* an access touches a page with PAGE_HIDDEN */
     void (*at_break)(struct dbt *d, unsigned n); /* about to execute the instruction at break_at[n] */
-    bool (*wait)(struct dbt *d);     /* until an interrupt is due; false: none can come */
+    bool (*wait)(struct dbt *d);                 /* until an interrupt is due; false: none can come */
     uint32_t (*port_in)(struct dbt *d, uint16_t port, unsigned bytes);
     void (*port_out)(struct dbt *d, uint16_t port, unsigned bytes, uint32_t value);
     void (*event)(struct dbt *d, const struct hook_event *e); /* the records before it are drained */

@@ -93,8 +93,8 @@ static inline void emit_modrm(struct emit *e, unsigned reg, struct operand m)
         emit32(e, (uint32_t)m.disp);
 }
 
-/* An instruction with a memory operand. `opcode` is 1 byte, or 0x0fXX. `bytes` 2 and 8 are the operand size; with
- * `byte_reg` the register is a byte's, which needs a REX prefix for SPL to DIL. */
+/* An instruction with a memory operand. `opcode` is 1 byte, or 0x0fXX. `bytes` 2 and 8 are the operand size;
+ * with `byte_reg` the register is a byte's, which needs a REX prefix for SPL to DIL. */
 static inline void emit_op_mem(struct emit *e, unsigned opcode, unsigned bytes, unsigned reg,
                                struct operand m, bool byte_reg)
 {

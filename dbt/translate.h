@@ -77,8 +77,8 @@ struct address address_stack(const struct translation *t, host_reg base, int64_t
 void emit_effective(struct translation *t, host_reg to, const struct address *a);
 /* SCRATCH becomes the host address of `bytes` at `a`; whatever makes that impossible leaves the block. */
 void emit_probe(struct translation *t, const struct address *a, unsigned access, unsigned bytes);
-/* A record of an access at `a`; the address is stored now, with SCRATCH2. Returns the place of its data, 0: not
- * recorded. */
+/* A record of an access at `a`; the address is stored now, with SCRATCH2. Returns the place of its data, 0:
+ * not recorded. */
 unsigned emit_record(struct translation *t, const struct address *a, unsigned kind, unsigned bytes,
                      uint8_t flags);
 /* Its data: what lies at SCRATCH now, by way of SCRATCH2. */

@@ -37,6 +37,12 @@ void clock_init(void)
     start = rdtsc();
 }
 
-uint64_t clock_hz(void) { return hz; }
+uint64_t clock_hz(void)
+{
+    return hz;
+}
 
-uint64_t clock_seconds(void) { return (rdtsc() - start) / hz; }
+uint64_t clock_seconds(void)
+{
+    return (rdtsc() - start) / hz;
+}

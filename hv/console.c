@@ -60,7 +60,10 @@ void printk(const char *format, ...)
     put_text(line);
 }
 
-void panic_last_act(void (*act)(const char *why)) { last_act = act; }
+void panic_last_act(void (*act)(const char *why))
+{
+    last_act = act;
+}
 
 void panic(const char *format, ...)
 {

@@ -8,7 +8,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-/* %d %i %u %x %lx %lu %ld %p %s %c %%, width, zero padding, '-', precision of %s; `l`, `ll` and `z` are 64-bit. */
+/* %d %i %u %x %lx %lu %ld %p %s %c %%, width, zero padding, '-', precision of %s; `l`, `ll` and `z` are
+ * 64-bit. */
 void printk(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Returns the length written, less than `size`; always terminated. */
@@ -19,10 +20,12 @@ size_t format_text_v(char *out, size_t size, const char *format, va_list args);
 void console_release(void);
 void console_reclaim(void);
 
-/* One line "engram: error: …" on serial and screen, then the last act, then the end by finish_after_error(). */
+/* One line "engram: error: …" on serial and screen, then the last act, then the end by finish_after_error().
+ */
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* What is still to be done after the first error, once: saving the trace. A second error in there ends the run. */
+/* What is still to be done after the first error, once: saving the trace. A second error in there ends the
+ * run. */
 void panic_last_act(void (*act)(const char *why));
 
 #endif

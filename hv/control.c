@@ -2,8 +2,8 @@
 
 #include "clock.h"
 #include "console.h"
-#include "trace/hook.h"
 #include "trace/format.h"
+#include "trace/hook.h"
 #include "x86/cpu.h"
 
 #include <string.h>
@@ -131,6 +131,15 @@ void control_abort(const char *error)
     end_recording();
 }
 
-const char *control_ended(void) { return tsc_end != 0 ? why : NULL; }
-uint64_t control_started_at(void) { return tsc_start; }
-uint64_t control_ended_at(void) { return tsc_end; }
+const char *control_ended(void)
+{
+    return tsc_end != 0 ? why : NULL;
+}
+uint64_t control_started_at(void)
+{
+    return tsc_start;
+}
+uint64_t control_ended_at(void)
+{
+    return tsc_end;
+}

@@ -10,18 +10,18 @@
 #include "vcpu.h"
 
 enum exit_kind {
-    EXIT_IO,       /* IN, OUT, INS, OUTS on a port the core intercepts */
+    EXIT_IO, /* IN, OUT, INS, OUTS on a port the core intercepts */
     EXIT_CPUID,
     EXIT_RDMSR,
     EXIT_WRMSR,
     EXIT_XSETBV,
-    EXIT_HLT,      /* HLT that nothing can end: interrupts are off */
+    EXIT_HLT, /* HLT that nothing can end: interrupts are off */
     EXIT_HYPERCALL,
-    EXIT_POLL,     /* the poll period is over: look at the serial line and the clock */
-    EXIT_TRIGGER,  /* a start= or stop= address was reached; `trigger` says which */
+    EXIT_POLL,    /* the poll period is over: look at the serial line and the clock */
+    EXIT_TRIGGER, /* a start= or stop= address was reached; `trigger` says which */
     EXIT_TRIPLE_FAULT,
-    EXIT_RESET,    /* INIT, SIPI */
-    EXIT_FATAL,    /* the engine cannot go on; `text` says why, registers are in the vcpu */
+    EXIT_RESET, /* INIT, SIPI */
+    EXIT_FATAL, /* the engine cannot go on; `text` says why, registers are in the vcpu */
 };
 
 enum trigger { TRIGGER_START, TRIGGER_STOP, TRIGGER_COUNT };
@@ -53,10 +53,12 @@ struct engine {
     /* True if this engine can run here. `why` gets one line either way. */
     bool (*probe)(char *why, size_t size);
 
-    /* Bytes of contiguous memory the engine wants, hidden from the guest: machine.engine_memory at init. NULL: none. */
+    /* Bytes of contiguous memory the engine wants, hidden from the guest: machine.engine_memory at init.
+     * NULL: none. */
     uint64_t (*memory)(const struct machine *m);
 
-    /* Builds what the engine needs. `v` is the state the guest starts in; it stays the guest's. Errors end in panic(). */
+    /* Builds what the engine needs. `v` is the state the guest starts in; it stays the guest's. Errors end in
+     * panic(). */
     void (*init)(const struct machine *m, struct vcpu *v);
 
     /* Runs the guest until the next exit. General registers, RIP and RFLAGS in `v` are current afterwards
@@ -69,8 +71,8 @@ struct engine {
     /* RIP over the exiting instruction, with what that implies (interrupt shadow, single step). */
     void (*advance)(struct vcpu *v, const struct vm_exit *e);
 
-    /* An exception as the exiting instruction's result, instead of advance(). With #PF the guest's CR2 becomes
-     * v->cr2. */
+    /* An exception as the exiting instruction's result, instead of advance(). With #PF the guest's CR2
+     * becomes v->cr2. */
     void (*inject_exception)(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error);
 
     /* The core wants EXIT_IO for accesses that touch this port with any of their bytes, or no longer; all
@@ -90,7 +92,8 @@ struct engine {
     /* Adds lines `counter.NAME=value` for META. */
     size_t (*counters)(char *text, size_t size);
 
-    /* Leaves the processor as probe() found it: for good, before the machine is halted, reset or switched off. */
+    /* Leaves the processor as probe() found it: for good, before the machine is halted, reset or switched
+     * off. */
     void (*stop)(void);
 };
 

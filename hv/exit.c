@@ -19,8 +19,8 @@ static void exit_cpuid(const struct engine *engine, struct vcpu *v, const struct
     engine->advance(v, e);
 }
 
-/* Only MSRs that Engram hides come here: they do not exist for the guest (SDM Vol. 4: #GP), but for FEATURE_CONTROL,
- * which reads as locked with VMX off, as firmware leaves it where VMX is not wanted. */
+/* Only MSRs that Engram hides come here: they do not exist for the guest (SDM Vol. 4: #GP), but for
+ * FEATURE_CONTROL, which reads as locked with VMX off, as firmware leaves it where VMX is not wanted. */
 static void exit_msr(const struct engine *engine, struct vcpu *v, const struct vm_exit *e)
 {
     if (e->kind == EXIT_RDMSR && (uint32_t)v->gpr[RCX] == IA32_FEATURE_CONTROL) {
@@ -32,7 +32,8 @@ static void exit_msr(const struct engine *engine, struct vcpu *v, const struct v
     engine->inject_exception(v, VECTOR_GP, true, 0);
 }
 
-/* XCR0 is the guest's alone: the hypervisor uses no extended state. Which combinations are valid the CPU knows. */
+/* XCR0 is the guest's alone: the hypervisor uses no extended state. Which combinations are valid the CPU
+ * knows. */
 static void exit_xsetbv(const struct engine *engine, struct vcpu *v, const struct vm_exit *e)
 {
     uint64_t value = v->gpr[RDX] << 32 | (uint32_t)v->gpr[RAX];

@@ -20,7 +20,10 @@ void finish_init(enum after_run after, const struct acpi_info *info)
     acpi = *info;
 }
 
-void finish_stops(const struct engine *e) { engine = e; }
+void finish_stops(const struct engine *e)
+{
+    engine = e;
+}
 
 static void stop_engine(void)
 {

@@ -15,7 +15,8 @@ void finish_stops(const struct engine *engine);
 /* After the dump. */
 _Noreturn void finish_run(void);
 
-/* After an error: switches off where after= asks for it, else halts; a reset would only repeat the error for ever. */
+/* After an error: switches off where after= asks for it, else halts; a reset would only repeat the error for
+ * ever. */
 _Noreturn void finish_after_error(void);
 
 #endif

@@ -13,14 +13,20 @@ static struct guest_plan plan;
 static char title[BOOT_MODULE_STRING_MAX + 1];
 static hpa_t reachable_end;
 
-const char *guest_title(void) { return title; }
+const char *guest_title(void)
+{
+    return title;
+}
 
 static void *at_physical(hpa_t start, size_t size)
 {
     return start < reachable_end && size <= reachable_end - start ? phys_to_virt(start) : NULL;
 }
 
-static const void *read_at_physical(hpa_t start, size_t size) { return at_physical(start, size); }
+static const void *read_at_physical(hpa_t start, size_t size)
+{
+    return at_physical(start, size);
+}
 
 static struct boot_module builtin_module(const char *args)
 {
@@ -30,7 +36,8 @@ static struct boot_module builtin_module(const char *args)
     return module;
 }
 
-void guest_load(const struct bootinfo *boot, const char *builtin_args, const struct machine *m, struct vcpu *v)
+void guest_load(const struct bootinfo *boot, const char *builtin_args, const struct machine *m,
+                struct vcpu *v)
 {
     static char error[512];
     static struct boot_module builtin;

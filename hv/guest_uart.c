@@ -19,7 +19,10 @@ bool guest_uart_owns(uint16_t port)
     return base != 0 && port >= base && port < base + UART_PORTS;
 }
 
-static bool waiting(void) { return guest.head != guest.tail; }
+static bool waiting(void)
+{
+    return guest.head != guest.tail;
+}
 
 void guest_uart_poll(void)
 {
@@ -46,7 +49,10 @@ static void transmit(uint8_t byte)
     control_console_byte(byte);
 }
 
-static bool divisor_latch(void) { return guest.lcr & UART_LCR_DLAB; }
+static bool divisor_latch(void)
+{
+    return guest.lcr & UART_LCR_DLAB;
+}
 
 uint8_t guest_uart_read(uint16_t port)
 {

@@ -66,7 +66,10 @@ void interrupts_init(void)
     load_descriptor_tables(&pointer);
 }
 
-uint64_t idt_address(void) { return (uint64_t)idt; }
+uint64_t idt_address(void)
+{
+    return (uint64_t)idt;
+}
 
 static bool fix_up(struct exception_frame *f)
 {
@@ -87,7 +90,8 @@ void exception_handler(struct exception_frame *f)
     }
     if (fix_up(f))
         return;
-    panic("exception %lu in the hypervisor at 0x%lx (error code 0x%lx, CR2 0x%lx, RSP 0x%lx, RAX 0x%lx, RDI 0x%lx); "
+    panic("exception %lu in the hypervisor at 0x%lx (error code 0x%lx, CR2 0x%lx, RSP 0x%lx, RAX 0x%lx, RDI "
+          "0x%lx); "
           "please report this with the console's text",
           f->vector, f->rip, f->error_code, read_cr2(), f->rsp, f->rax, f->rdi);
 }

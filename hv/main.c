@@ -66,7 +66,8 @@ static void read_boot_information(uint32_t magic, uint32_t info)
     if (options.serial_port != COM1 || options.serial_baud != DEFAULT_BAUD)
         if (!uart_init(options.serial_port, options.serial_baud) && options.serial_port != 0 &&
             uart_init(COM1, DEFAULT_BAUD))
-            panic("serial=: no UART answers at port 0x%x; use serial=com1 to com4, serial=0xPORT or serial=none",
+            panic("serial=: no UART answers at port 0x%x; use serial=com1 to com4, serial=0xPORT or "
+                  "serial=none",
                   options.serial_port);
     vga_init(boot.screen != SCREEN_GRAPHICS);
     printk("Engram %s: a hypervisor that records every memory access\n", ENGRAM_VERSION);
@@ -74,7 +75,8 @@ static void read_boot_information(uint32_t magic, uint32_t info)
         panic("%s", error);
 
     char acpi_error[128];
-    acpi_find(&acpi, boot.rsdp_bytes ? boot.rsdp : NULL, boot.rsdp_bytes, read_physical, acpi_error, sizeof acpi_error);
+    acpi_find(&acpi, boot.rsdp_bytes ? boot.rsdp : NULL, boot.rsdp_bytes, read_physical, acpi_error,
+              sizeof acpi_error);
     finish_init(options.after, &acpi);
     if (!options_ok)
         panic("%s", options_error);
@@ -107,7 +109,10 @@ static void move_to_top(void)
     hide(place.image, place.end, "hypervisor");
 }
 
-static uint64_t read_tsc(void) { return rdtsc(); }
+static uint64_t read_tsc(void)
+{
+    return rdtsc();
+}
 
 static void set_up_ring(void)
 {
@@ -182,7 +187,8 @@ static void dump(void)
 
 static void report(void)
 {
-    printk("engram: %lu events recorded, %lu lost\n", (unsigned long)hook_events(), (unsigned long)hook_lost());
+    printk("engram: %lu events recorded, %lu lost\n", (unsigned long)hook_events(),
+           (unsigned long)hook_lost());
 }
 
 /* After an error of Engram itself while the guest ran: what was recorded up to there is not thrown away. */
@@ -197,20 +203,20 @@ static void save_trace(const char *error)
 
 _Noreturn void main(uint32_t magic, uint32_t info)
 {
-    read_boot_information(magic, info);  /* command line, memory map, modules */
+    read_boot_information(magic, info); /* command line, memory map, modules */
     describe_machine();
-    move_to_top();                       /* low memory is the guest's */
+    move_to_top(); /* low memory is the guest's */
     clock_init();
     set_up_ring();
     place_modules(&machine, &boot);
     engine = select_engine(options.engine, engine_reason, sizeof engine_reason);
     finish_stops(engine);
     set_up_engine_memory();
-    guest_load(&boot, options.guest_args, &machine, &vcpu);  /* from a module, or the built-in benchmark */
+    guest_load(&boot, options.guest_args, &machine, &vcpu); /* from a module, or the built-in benchmark */
     engine->init(&machine, &vcpu);
     ports_init(engine, &acpi);
     control_init(engine, &options);
-    panic_last_act(save_trace);          /* from here on there is something to lose */
+    panic_last_act(save_trace); /* from here on there is something to lose */
     printk("engram: starting guest %s\n", guest_title());
     run_guest();
     engine->save_state(&vcpu);

@@ -9,7 +9,10 @@
 /* The hypervisor's image is linked here, wherever it lies physically. */
 #define IMAGE_BASE 0xffffffff80000000ull
 
-static inline void *phys_to_virt(hpa_t p) { return (void *)(DIRECT_MAP + p); }
+static inline void *phys_to_virt(hpa_t p)
+{
+    return (void *)(DIRECT_MAP + p);
+}
 
 /* Of any address in the image or the direct map. */
 hpa_t virt_to_phys(const void *p);

@@ -85,8 +85,8 @@ static uint64_t counter_of(const char *text, const char *name)
     static const char prefix[] = "counter.";
     size_t n = strlen(name);
     while (*text) {
-        if (strncmp(text, prefix, sizeof prefix - 1) == 0 && strncmp(text + sizeof prefix - 1, name, n) == 0 &&
-            text[sizeof prefix - 1 + n] == '=') {
+        if (strncmp(text, prefix, sizeof prefix - 1) == 0 &&
+            strncmp(text + sizeof prefix - 1, name, n) == 0 && text[sizeof prefix - 1 + n] == '=') {
             uint64_t value = 0;
             for (const char *p = text + sizeof prefix + n; *p >= '0' && *p <= '9'; p++)
                 value = value * 10 + (uint64_t)(*p - '0');

@@ -19,8 +19,8 @@ struct meta_source {
 /* Writes at most `size` bytes; the length. */
 uint32_t meta_build(const struct meta_source *s, char *text, uint32_t size);
 
-/* One line on the console where the engine's counters in META text (zero-terminated) tell of writes that it saw and did
- * not record. */
+/* One line on the console where the engine's counters in META text (zero-terminated) tell of writes that it
+ * saw and did not record. */
 void meta_say_what_is_missing(const char *text);
 
 #endif

@@ -285,7 +285,8 @@ bool multiboot_guest_apply(const struct guest_plan *plan, physical_reader read, 
 #define TYPE_TSS32_BUSY 0xbu /* SDM Vol. 3C, 26.3.1.2: TR must be busy */
 #define TSS32_LIMIT 0x67u
 
-/* Selectors are left open by the specification; these are the usual ones. TR's is 0, as it is after a reset. */
+/* Selectors are left open by the specification; these are the usual ones. TR's is 0, as it is after a reset.
+ */
 enum { SELECTOR_CODE = 0x08, SELECTOR_DATA = 0x10 };
 
 static struct segment flat(uint16_t selector, uint32_t type)

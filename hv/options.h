@@ -43,7 +43,7 @@ struct options {
     uint32_t timeout; /* seconds, 0 for none */
     enum after_run after;
     char guest_args[GUEST_ARGS_MAX + 1]; /* of the built-in guest */
-    uint32_t dump_wait; /* seconds to go on without an answer once all was sent */
+    uint32_t dump_wait;                  /* seconds to go on without an answer once all was sent */
 };
 
 #define OPTIONS_LINE_MAX 2047

@@ -10,7 +10,10 @@
 #include "x86/paging.h"
 
 #define ENTRIES 512
-static bool has_huge_pages(void) { return cpuid(CPUID_EXTENDED, 0).edx & CPUID_EXTENDED_EDX_1G_PAGES; }
+static bool has_huge_pages(void)
+{
+    return cpuid(CPUID_EXTENDED, 0).edx & CPUID_EXTENDED_EDX_1G_PAGES;
+}
 
 static unsigned slot(uint64_t virtual_address, unsigned level)
 {
@@ -32,7 +35,8 @@ static uint64_t *table_below(uint64_t *entry, struct boot_pages *pages)
 }
 
 /* Maps one page of level 1 (4 KiB), 2 (2 MiB) or 3 (1 GiB). */
-static void map_page(uint64_t *pml4, uint64_t va, hpa_t pa, unsigned level, uint64_t flags, struct boot_pages *pages)
+static void map_page(uint64_t *pml4, uint64_t va, hpa_t pa, unsigned level, uint64_t flags,
+                     struct boot_pages *pages)
 {
     uint64_t *table = pml4;
     for (unsigned l = 4; l > level; l--)

@@ -15,9 +15,15 @@
 
 static hpa_t current_image = (hpa_t)image_load_address;
 
-hpa_t place_image(void) { return current_image; }
+hpa_t place_image(void)
+{
+    return current_image;
+}
 
-static size_t image_bytes(void) { return (size_t)(image_end - image_start); }
+static size_t image_bytes(void)
+{
+    return (size_t)(image_end - image_start);
+}
 
 /* In place.asm: copies, loads CR3 and returns into the copy, without touching the stack in between. */
 void move_image(void *to, const void *from, size_t bytes, hpa_t cr3);
@@ -28,12 +34,14 @@ static void take(struct memory_map *taken, hpa_t start, hpa_t end)
         panic("the memory map has too many ranges (more than %d)", MEMORY_RANGES_MAX);
 }
 
-/* What must not be overwritten yet: modules, what is hidden already, and the image where the loader put it. */
+/* What must not be overwritten yet: modules, what is hidden already, and the image where the loader put it.
+ */
 static void all_taken(struct memory_map *taken, const struct machine *m, const struct bootinfo *boot)
 {
     taken->count = 0;
     take(taken, 0, LOW_MEMORY_END);
-    take(taken, align_down((hpa_t)image_load_address, LARGE_PAGE_SIZE), (hpa_t)image_load_address + image_bytes());
+    take(taken, align_down((hpa_t)image_load_address, LARGE_PAGE_SIZE),
+         (hpa_t)image_load_address + image_bytes());
     for (size_t i = 0; i < boot->module_count; i++)
         take(taken, boot->module[i].start, boot->module[i].end);
     for (size_t i = 0; i < m->hidden_count; i++)
@@ -63,7 +71,8 @@ void place_move(const struct place *place, hpa_t map_end)
     struct boot_pages pages = {place->image + image_bytes()};
     hpa_t cr3 = build_page_tables(place->image, image_bytes(), map_end, &pages);
     if (pages.next > place->heap)
-        panic("page tables for %lu GiB took more than was reckoned; please report this", (unsigned long)(map_end >> 30));
+        panic("page tables for %lu GiB took more than was reckoned; please report this",
+              (unsigned long)(map_end >> 30));
     current_image = place->image;
     move_image(phys_to_virt(place->image), image_start, image_bytes(), cr3);
 }
@@ -73,12 +82,14 @@ hpa_t place_ring(const struct machine *m, const struct bootinfo *boot, uint64_t 
     static struct memory_map taken;
     all_taken(&taken, m, boot);
     hpa_t at;
-    if (memory_map_find_highest(&boot->map, &taken, GUEST_MEMORY_END, m->ram_end, bytes, LARGE_PAGE_SIZE, &at))
+    if (memory_map_find_highest(&boot->map, &taken, GUEST_MEMORY_END, m->ram_end, bytes, LARGE_PAGE_SIZE,
+                                &at))
         return at;
     uint64_t largest = 0;
     for (uint64_t step = GIB(1024); step >= RING_SEGMENT_BYTES; step /= 2)
         if (largest + step < bytes &&
-            memory_map_find_highest(&boot->map, &taken, GUEST_MEMORY_END, m->ram_end, largest + step, LARGE_PAGE_SIZE, &at))
+            memory_map_find_highest(&boot->map, &taken, GUEST_MEMORY_END, m->ram_end, largest + step,
+                                    LARGE_PAGE_SIZE, &at))
             largest += step;
     panic("ring=%luK: this machine has no room for a ring of that size; the largest possible is ring=%luK",
           (unsigned long)(bytes >> 10), (unsigned long)(largest >> 10));
@@ -90,7 +101,8 @@ hpa_t place_engine(const struct machine *m, const struct bootinfo *boot, uint64_
     all_taken(&taken, m, boot);
     hpa_t at;
     if (!memory_map_find_highest(&boot->map, &taken, 0, m->ram_end, bytes, LARGE_PAGE_SIZE, &at))
-        panic("no %lu MiB of free RAM for the engine's tables; use a smaller ring= or a machine with more memory",
+        panic("no %lu MiB of free RAM for the engine's tables; use a smaller ring= or a machine with more "
+              "memory",
               (unsigned long)(bytes >> 20));
     return at;
 }
@@ -105,7 +117,8 @@ void place_modules(const struct machine *m, struct bootinfo *boot)
         if (bytes == 0)
             continue;
         all_taken(&taken, m, boot);
-        if (!memory_map_find_highest(&boot->map, &taken, 0, GIB(4), bytes, PAGE_SIZE, &to) || to < module->start)
+        if (!memory_map_find_highest(&boot->map, &taken, 0, GIB(4), bytes, PAGE_SIZE, &to) ||
+            to < module->start)
             continue;
         memcpy(phys_to_virt(to), phys_to_virt(module->start), bytes);
         module->start = to;

@@ -24,7 +24,8 @@ void ports_init(const struct engine *engine, const struct acpi_info *info)
         engine->intercept_port((uint16_t)(uart_port() + r), true);
 }
 
-/* True where the write would reset the machine or switch it off: then it is not carried out and the run ends. */
+/* True where the write would reset the machine or switch it off: then it is not carried out and the run ends.
+ */
 static bool ends_the_machine(uint16_t port, unsigned size, uint32_t value)
 {
     static const char *const reset_by[] = {[POWER_RESET_KEYBOARD] = "keyboard controller",
@@ -47,7 +48,8 @@ static uint32_t port_read(uint16_t port, unsigned size)
     uint32_t value = 0;
     if (guest_uart_owns(port)) {
         for (unsigned i = 0; i < size; i++)
-            value |= (uint32_t)(guest_uart_owns((uint16_t)(port + i)) ? guest_uart_read((uint16_t)(port + i)) : 0xff)
+            value |= (uint32_t)(guest_uart_owns((uint16_t)(port + i)) ? guest_uart_read((uint16_t)(port + i))
+                                                                      : 0xff)
                      << 8 * i;
         return value;
     }
@@ -80,8 +82,9 @@ static uint64_t with_low_bytes(uint64_t reg, uint32_t value, unsigned size)
 }
 
 /*
- * The exit comes before the element is read (SDM Vol. 3C, 26.1.1), so that the page fault which the guest is owed is
- * ours to raise: a read of a page that is not present. An element across two pages faults in the first absent one.
+ * The exit comes before the element is read (SDM Vol. 3C, 26.1.1), so that the page fault which the guest is
+ * owed is ours to raise: a read of a page that is not present. An element across two pages faults in the
+ * first absent one.
  */
 static void absent_source(const struct engine *engine, struct vcpu *v, const struct vm_exit *e)
 {

@@ -22,7 +22,13 @@ typedef uint64_t gva_t; /* guest-virtual: linear, after segmentation */
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-static inline uint64_t align_down(uint64_t v, uint64_t a) { return v & ~(a - 1); }
-static inline uint64_t align_up(uint64_t v, uint64_t a) { return (v + a - 1) & ~(a - 1); }
+static inline uint64_t align_down(uint64_t v, uint64_t a)
+{
+    return v & ~(a - 1);
+}
+static inline uint64_t align_up(uint64_t v, uint64_t a)
+{
+    return (v + a - 1) & ~(a - 1);
+}
 
 #endif

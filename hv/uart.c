@@ -17,7 +17,10 @@ static struct {
     unsigned room; /* bytes that the transmit FIFO still takes */
 } uart;
 
-uint16_t uart_port(void) { return uart.port; }
+uint16_t uart_port(void)
+{
+    return uart.port;
+}
 
 static bool answers(uint16_t port)
 {

@@ -16,7 +16,10 @@
 static bool was_text, present;
 static unsigned column, row;
 
-static volatile uint16_t *cells(void) { return phys_to_virt(TEXT_BUFFER); }
+static volatile uint16_t *cells(void)
+{
+    return phys_to_virt(TEXT_BUFFER);
+}
 
 void vga_init(bool text_mode)
 {
@@ -28,7 +31,10 @@ void vga_init(bool text_mode)
     column = row = 0;
 }
 
-void vga_release(void) { present = false; }
+void vga_release(void)
+{
+    present = false;
+}
 
 void vga_reclaim(void)
 {

@@ -8,14 +8,17 @@
 
 static const char help[] =
     "usage: engram info [--json] FILE\n"
-    "Says where a trace comes from, what it holds (by kind, size, cause), which time and how many instructions it\n"
+    "Says where a trace comes from, what it holds (by kind, size, cause), which time and how many "
+    "instructions it\n"
     "spans, what is missing, and Engram's counters with what one traced write cost.\n\n"
     "  --json     one JSON object\n\n"
-    "FILE.part, which `engram recv` leaves beside a dump that is not whole, tells which events should be there.\n\n"
+    "FILE.part, which `engram recv` leaves beside a dump that is not whole, tells which events should be "
+    "there.\n\n"
     "examples:\n"
     "  engram info trace.egrm\n"
     "  engram info --json trace.egrm | jq .accesses.w.count\n"
-    "Exit code: 0 fine; 1 the file is damaged or incomplete (the counts are those of all that is sound); 2 wrong\n"
+    "Exit code: 0 fine; 1 the file is damaged or incomplete (the counts are those of all that is sound); 2 "
+    "wrong\n"
     "usage.\n";
 
 static bool on_item(void *ctx, const struct trace_item *item)
@@ -53,8 +56,8 @@ int cmd_info(int argc, char **argv)
     if (!input_open(&in, "info", info.path))
         return EXIT_FINDINGS;
     info.file_bytes = in.source.size;
-    struct walk_handler handler = {.ctx = &info, .item = on_item, .finding = on_finding,
-                                   .dump = input_dump(&in)};
+    struct walk_handler handler = {
+        .ctx = &info, .item = on_item, .finding = on_finding, .dump = input_dump(&in)};
     int code = EXIT_FINE;
     if (!walk_trace(&in.source, &handler, &info.walk))
         code = input_error("info", "%s: %s", info.path, strerror(info.walk.io_error));

@@ -10,7 +10,8 @@
 
 static const char help[] =
     "usage: engram print [OPTION]... FILE\n"
-    "Prints the accesses in a trace, a line each: event number, kind, size, guest-virtual and guest-physical\n"
+    "Prints the accesses in a trace, a line each: event number, kind, size, guest-virtual and "
+    "guest-physical\n"
     "address, data, RIP, CR3, CPL, instruction count (- where there is none), cause, flags.\n"
     "Data of up to 8 bytes are shown as a number, wider ones as bytes in memory order.\n\n"
     "  --gva RANGE, --gpa RANGE   accesses that touch these addresses, if with one byte only\n"
@@ -21,8 +22,10 @@ static const char help[] =
     "  --count N                  no more than N lines of accesses\n"
     "  --events                   interrupts, marks, losses, context changes and so on as well, in between\n"
     "  --json                     JSON, an object a line; data are bytes in memory order\n"
-    "  --format lines|json|oracle oracle: \"W gva gpa size data\", lower-case hexadecimal (size decimal), data as\n"
-    "                             bytes in memory order; gpa is \"A,B\" when the access continues on page B,\n"
+    "  --format lines|json|oracle oracle: \"W gva gpa size data\", lower-case hexadecimal (size decimal), "
+    "data as\n"
+    "                             bytes in memory order; gpa is \"A,B\" when the access continues on page "
+    "B,\n"
     "                             page walks begin with \"P\" (\"PW ...\");\n"
     "                             \"?\" and \"-\" stand for a gpa and data that are not known\n"
     "RANGE is A-B (both included), A+LENGTH or A, in hexadecimal.\n\n"
@@ -30,7 +33,8 @@ static const char help[] =
     "  engram print --count 20 trace.egrm\n"
     "  engram print --gva ffff800000001000-ffff800000001fff --kind w trace.egrm\n"
     "  engram print --json --rip 100000+2000 trace.egrm | jq .data\n"
-    "Exit code: 0 fine; 1 the file is damaged or incomplete (all that is sound was printed); 2 wrong usage.\n";
+    "Exit code: 0 fine; 1 the file is damaged or incomplete (all that is sound was printed); 2 wrong "
+    "usage.\n";
 
 struct print_options {
     struct range gva, gpa, rip;
@@ -111,7 +115,8 @@ static bool parse_cause(const char *s, int *cause)
 
 static bool parse_form(const char *s, enum print_form *form)
 {
-    static const char *const name[] = {[PRINT_LINES] = "lines", [PRINT_JSON] = "json", [PRINT_ORACLE] = "oracle"};
+    static const char *const name[] = {
+        [PRINT_LINES] = "lines", [PRINT_JSON] = "json", [PRINT_ORACLE] = "oracle"};
     for (unsigned i = 0; i < 3; i++) {
         if (strcmp(s, name[i]) == 0) {
             *form = (enum print_form)i;
@@ -121,15 +126,32 @@ static bool parse_form(const char *s, enum print_form *form)
     return false;
 }
 
-enum { OPT_GVA = 256, OPT_GPA, OPT_RIP, OPT_KIND, OPT_CAUSE, OPT_FROM, OPT_COUNT, OPT_JSON, OPT_EVENTS, OPT_FORMAT };
+enum {
+    OPT_GVA = 256,
+    OPT_GPA,
+    OPT_RIP,
+    OPT_KIND,
+    OPT_CAUSE,
+    OPT_FROM,
+    OPT_COUNT,
+    OPT_JSON,
+    OPT_EVENTS,
+    OPT_FORMAT
+};
 
 static const struct option long_options[] = {
-    {"gva", required_argument, NULL, OPT_GVA},     {"gpa", required_argument, NULL, OPT_GPA},
-    {"rip", required_argument, NULL, OPT_RIP},     {"kind", required_argument, NULL, OPT_KIND},
-    {"cause", required_argument, NULL, OPT_CAUSE}, {"from", required_argument, NULL, OPT_FROM},
-    {"count", required_argument, NULL, OPT_COUNT}, {"json", no_argument, NULL, OPT_JSON},
-    {"events", no_argument, NULL, OPT_EVENTS},     {"format", required_argument, NULL, OPT_FORMAT},
-    {"help", no_argument, NULL, 'h'},              {0},
+    {"gva", required_argument, NULL, OPT_GVA},
+    {"gpa", required_argument, NULL, OPT_GPA},
+    {"rip", required_argument, NULL, OPT_RIP},
+    {"kind", required_argument, NULL, OPT_KIND},
+    {"cause", required_argument, NULL, OPT_CAUSE},
+    {"from", required_argument, NULL, OPT_FROM},
+    {"count", required_argument, NULL, OPT_COUNT},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"events", no_argument, NULL, OPT_EVENTS},
+    {"format", required_argument, NULL, OPT_FORMAT},
+    {"help", no_argument, NULL, 'h'},
+    {0},
 };
 
 static bool take_option(struct print_options *o, int option, const char *value)
@@ -163,7 +185,8 @@ static bool take_option(struct print_options *o, int option, const char *value)
 
 int cmd_print(int argc, char **argv)
 {
-    struct print_options o = {.gva = {0, UINT64_MAX}, .rip = {0, UINT64_MAX}, .kind = -1, .cause = -1, .count = UINT64_MAX};
+    struct print_options o = {
+        .gva = {0, UINT64_MAX}, .rip = {0, UINT64_MAX}, .kind = -1, .cause = -1, .count = UINT64_MAX};
     int option, index = 0;
     while ((option = getopt_long(argc, argv, "h", long_options, &index)) != -1) {
         if (option == 'h') {
@@ -173,7 +196,8 @@ int cmd_print(int argc, char **argv)
         if (option == '?')
             return usage_error("print", "see `engram print --help`");
         if (!take_option(&o, option, optarg))
-            return usage_error("print", "--%s: '%s' is none; see `engram print --help`", long_options[index].name, optarg);
+            return usage_error("print", "--%s: '%s' is none; see `engram print --help`",
+                               long_options[index].name, optarg);
     }
     if (optind + 1 != argc)
         return usage_error("print", "give one trace file; see `engram print --help`");
@@ -182,8 +206,8 @@ int cmd_print(int argc, char **argv)
     if (!input_open(&in, "print", o.path))
         return EXIT_FINDINGS;
     struct walk w;
-    struct walk_handler handler = {.ctx = &o, .item = on_item, .want = want, .finding = on_finding,
-                                   .dump = input_dump(&in)};
+    struct walk_handler handler = {
+        .ctx = &o, .item = on_item, .want = want, .finding = on_finding, .dump = input_dump(&in)};
     int code = EXIT_FINE;
     if (!walk_trace(&in.source, &handler, &w))
         code = input_error("print", "%s: %s", o.path, strerror(w.io_error));

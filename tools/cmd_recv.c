@@ -17,25 +17,31 @@
 #include <unistd.h>
 
 #define TICK_MS 20
-#define MAP_MS 1000          /* how often FILE.part is brought up to date */
-#define LINGER_MS 2500       /* after DONE: Engram repeats END every second until it has heard it */
-#define NO_PROGRESS_MS 60000 /* answers keep coming, data do not */
+#define MAP_MS 1000            /* how often FILE.part is brought up to date */
+#define LINGER_MS 2500         /* after DONE: Engram repeats END every second until it has heard it */
+#define NO_PROGRESS_MS 60000   /* answers keep coming, data do not */
 #define STALL_MS_DEFAULT 30000 /* silence in the middle of a dump */
-#define PATIENCE_MS 10000    /* for a socket that nobody listens on yet */
+#define PATIENCE_MS 10000      /* for a socket that nobody listens on yet */
 
 static const char help[] =
     "usage: engram recv [OPTION]... [SOURCE]\n"
     "Receives a dump and writes it to a file; the guest console's text goes to standard output.\n"
-    "SOURCE is a serial device, tcp:HOST:PORT, unix:PATH, a file with what came over a line, or - (the default) for\n"
-    "standard input. On a two-way line (device, socket) damaged and lost parts are asked for again until the file is\n"
-    "whole. On a one-way line what arrived is written with holes of zeros, and which events are missing is told exactly,\n"
+    "SOURCE is a serial device, tcp:HOST:PORT, unix:PATH, a file with what came over a line, or - (the "
+    "default) for\n"
+    "standard input. On a two-way line (device, socket) damaged and lost parts are asked for again until the "
+    "file is\n"
+    "whole. On a one-way line what arrived is written with holes of zeros, and which events are missing is "
+    "told exactly,\n"
     "also by `engram info`, `print` and `verify` as long as FILE.part lies beside FILE.\n"
-    "A dump that broke off is kept as FILE with its map FILE.part: start the same command again and only the rest is\n"
+    "A dump that broke off is kept as FILE with its map FILE.part: start the same command again and only the "
+    "rest is\n"
     "asked for, if Engram still offers the same run.\n\n"
-    "  -o, --output FILE   where to write (trace.egrm); an older complete FILE is replaced when a dump begins\n"
+    "  -o, --output FILE   where to write (trace.egrm); an older complete FILE is replaced when a dump "
+    "begins\n"
     "  --console FILE      console text goes there instead of standard output\n"
     "  --baud N            speed of a serial device (115200)\n"
-    "  --timeout SECONDS   end with what is there after so long without a byte (30 within a dump, else for ever)\n"
+    "  --timeout SECONDS   end with what is there after so long without a byte (30 within a dump, else for "
+    "ever)\n"
     "  --follow            read a file on after its end until the dump has ended, as tail -f does\n"
     "  --one-way           ask for nothing, on any line\n"
     "  --max-size SIZE     refuse a longer dump (1T)\n"
@@ -170,7 +176,8 @@ static bool is_over(struct recv *v, uint64_t now)
 /* At a file's end: go on when it grows, up to END. */
 static bool ends_here(const struct recv *v)
 {
-    return !v->line.is_file || !v->follow || v->receiver.state == RECEIVER_COMPLETE || v->receiver.ends_since_data;
+    return !v->line.is_file || !v->follow || v->receiver.state == RECEIVER_COMPLETE ||
+           v->receiver.ends_since_data;
 }
 
 static void pause_ms(unsigned ms)
@@ -237,8 +244,12 @@ static int conclude(struct recv *v, bool line_sound)
 
 static int run(struct recv *v)
 {
-    const struct receiver_io io = {.ctx = v, .start = on_start, .write_at = on_write, .read_at = on_read,
-                                   .text = on_text, .send = v->line.two_way && !v->one_way ? on_send : NULL,
+    const struct receiver_io io = {.ctx = v,
+                                   .start = on_start,
+                                   .write_at = on_write,
+                                   .read_at = on_read,
+                                   .text = on_text,
+                                   .send = v->line.two_way && !v->one_way ? on_send : NULL,
                                    .stored = v->line.is_file};
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
@@ -259,11 +270,16 @@ static int run(struct recv *v)
 enum { OPT_CONSOLE = 256, OPT_BAUD, OPT_TIMEOUT, OPT_FOLLOW, OPT_ONE_WAY, OPT_MAX_SIZE, OPT_QUIET };
 
 static const struct option long_options[] = {
-    {"output", required_argument, NULL, 'o'},         {"console", required_argument, NULL, OPT_CONSOLE},
-    {"baud", required_argument, NULL, OPT_BAUD},      {"timeout", required_argument, NULL, OPT_TIMEOUT},
-    {"follow", no_argument, NULL, OPT_FOLLOW},        {"one-way", no_argument, NULL, OPT_ONE_WAY},
-    {"max-size", required_argument, NULL, OPT_MAX_SIZE}, {"quiet", no_argument, NULL, OPT_QUIET},
-    {"help", no_argument, NULL, 'h'},                 {0},
+    {"output", required_argument, NULL, 'o'},
+    {"console", required_argument, NULL, OPT_CONSOLE},
+    {"baud", required_argument, NULL, OPT_BAUD},
+    {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"follow", no_argument, NULL, OPT_FOLLOW},
+    {"one-way", no_argument, NULL, OPT_ONE_WAY},
+    {"max-size", required_argument, NULL, OPT_MAX_SIZE},
+    {"quiet", no_argument, NULL, OPT_QUIET},
+    {"help", no_argument, NULL, 'h'},
+    {0},
 };
 
 static bool take_option(struct recv *v, int option, const char *value)

@@ -9,10 +9,14 @@
 
 static const char help[] =
     "usage: engram verify FILE\n"
-    "Checks every CRC and length, the order of the segments, the counts of segments and events against META and END,\n"
-    "that every packet decodes and every access has its page mapping, and that the engine's counters tell of no write\n"
-    "that it did not record. Findings come out a line each, the summary comes last. What a wrapped ring overwrote is\n"
-    "told, but is no finding. FILE.part, which `engram recv` leaves beside a dump that is not whole, tells which events\n"
+    "Checks every CRC and length, the order of the segments, the counts of segments and events against META "
+    "and END,\n"
+    "that every packet decodes and every access has its page mapping, and that the engine's counters tell of "
+    "no write\n"
+    "that it did not record. Findings come out a line each, the summary comes last. What a wrapped ring "
+    "overwrote is\n"
+    "told, but is no finding. FILE.part, which `engram recv` leaves beside a dump that is not whole, tells "
+    "which events\n"
     "should be there.\n\n"
     "examples:\n"
     "  engram verify trace.egrm\n"
@@ -51,8 +55,8 @@ static void print_gaps(const struct verify *v, const struct coverage *c)
 static void print_summary(const struct verify *v, const struct walk *w)
 {
     uint64_t recorded, lost = 0, filtered = 0;
-    printf("%s: %s, %s events in %s segments", v->path, w->findings ? "NOT SOUND" : "sound", grouped(v->events),
-           grouped(w->coverage.segments));
+    printf("%s: %s, %s events in %s segments", v->path, w->findings ? "NOT SOUND" : "sound",
+           grouped(v->events), grouped(w->coverage.segments));
     if (walk_recorded(w, &recorded))
         printf(" of %s recorded", grouped(recorded));
     if (meta_number(&w->meta, "lost", &lost) && lost)
@@ -77,8 +81,8 @@ int cmd_verify(int argc, char **argv)
     if (!input_open(&in, "verify", v.path))
         return EXIT_FINDINGS;
     struct walk w;
-    struct walk_handler handler = {.ctx = &v, .item = on_item, .finding = on_finding,
-                                   .dump = input_dump(&in)};
+    struct walk_handler handler = {
+        .ctx = &v, .item = on_item, .finding = on_finding, .dump = input_dump(&in)};
     int code = EXIT_FINDINGS;
     if (!walk_trace(&in.source, &handler, &w)) {
         input_error("verify", "%s: %s", v.path, strerror(w.io_error));

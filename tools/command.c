@@ -89,17 +89,22 @@ void print_finding(const char *path, uint64_t offset, const char *what)
 const char *cause_name(uint8_t cause)
 {
     static const char *const name[8] = {
-        [CAUSE_INSTRUCTION] = "instruction", [CAUSE_EXCEPTION] = "exception",   [CAUSE_INTERRUPT] = "interrupt",
-        [CAUSE_PAGE_WALK] = "page-walk",     [CAUSE_DESCRIPTOR] = "descriptor", [CAUSE_TASK_SWITCH] = "task-switch",
-        [6] = "cause-6",                     [7] = "cause-7",
+        [CAUSE_INSTRUCTION] = "instruction",
+        [CAUSE_EXCEPTION] = "exception",
+        [CAUSE_INTERRUPT] = "interrupt",
+        [CAUSE_PAGE_WALK] = "page-walk",
+        [CAUSE_DESCRIPTOR] = "descriptor",
+        [CAUSE_TASK_SWITCH] = "task-switch",
+        [6] = "cause-6",
+        [7] = "cause-7",
     };
     return name[cause & 7];
 }
 
 const char *mode_name(uint8_t context)
 {
-    static const char *const name[4] = {[MODE_REAL] = "real", [MODE_PROT16] = "16-bit", [MODE_PROT32] = "32-bit",
-                                        [MODE_LONG64] = "64-bit"};
+    static const char *const name[4] = {
+        [MODE_REAL] = "real", [MODE_PROT16] = "16-bit", [MODE_PROT32] = "32-bit", [MODE_LONG64] = "64-bit"};
     return name[(context >> CONTEXT_MODE_SHIFT) & 3];
 }
 
@@ -107,5 +112,6 @@ int finish_output(const char *command, int code)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
-    return errno == EPIPE ? code : input_error(command, "cannot write to standard output: %s", strerror(errno));
+    return errno == EPIPE ? code
+                          : input_error(command, "cannot write to standard output: %s", strerror(errno));
 }

@@ -24,8 +24,8 @@ __attribute__((format(printf, 2, 3))) int usage_error(const char *name, const ch
 __attribute__((format(printf, 2, 3))) int input_error(const char *name, const char *format, ...);
 
 /*
- * Opens a trace file and makes it a source; says what is wrong and gives false when it cannot. Of an incomplete
- * dump, FILE.part beside it knows more than the file.
+ * Opens a trace file and makes it a source; says what is wrong and gives false when it cannot. Of an
+ * incomplete dump, FILE.part beside it knows more than the file.
  */
 struct input {
     int fd;

@@ -42,9 +42,11 @@ struct coverage {
     bool no_memory;
 };
 
-/* One segment's header in file order; `readable`: its body is sound and its encoding known. False: out of order. */
+/* One segment's header in file order; `readable`: its body is sound and its encoding known. False: out of
+ * order. */
 bool coverage_add(struct coverage *c, const struct chunk_header *h, bool readable);
-/* After the last one: what META and the dump say of the start and the end. `meta` may be empty, `dump` NULL. */
+/* After the last one: what META and the dump say of the start and the end. `meta` may be empty, `dump` NULL.
+ */
 void coverage_finish(struct coverage *c, const struct meta *meta, const struct dump_facts *dump);
 void coverage_free(struct coverage *c);
 

@@ -18,7 +18,10 @@ struct cursor {
     bool bad;
 };
 
-static inline size_t cursor_left(const struct cursor *c) { return (size_t)(c->end - c->at); }
+static inline size_t cursor_left(const struct cursor *c)
+{
+    return (size_t)(c->end - c->at);
+}
 
 /* The next n bytes, or NULL when there are not so many. */
 static inline const uint8_t *cursor_bytes(struct cursor *c, size_t n)
@@ -52,7 +55,10 @@ static inline uint64_t cursor_le(struct cursor *c, unsigned bytes)
     return p ? load_le(p, bytes) : 0;
 }
 
-static inline uint8_t cursor_u8(struct cursor *c) { return (uint8_t)cursor_le(c, 1); }
+static inline uint8_t cursor_u8(struct cursor *c)
+{
+    return (uint8_t)cursor_le(c, 1);
+}
 
 /* Unsigned LEB128. */
 static inline uint64_t cursor_leb(struct cursor *c)

@@ -152,7 +152,8 @@ static bool room_for(struct decoder *d, uint64_t events)
     return fail(d, "more events than the header's %" PRIu64, d->limit);
 }
 
-static bool read_address(struct decoder *d, struct cursor *c, const struct site *site, unsigned form, uint64_t *address)
+static bool read_address(struct decoder *d, struct cursor *c, const struct site *site, unsigned form,
+                         uint64_t *address)
 {
     switch (form) {
     case ADDR_SAME:
@@ -286,8 +287,8 @@ static bool site_room(struct decoder *d, uint64_t id)
 }
 
 /* Defines a site after checking what it says of itself. */
-static bool define_site(struct decoder *d, uint64_t id, uint64_t rip, uint8_t what, uint8_t flags, uint64_t size,
-                        uint8_t vector)
+static bool define_site(struct decoder *d, uint64_t id, uint64_t rip, uint8_t what, uint8_t flags,
+                        uint64_t size, uint8_t vector)
 {
     if (id > SITE_ID_MAX)
         return fail(d, "site %" PRIu64 " is beyond the largest id, %u", id, SITE_ID_MAX);
@@ -330,8 +331,8 @@ static bool packet_block(struct decoder *d, struct cursor *p)
         return true;
     d->site_rip = rip;
     if (id > SITE_ID_MAX || count > SITE_ID_MAX + 1 - id)
-        return fail(d, "block's sites %" PRIu64 " and %" PRIu64 " more go beyond the largest id, %u", id, count,
-                    SITE_ID_MAX);
+        return fail(d, "block's sites %" PRIu64 " and %" PRIu64 " more go beyond the largest id, %u", id,
+                    count, SITE_ID_MAX);
     for (uint64_t i = 0; i < count; i++) {
         uint64_t index = cursor_leb(p), delta = cursor_leb(p);
         uint8_t what = cursor_u8(p), flags = cursor_u8(p);
@@ -339,8 +340,8 @@ static bool packet_block(struct decoder *d, struct cursor *p)
         if (p->bad)
             return true;
         if (index >= instructions)
-            return fail(d, "block of %" PRIu64 " instructions has an access in instruction %" PRIu64, instructions,
-                        index);
+            return fail(d, "block of %" PRIu64 " instructions has an access in instruction %" PRIu64,
+                        instructions, index);
         if (!define_site(d, id + i, rip + delta, what, flags, size, 0))
             return false;
     }
@@ -513,6 +514,7 @@ bool decode_segment(struct decoder *d, const uint8_t *body, size_t bytes, uint64
         return false;
     result->at = (uint32_t)bytes;
     if (result->events != event_count)
-        return fail(d, "the header says %" PRIu64 " events, the packets hold %" PRIu64, event_count, result->events);
+        return fail(d, "the header says %" PRIu64 " events, the packets hold %" PRIu64, event_count,
+                    result->events);
     return true;
 }

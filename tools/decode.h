@@ -54,7 +54,7 @@ struct trace_item {
 /* Takes one item; false stops the decoding (which then succeeds). */
 typedef bool (*item_fn)(void *ctx, const struct trace_item *item);
 
-struct decoder; /* reused from segment to segment */
+struct decoder;                    /* reused from segment to segment */
 struct decoder *decoder_new(void); /* NULL when there is no memory */
 void decoder_free(struct decoder *d);
 

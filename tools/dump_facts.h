@@ -1,4 +1,5 @@
-/* What BEGIN and END say of a dump (docs/format.md, The dump on a serial line): known however little of it came. */
+/* What BEGIN and END say of a dump (docs/format.md, The dump on a serial line): known however little of it
+ * came. */
 #ifndef ENGRAM_DUMP_FACTS_H
 #define ENGRAM_DUMP_FACTS_H
 

@@ -37,8 +37,9 @@ static bool fail(struct dump_store *s, const char *what)
 static bool move_aside(struct dump_store *s, uint64_t run)
 {
     char *file = NULL, *map = NULL;
-    bool moved = asprintf(&file, "%s.%016" PRIx64, s->path, run) >= 0 && asprintf(&map, "%s.part", file) >= 0 &&
-                 rename(s->path, file) == 0 && rename(s->part_path, map) == 0;
+    bool moved = asprintf(&file, "%s.%016" PRIx64, s->path, run) >= 0 &&
+                 asprintf(&map, "%s.part", file) >= 0 && rename(s->path, file) == 0 &&
+                 rename(s->part_path, map) == 0;
     if (moved)
         snprintf(s->note, sizeof(s->note), "the partial dump of another run is now %.200s", file);
     else
@@ -85,7 +86,8 @@ static bool start_known(struct dump_store *s, struct ranges *have)
     struct part part;
     enum part_result r = part_load(s->part_path, &part);
     if (r == PART_DAMAGED)
-        snprintf(s->note, sizeof(s->note), "%.200s is no readable map: everything is received anew", s->part_path);
+        snprintf(s->note, sizeof(s->note), "%.200s is no readable map: everything is received anew",
+                 s->part_path);
     if (r != PART_LOADED)
         return open_file(s, O_TRUNC) && set_length(s, s->dump.length);
     bool sound;

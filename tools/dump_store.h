@@ -15,11 +15,11 @@
 struct dump_store {
     const char *path;
     char *part_path;
-    int fd;          /* -1 until a dump begins */
-    bool named;      /* `dump` is known */
+    int fd;     /* -1 until a dump begins */
+    bool named; /* `dump` is known */
     struct dump_facts dump;
     uint64_t resumed; /* bytes that were there already */
-    char note[300];  /* what the user should know about the start; may be empty */
+    char note[300];   /* what the user should know about the start; may be empty */
     char error[300];
 };
 

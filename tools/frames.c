@@ -6,8 +6,9 @@
 #include <string.h>
 
 /*
- * A length that the type cannot have betrays a damaged header before the CRC does: no waiting for its payload.
- * Only what comes from this side has a length for good; what Engram sends may have another in a later version.
+ * A length that the type cannot have betrays a damaged header before the CRC does: no waiting for its
+ * payload. Only what comes from this side has a length for good; what Engram sends may have another in a
+ * later version.
  */
 static bool length_possible(uint8_t type, uint16_t bytes)
 {

@@ -22,8 +22,8 @@ struct frame {
 
 struct frame_parser {
     void *ctx;
-    void (*frame)(void *ctx, const struct frame *f);                /* with a good CRC; any type */
-    void (*text)(void *ctx, const uint8_t *bytes, size_t n);        /* what is no frame */
+    void (*frame)(void *ctx, const struct frame *f);         /* with a good CRC; any type */
+    void (*text)(void *ctx, const uint8_t *bytes, size_t n); /* what is no frame */
     uint64_t rejected; /* F7 bytes that began no frame: noise, or damaged frames */
     size_t held;
     uint8_t buffer[2 * FRAME_BYTES_MAX];
@@ -35,7 +35,8 @@ void frames_resync(struct frame_parser *p);
 /* The line is at its end, or silent for long: what looks like the start of a frame is none. */
 void frames_flush(struct frame_parser *p);
 
-/* Writes a whole frame to `to`, which has room for FRAME_BYTES_MAX; returns its length. `bytes` <= FRAME_PAYLOAD_MAX. */
+/* Writes a whole frame to `to`, which has room for FRAME_BYTES_MAX; returns its length. `bytes` <=
+ * FRAME_PAYLOAD_MAX. */
 size_t frame_build(uint8_t *to, uint8_t type, uint64_t offset, const void *payload, uint16_t bytes);
 
 #endif

@@ -46,7 +46,9 @@ uint64_t info_run_writes(const struct info *info)
     if (what && strcmp(what, "w") == 0 && meta_number(&info->walk.meta, "events", &events))
         return events;
     /* Reads are among the events: only a file that holds them all can tell. */
-    return info->walk.coverage.count == 0 && info->walk.undecoded_events == 0 ? info->stats.by_kind[ACCESS_WRITE] : 0;
+    return info->walk.coverage.count == 0 && info->walk.undecoded_events == 0
+               ? info->stats.by_kind[ACCESS_WRITE]
+               : 0;
 }
 
 static void print_origin(FILE *out, const struct info *info)
@@ -128,7 +130,8 @@ static void print_counts(FILE *out, const struct info *info)
     fputs("by privilege level\n", out);
     for (unsigned i = 0; i < 4; i++)
         if (s->by_cpl[i])
-            fprintf(out, "  CPL %-8u %16s  %5.1f%%\n", i, grouped(s->by_cpl[i]), percent(s->by_cpl[i], s->accesses));
+            fprintf(out, "  CPL %-8u %16s  %5.1f%%\n", i, grouped(s->by_cpl[i]),
+                    percent(s->by_cpl[i], s->accesses));
     static const struct {
         enum item_kind kind;
         const char *what;
@@ -157,7 +160,8 @@ static void print_losses(FILE *out, const struct info *info)
         loss_row(out, "lost", n, true, "not recorded: the ring was full");
     if (meta_number(&w->meta, "filtered", &n))
         loss_row(out, "filtered", n, true, "kept out by filters");
-    loss_row(out, "overwritten", coverage_missing(c, GAP_OVERWRITTEN, &exact), exact, "when the ring wrapped");
+    loss_row(out, "overwritten", coverage_missing(c, GAP_OVERWRITTEN, &exact), exact,
+             "when the ring wrapped");
     loss_row(out, "damaged", coverage_missing(c, GAP_DAMAGED, &exact) + w->undecoded_events, exact,
              "in segments of this file that cannot be read");
     n = coverage_missing(c, GAP_ABSENT, &absent_exact);
@@ -174,15 +178,16 @@ static void print_losses(FILE *out, const struct info *info)
     if (c->count > 20)
         fprintf(out, "    and %zu more such gaps\n", c->count - 20);
     if (w->body_bytes && info->stats.accesses)
-        fprintf(out, "  %s segments, %.2f bytes an event in the ring, %.2f in the file\n", grouped(c->segments),
-                (double)w->body_bytes / (double)info->stats.accesses,
+        fprintf(out, "  %s segments, %.2f bytes an event in the ring, %.2f in the file\n",
+                grouped(c->segments), (double)w->body_bytes / (double)info->stats.accesses,
                 (double)w->stored_bytes / (double)info->stats.accesses);
 }
 
 #define COUNTER "counter."
 #define EXIT_COUNTER "counter.exit."
 
-/* What recording a write takes: the write's violation, the end of a step, events, and an interrupt during a step. */
+/* What recording a write takes: the write's violation, the end of a step, events, and an interrupt during a
+ * step. */
 static bool is_recording_exit(const char *reason)
 {
     static const char *const reasons[] = {"ept_violation", "mtf", "exception_or_nmi", "external_interrupt"};

@@ -54,12 +54,15 @@ static void put_limit(FILE *out, const char *name, uint64_t limit)
 
 static void put_gaps(FILE *out, const struct coverage *c)
 {
-    static const char *const cause[GAP_CAUSES] = {[GAP_OVERWRITTEN] = "overwritten", [GAP_DAMAGED] = "damaged",
-                                                  [GAP_ABSENT] = "absent", [GAP_UNKNOWN] = "unknown"};
+    static const char *const cause[GAP_CAUSES] = {[GAP_OVERWRITTEN] = "overwritten",
+                                                  [GAP_DAMAGED] = "damaged",
+                                                  [GAP_ABSENT] = "absent",
+                                                  [GAP_UNKNOWN] = "unknown"};
     fputs("\"gaps\":[", out);
     for (size_t i = 0; i < c->count; i++) {
         const struct gap *g = &c->gaps[i];
-        fprintf(out, "%s{\"cause\":\"%s\",\"first_event\":%" PRIu64, i ? "," : "", cause[g->cause], g->first_event);
+        fprintf(out, "%s{\"cause\":\"%s\",\"first_event\":%" PRIu64, i ? "," : "", cause[g->cause],
+                g->first_event);
         put_limit(out, "end_event", g->end_event);
         put_limit(out, "first_sequence", g->first_sequence);
         put_limit(out, "end_sequence", g->end_sequence);
@@ -74,8 +77,8 @@ void info_print_json(FILE *out, const struct info *info)
     const struct stats *s = &info->stats;
     uint64_t ticks;
     double seconds;
-    fprintf(out, "{\"file_bytes\":%" PRIu64 ",\"findings\":%" PRIu64 ",\"segments\":%" PRIu64 ",", info->file_bytes,
-            w->findings, w->coverage.segments);
+    fprintf(out, "{\"file_bytes\":%" PRIu64 ",\"findings\":%" PRIu64 ",\"segments\":%" PRIu64 ",",
+            info->file_bytes, w->findings, w->coverage.segments);
     put_meta(out, &w->meta);
     fprintf(out, ",\"accesses\":{\"count\":%" PRIu64 ",", s->accesses);
     put_kind(out, "w", s, ACCESS_WRITE);
@@ -85,7 +88,9 @@ void info_print_json(FILE *out, const struct info *info)
             w->undecoded_events, s->items[ITEM_EVENT], s->items[ITEM_MARK]);
     put_gaps(out, &w->coverage);
     if (w->dump_known)
-        fprintf(out, ",\"dump\":{\"run\":\"%016" PRIx64 "\",\"first_event\":%" PRIu64 ",\"end_event\":%" PRIu64 "}",
+        fprintf(out,
+                ",\"dump\":{\"run\":\"%016" PRIx64 "\",\"first_event\":%" PRIu64 ",\"end_event\":%" PRIu64
+                "}",
                 w->dump.run, w->dump.first_event, w->dump.end_event);
     if (info_time(info, &ticks, &seconds)) {
         fprintf(out, ",\"tsc_ticks\":%" PRIu64, ticks);
@@ -93,6 +98,7 @@ void info_print_json(FILE *out, const struct info *info)
             fprintf(out, ",\"seconds\":%.9f", seconds);
     }
     if (s->has_icount)
-        fprintf(out, ",\"icount_first\":%" PRIu64 ",\"icount_last\":%" PRIu64, s->icount_first, s->icount_last);
+        fprintf(out, ",\"icount_first\":%" PRIu64 ",\"icount_last\":%" PRIu64, s->icount_first,
+                s->icount_last);
     fputs("}\n", out);
 }

@@ -105,8 +105,8 @@ static void sleep_ms(unsigned ms)
 }
 
 /* The machine at the other end may still be starting. */
-static bool connect_patiently(struct line *line, bool (*open_socket)(struct line *, const char *), const char *address,
-                              unsigned patience_ms)
+static bool connect_patiently(struct line *line, bool (*open_socket)(struct line *, const char *),
+                              const char *address, unsigned patience_ms)
 {
     const unsigned step = 100;
     for (unsigned waited = 0;; waited += step) {

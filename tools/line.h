@@ -26,7 +26,8 @@ void line_close(struct line *line);
 
 bool baud_is_known(unsigned baud);
 
-/* Waits up to wait_ms for bytes. > 0: as many; 0: none came; -1: the line's end; -2: an error, line->error. */
+/* Waits up to wait_ms for bytes. > 0: as many; 0: none came; -1: the line's end; -2: an error, line->error.
+ */
 ssize_t line_read(struct line *line, void *to, size_t n, int wait_ms);
 /* Sends what the line takes within a second; what it does not take is lost, as on any line. */
 void line_write(struct line *line, const uint8_t *bytes, size_t n);

@@ -22,7 +22,8 @@ static void print_help(FILE *out)
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].what);
     fputs("\n`engram COMMAND --help` shows a command's options, with examples.\n"
-          "Exit code: 0 fine; 1 the input is damaged, incomplete or missing (all that is sound was delivered);\n"
+          "Exit code: 0 fine; 1 the input is damaged, incomplete or missing (all that is sound was "
+          "delivered);\n"
           "2 wrong usage.\n",
           out);
 }

@@ -1,4 +1,5 @@
-/* An open-addressing hash table; forgetting is a new generation, so a stream of TLB_FLUSH packets costs nothing. */
+/* An open-addressing hash table; forgetting is a new generation, so a stream of TLB_FLUSH packets costs
+ * nothing. */
 #include "pagemap.h"
 
 #include <stdlib.h>

@@ -59,8 +59,8 @@ enum part_result part_load(const char *path, struct part *part)
 static bool write_map(FILE *f, const struct part *part)
 {
     const struct dump_facts *dump = &part->dump;
-    fprintf(f, "engram-part 1\nrun %016" PRIx64 "\nlength %" PRIu64 "\nevents %" PRIu64 " %" PRIu64 "\n", dump->run,
-            dump->length, dump->first_event, dump->end_event);
+    fprintf(f, "engram-part 1\nrun %016" PRIx64 "\nlength %" PRIu64 "\nevents %" PRIu64 " %" PRIu64 "\n",
+            dump->run, dump->length, dump->first_event, dump->end_event);
     for (size_t i = 0; i < part->have.count; i++)
         fprintf(f, "range %" PRIu64 " %" PRIu64 "\n", part->have.spans[i].start, part->have.spans[i].end);
     return fflush(f) == 0 && !ferror(f);

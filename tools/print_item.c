@@ -34,8 +34,8 @@ static void put_data(FILE *out, const struct access *a)
 static void access_line(FILE *out, const struct trace_item *item)
 {
     const struct access *a = &item->access;
-    fprintf(out, "%10" PRIu64 " %c %2u gva %016" PRIx64, item->number, a->kind == ACCESS_WRITE ? 'w' : 'r', a->size,
-            a->gva);
+    fprintf(out, "%10" PRIu64 " %c %2u gva %016" PRIx64, item->number, a->kind == ACCESS_WRITE ? 'w' : 'r',
+            a->size, a->gva);
     if (item->gpa_known)
         fprintf(out, " gpa %012" PRIx64, a->gpa);
     else
@@ -44,7 +44,8 @@ static void access_line(FILE *out, const struct trace_item *item)
         fprintf(out, ",%" PRIx64, a->gpa2);
     fputs(" = ", out);
     put_data(out, a);
-    fprintf(out, " rip %016" PRIx64 " cr3 %" PRIx64 " cpl %u icount ", a->rip, a->cr3, a->context & CONTEXT_CPL_MASK);
+    fprintf(out, " rip %016" PRIx64 " cr3 %" PRIx64 " cpl %u icount ", a->rip, a->cr3,
+            a->context & CONTEXT_CPL_MASK);
     if (item->icount_known)
         fprintf(out, "%" PRIu64, a->icount);
     else
@@ -77,8 +78,10 @@ static void access_json(FILE *out, const struct trace_item *item)
     } else {
         fputs("null", out);
     }
-    fprintf(out, ",\"rip\":\"0x%" PRIx64 "\",\"cr3\":\"0x%" PRIx64 "\",\"cpl\":%u,\"mode\":\"%s\",\"paging\":%s", a->rip,
-            a->cr3, a->context & CONTEXT_CPL_MASK, mode_name(a->context), a->context & CONTEXT_PAGING ? "true" : "false");
+    fprintf(out,
+            ",\"rip\":\"0x%" PRIx64 "\",\"cr3\":\"0x%" PRIx64 "\",\"cpl\":%u,\"mode\":\"%s\",\"paging\":%s",
+            a->rip, a->cr3, a->context & CONTEXT_CPL_MASK, mode_name(a->context),
+            a->context & CONTEXT_PAGING ? "true" : "false");
     if (item->icount_known)
         fprintf(out, ",\"icount\":%" PRIu64, a->icount);
     else
@@ -100,7 +103,8 @@ static void access_json(FILE *out, const struct trace_item *item)
 static void access_oracle(FILE *out, const struct trace_item *item)
 {
     const struct access *a = &item->access;
-    fprintf(out, "%s%c %" PRIx64 " ", a->cause == CAUSE_PAGE_WALK ? "P" : "", a->kind == ACCESS_WRITE ? 'W' : 'R', a->gva);
+    fprintf(out, "%s%c %" PRIx64 " ", a->cause == CAUSE_PAGE_WALK ? "P" : "",
+            a->kind == ACCESS_WRITE ? 'W' : 'R', a->gva);
     if (!item->gpa_known)
         fputc('?', out);
     else if (a->flags & ACCESS_CROSSES)
@@ -127,8 +131,14 @@ static const char *item_name(enum item_kind kind)
 static const char *event_type_name(uint8_t type)
 {
     static const char *const name[8] = {
-        "external interrupt",           "type 1", "NMI", "hardware exception", "software interrupt",
-        "privileged software exception", "software exception", "type 7",
+        "external interrupt",
+        "type 1",
+        "NMI",
+        "hardware exception",
+        "software interrupt",
+        "privileged software exception",
+        "software exception",
+        "type 7",
     };
     return name[type & 7];
 }
@@ -145,7 +155,8 @@ static void other_line(FILE *out, const struct trace_item *item)
     fprintf(out, "%10" PRIu64 " # %s", item->number, item_name(item->kind));
     switch (item->kind) {
     case ITEM_EVENT:
-        fprintf(out, " %s, vector %u, at rip %016" PRIx64, event_type_name(item->event_type), item->vector, item->rip);
+        fprintf(out, " %s, vector %u, at rip %016" PRIx64, event_type_name(item->event_type), item->vector,
+                item->rip);
         if (item->has_error_code)
             fprintf(out, ", error code 0x%" PRIx64, item->error_code);
         fprintf(out, ", tsc %" PRIu64, item->tsc);

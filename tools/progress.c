@@ -22,7 +22,8 @@ static void draw_bar(struct progress *p, uint64_t done, uint64_t total, bool aga
     memset(bar, ' ', BAR);
     memset(bar, '#', (size_t)(share * BAR));
     bar[BAR] = 0;
-    double rate = now_ms > p->start_ms ? 1000.0 * (double)(done - p->start_done) / (double)(now_ms - p->start_ms) : 0;
+    double rate =
+        now_ms > p->start_ms ? 1000.0 * (double)(done - p->start_done) / (double)(now_ms - p->start_ms) : 0;
     fprintf(stderr, "\r\033[K[%s] %5.1f%%  %s of %s", bar, 100 * share, byte_size(done), byte_size(total));
     if (rate >= 1)
         fprintf(stderr, ", %s/s, %" PRIu64 " s left", byte_size((uint64_t)rate),

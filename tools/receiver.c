@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Silences: after the first a frame's start is doubted, after the second given up. Emulated machines do pause. */
+/* Silences: after the first a frame's start is doubted, after the second given up. Emulated machines do
+ * pause. */
 #define FRAME_PAUSE_MS 100u
 #define FRAME_SILENCE_MS 3000u
 /* Four END frames at most, one a second, come in a window when Engram has nothing else to send. */
@@ -69,8 +70,8 @@ static void check_whole(struct receiver *r)
         r->restarts++;
         ranges_clear(&r->have);
     } else {
-        snprintf(r->error, sizeof(r->error), "CRC of the whole file is %08" PRIx32 ", should be %08" PRIx32, crc,
-                 r->end_crc);
+        snprintf(r->error, sizeof(r->error), "CRC of the whole file is %08" PRIx32 ", should be %08" PRIx32,
+                 crc, r->end_crc);
         r->state = RECEIVER_FAILED;
     }
 }
@@ -90,8 +91,8 @@ static bool learn_dump(struct receiver *r, const struct dump_facts *dump, bool b
     if (r->known && is_this_dump(r, dump))
         return true;
     if (dump->length > r->max_bytes) {
-        snprintf(r->error, sizeof(r->error), "the dump says it is %" PRIu64 " bytes long, more than --max-size allows",
-                 dump->length);
+        snprintf(r->error, sizeof(r->error),
+                 "the dump says it is %" PRIu64 " bytes long, more than --max-size allows", dump->length);
         r->state = RECEIVER_FAILED;
         return false;
     }

@@ -17,9 +17,9 @@
 struct receiver_io {
     void *ctx;
     /*
-     * A dump begins. `dump` is what BEGIN or END say, and `have` may be filled with what is there from an earlier
-     * try; `have` is not empty when data came before (then they stay). NULL: data come of which nothing is known yet.
-     * False: not wanted (unknown data), or an error that ends it.
+     * A dump begins. `dump` is what BEGIN or END say, and `have` may be filled with what is there from an
+     * earlier try; `have` is not empty when data came before (then they stay). NULL: data come of which
+     * nothing is known yet. False: not wanted (unknown data), or an error that ends it.
      */
     bool (*start)(void *ctx, const struct dump_facts *dump, struct ranges *have);
     bool (*write_at)(void *ctx, uint64_t offset, const uint8_t *bytes, size_t n);
@@ -33,10 +33,10 @@ struct receiver_io {
 #define RECEIVER_REQUESTS_MAX 6u /* REQUEST frames sent in one go */
 
 enum receiver_state {
-    RECEIVER_WAITING,   /* for a dump */
+    RECEIVER_WAITING, /* for a dump */
     RECEIVER_RECEIVING,
-    RECEIVER_COMPLETE,  /* all bytes are there and the file's CRC is right */
-    RECEIVER_FAILED,    /* `error` says why */
+    RECEIVER_COMPLETE, /* all bytes are there and the file's CRC is right */
+    RECEIVER_FAILED,   /* `error` says why */
 };
 
 struct receiver {
@@ -64,7 +64,7 @@ struct receiver {
         uint16_t frame_bytes;
         unsigned frames; /* REQUEST frames */
         struct {
-            uint64_t start, end; /* all parts of the frame lie in here */
+            uint64_t start, end;    /* all parts of the frame lie in here */
             uint64_t expected, got; /* DATA frames */
         } frame[RECEIVER_REQUESTS_MAX];
         uint64_t sent_at, last_end; /* time; end of the last part asked for */

@@ -10,11 +10,13 @@
 
 void recv_report_complete(const struct receiver *r, const char *path)
 {
-    fprintf(stderr, "engram recv: %s is whole: %s, run %016" PRIx64, path, byte_size(r->dump.length), r->dump.run);
+    fprintf(stderr, "engram recv: %s is whole: %s, run %016" PRIx64, path, byte_size(r->dump.length),
+            r->dump.run);
     if (r->requests)
         fprintf(stderr, ", after %s requests for missing parts", grouped(r->requests));
     if (!r->end_seen)
-        fputs("; the END frame never came, so its CRC could not be compared (each frame's was right)", stderr);
+        fputs("; the END frame never came, so its CRC could not be compared (each frame's was right)",
+              stderr);
     fputc('\n', stderr);
     if (r->other_dumps)
         fprintf(stderr, "engram recv: another dump follows in the same source; it was left out\n");
@@ -22,7 +24,8 @@ void recv_report_complete(const struct receiver *r, const char *path)
 
 int recv_report_nothing(const struct receiver *r, const char *source, bool interrupted)
 {
-    return input_error("recv", "%s from %s%s; is it the right line and speed, and did Engram get to its dump?",
+    return input_error("recv",
+                       "%s from %s%s; is it the right line and speed, and did Engram get to its dump?",
                        interrupted ? "interrupted before a dump came" : "no dump came", source,
                        r->parser.rejected ? " (there were damaged frames)" : "");
 }
@@ -79,7 +82,8 @@ static void report_events(const struct receiver *r, int fd)
     if (!source_from_fd(&source, &fd) || !walk_trace(&source, &handler, &w))
         return;
     uint64_t recorded;
-    fprintf(stderr, "  readable: %s events in %s segments", grouped(w.coverage.events), grouped(w.coverage.segments));
+    fprintf(stderr, "  readable: %s events in %s segments", grouped(w.coverage.events),
+            grouped(w.coverage.segments));
     if (walk_recorded(&w, &recorded))
         fprintf(stderr, " of %s recorded", grouped(recorded));
     fputs("\n", stderr);
@@ -93,10 +97,12 @@ void recv_report_incomplete(const struct receiver *r, const char *path, int fd, 
         fprintf(stderr, "engram recv: %s is NOT whole: %s of %s are missing, holes are zeros\n", path,
                 byte_size(receiver_missing(r)), byte_size(r->dump.length));
     else
-        fprintf(stderr, "engram recv: %s is NOT whole: neither BEGIN nor END came, its length is not known\n", path);
+        fprintf(stderr, "engram recv: %s is NOT whole: neither BEGIN nor END came, its length is not known\n",
+                path);
     if (r->known)
         report_bytes(r);
     report_events(r, fd);
     if (two_way && r->known)
-        fprintf(stderr, "engram recv: start the same command again to get the rest while Engram still offers it\n");
+        fprintf(stderr,
+                "engram recv: start the same command again to get the rest while Engram still offers it\n");
 }

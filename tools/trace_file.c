@@ -44,7 +44,8 @@ bool source_from_fd(struct trace_source *s, const int *fd)
         errno = S_ISDIR(st.st_mode) ? EISDIR : ESPIPE;
         return false;
     }
-    *s = (struct trace_source){.ctx = (void *)(uintptr_t)fd, .size = (uint64_t)st.st_size, .read_at = fd_read_at};
+    *s = (struct trace_source){
+        .ctx = (void *)(uintptr_t)fd, .size = (uint64_t)st.st_size, .read_at = fd_read_at};
     return true;
 }
 
@@ -118,8 +119,10 @@ static int header_at(struct trace_file *f, uint64_t offset, struct chunk_header 
     return got == (int64_t)sizeof(raw) && parse_header(raw, h);
 }
 
-/* Looks for a sound header in [from, end of file). As header_at; `*found` is the offset, or the file's end. */
-static int find_header(struct trace_file *f, uint64_t from, uint64_t *found, bool *all_zero, struct chunk_header *h)
+/* Looks for a sound header in [from, end of file). As header_at; `*found` is the offset, or the file's end.
+ */
+static int find_header(struct trace_file *f, uint64_t from, uint64_t *found, bool *all_zero,
+                       struct chunk_header *h)
 {
     *all_zero = true;
     while (from < f->source->size) {
@@ -162,7 +165,9 @@ static const char *lengths_error(const struct chunk_header *h)
     if (h->body_bytes > CHUNK_BODY_MAX)
         return "its body would be longer than 1 MiB";
     if (h->compression == COMPRESSION_NONE)
-        return h->stored_bytes == h->body_bytes ? NULL : "stored and body length differ though nothing is compressed";
+        return h->stored_bytes == h->body_bytes
+                   ? NULL
+                   : "stored and body length differ though nothing is compressed";
     if (h->compression != COMPRESSION_LZ4)
         return "unknown compression";
     return h->stored_bytes <= STORED_MAX ? NULL : "its compressed body is longer than LZ4 can make it";
@@ -250,7 +255,8 @@ enum chunk_result trace_file_next(struct trace_file *f, struct chunk *c)
     const struct chunk_header *h = &c->header;
     bool known = h->type == CHUNK_META || h->type == CHUNK_SEGMENT || h->type == CHUNK_END;
     if (h->version != TRACE_VERSION) {
-        snprintf(c->error, sizeof(c->error), "format version %u, this reader knows %u", h->version, TRACE_VERSION);
+        snprintf(c->error, sizeof(c->error), "format version %u, this reader knows %u", h->version,
+                 TRACE_VERSION);
     } else if (known && !read_body(f, c)) {
         return CHUNK_IO_ERROR;
     }

@@ -12,14 +12,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where the bytes are. `read_at` gives how many it read (fewer than n only at the end), or -1 with errno set. */
+/* Where the bytes are. `read_at` gives how many it read (fewer than n only at the end), or -1 with errno set.
+ */
 struct trace_source {
     void *ctx;
     uint64_t size;
     int64_t (*read_at)(void *ctx, uint64_t offset, void *to, size_t n);
 };
 
-/* A file descriptor of a regular file, and bytes in memory, as sources. False with errno set when fd is none. */
+/* A file descriptor of a regular file, and bytes in memory, as sources. False with errno set when fd is none.
+ */
 struct memory_source {
     const uint8_t *bytes;
     size_t size;

@@ -21,7 +21,8 @@ static void finding(void *ctx, uint64_t offset, const char *what)
         k->handler->finding(k->handler->ctx, offset, what);
 }
 
-__attribute__((format(printf, 3, 4))) static void findingf(struct walker *k, uint64_t offset, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void findingf(struct walker *k, uint64_t offset,
+                                                           const char *format, ...)
 {
     char what[320];
     va_list args;
@@ -64,17 +65,21 @@ static void walk_packets(struct walker *k, const struct chunk *c)
     struct decode_result r;
     if (k->handler->want && !k->handler->want(k->handler->ctx, c))
         return;
-    bool sound = decode_segment(k->decoder, c->body, c->body_bytes, h->first_event, h->event_count, k->handler->item,
-                                k->handler->ctx, &r);
+    bool sound = decode_segment(k->decoder, c->body, c->body_bytes, h->first_event, h->event_count,
+                                k->handler->item, k->handler->ctx, &r);
     w->stopped = r.stopped;
     if (!sound) {
         uint64_t left = h->event_count - r.events;
         w->undecoded_events += left;
-        findingf(k, c->offset, "segment %" PRIu64 ", byte %" PRIu32 " of its body: %s (%" PRIu64 " events from %" PRIu64
-                 " on are unread)", h->sequence, r.at, r.error, left, h->first_event + r.events);
+        findingf(k, c->offset,
+                 "segment %" PRIu64 ", byte %" PRIu32 " of its body: %s (%" PRIu64 " events from %" PRIu64
+                 " on are unread)",
+                 h->sequence, r.at, r.error, left, h->first_event + r.events);
     }
     if (r.no_gpa)
-        findingf(k, c->offset, "segment %" PRIu64 ": %" PRIu64 " accesses without page mapping, the first is event %" PRIu64,
+        findingf(k, c->offset,
+                 "segment %" PRIu64 ": %" PRIu64
+                 " accesses without page mapping, the first is event %" PRIu64,
                  h->sequence, r.no_gpa, r.no_gpa_first);
 }
 
@@ -84,16 +89,18 @@ static void walk_segment(struct walker *k, const struct chunk *c)
     const struct chunk_header *h = &c->header;
     bool packed = h->encoding == ENCODING_PACKED;
     if (!coverage_add(&w->coverage, h, c->body && packed)) {
-        findingf(k, c->offset, "segment %" PRIu64 " with events from %" PRIu64 " on is out of order: left out",
-                 h->sequence, h->first_event);
+        findingf(k, c->offset,
+                 "segment %" PRIu64 " with events from %" PRIu64 " on is out of order: left out", h->sequence,
+                 h->first_event);
         return;
     }
     if (w->coverage.first.sequence == h->sequence)
         w->tsc_first = h->tsc;
     w->tsc_last = h->tsc;
     if (!c->body) {
-        findingf(k, c->offset, "segment %" PRIu64 ": %s (events %" PRIu64 " to %" PRIu64 " are unread)", h->sequence,
-                 c->error, h->first_event, h->first_event + h->event_count - (h->event_count != 0));
+        findingf(k, c->offset, "segment %" PRIu64 ": %s (events %" PRIu64 " to %" PRIu64 " are unread)",
+                 h->sequence, c->error, h->first_event,
+                 h->first_event + h->event_count - (h->event_count != 0));
         return;
     }
     w->body_bytes += c->body_bytes;
@@ -104,9 +111,10 @@ static void walk_segment(struct walker *k, const struct chunk *c)
     }
     w->raw_segments++;
     w->raw_events += h->event_count;
-    findingf(k, c->offset, "segment %" PRIu64 " is in %s encoding (%u), which this reader does not know: %" PRIu64
-             " events unread", h->sequence, h->encoding == ENCODING_RAW ? "raw" : "an unknown", h->encoding,
-             h->event_count);
+    findingf(k, c->offset,
+             "segment %" PRIu64 " is in %s encoding (%u), which this reader does not know: %" PRIu64
+             " events unread",
+             h->sequence, h->encoding == ENCODING_RAW ? "raw" : "an unknown", h->encoding, h->event_count);
 }
 
 static bool walk_chunk(struct walker *k, const struct chunk *c)
@@ -129,10 +137,12 @@ static void check_engine(struct walker *k)
     static const struct {
         const char *counter, *what;
     } doubts[] = {
-        {"unexplained_writes", "writes that the engine's lists of accesses did not explain, and that are not recorded"},
+        {"unexplained_writes",
+         "writes that the engine's lists of accesses did not explain, and that are not recorded"},
         {"undecoded", "instructions that the engine could not decode, and whose writes are not recorded"},
         {"incomplete_lists", "instructions whose writes the engine could not list exactly"},
-        {"walks_dropped", "accessed and dirty bits that the CPU set in page tables and that are not recorded"},
+        {"walks_dropped",
+         "accessed and dirty bits that the CPU set in page tables and that are not recorded"},
     };
     uint64_t n;
     char key[64];
@@ -154,7 +164,8 @@ static void check_sums(struct walker *k, uint64_t size)
         return;
     }
     if (w->meta_chunks == 0)
-        findingf(k, 0, "no readable META chunk%s", w->end_chunks ? "; END says the same" : ", and no END either");
+        findingf(k, 0, "no readable META chunk%s",
+                 w->end_chunks ? "; END says the same" : ", and no END either");
     if (w->end_chunks == 0)
         findingf(k, size, "no readable END chunk: the file may be cut off");
     for (size_t i = 0; i < w->coverage.count; i++) {
@@ -164,7 +175,8 @@ static void check_sums(struct walker *k, uint64_t size)
         findingf(k, size, "%s", text);
     }
     if (meta_number(&w->meta, "events", &events) && w->coverage.any && w->coverage.next_event > events)
-        findingf(k, 0, "META says %" PRIu64 " events, the segments go up to %" PRIu64, events, w->coverage.next_event);
+        findingf(k, 0, "META says %" PRIu64 " events, the segments go up to %" PRIu64, events,
+                 w->coverage.next_event);
 }
 
 static void take_dump_facts(struct walk *w, const struct dump_facts *dump)

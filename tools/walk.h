@@ -12,9 +12,9 @@
 
 struct walk_handler {
     void *ctx;
-    item_fn item;                                                        /* may be NULL; false ends the walk */
-    bool (*want)(void *ctx, const struct chunk *c);                      /* decode this segment? NULL: all */
-    void (*finding)(void *ctx, uint64_t offset, const char *what);       /* may be NULL; one line of text */
+    item_fn item;                                                  /* may be NULL; false ends the walk */
+    bool (*want)(void *ctx, const struct chunk *c);                /* decode this segment? NULL: all */
+    void (*finding)(void *ctx, uint64_t offset, const char *what); /* may be NULL; one line of text */
     const struct dump_facts *dump; /* of the dump that the file is what arrived of; NULL: not known */
 };
 
@@ -22,10 +22,10 @@ struct walk {
     struct meta meta; /* of META, or of END when META is damaged */
     struct coverage coverage;
     uint64_t findings;
-    bool dump_known;       /* `dump` is the handler's, and its run is this one as far as the file tells */
+    bool dump_known; /* `dump` is the handler's, and its run is this one as far as the file tells */
     struct dump_facts dump;
     uint64_t chunks;
-    uint64_t meta_chunks, end_chunks; /* sound ones */
+    uint64_t meta_chunks, end_chunks;  /* sound ones */
     uint64_t raw_segments, raw_events; /* kept unread: encoding 1 */
     uint64_t undecoded_events;         /* in segments whose packets are wrong */
     uint64_t body_bytes, stored_bytes; /* of all readable segments */

@@ -19,7 +19,8 @@ extern struct host_options host_options;
 /* trap.c: host exceptions in translated code come back as exits. */
 void trap_init(struct dbt *d);
 
-/* The guest's vector and x87 registers are in the CPU while the engine runs: libc may use them only in between. */
+/* The guest's vector and x87 registers are in the CPU while the engine runs: libc may use them only in
+ * between. */
 void host_save_vectors(void);
 void host_restore_vectors(void);
 

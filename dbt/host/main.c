@@ -3,8 +3,8 @@
  *
  *     dbt-host [option=value]... KERNEL [argument of the kernel]...
  *
- * ram=MiB ring=MiB trace=w|r|rw|none out=FILE start=TEXT stop=TEXT ring.mode=wrap|stop discard=1 counters=1 timing=1
- * print=IP
+ * ram=MiB ring=MiB trace=w|r|rw|none out=FILE start=TEXT stop=TEXT ring.mode=wrap|stop discard=1 counters=1
+ * timing=1 print=IP
  */
 #include "dbt/host/host.h"
 
@@ -290,7 +290,8 @@ int main(int argc, char **argv)
     if (i == argc)
         host_fail("usage: dbt-host [option=value]... KERNEL [argument]...");
     if (!__builtin_cpu_supports("bmi2"))
-        host_fail("this CPU has no BMI2, which translated code uses (Intel Haswell, AMD Excavator and later have it)");
+        host_fail("this CPU has no BMI2, which translated code uses (Intel Haswell, AMD Excavator and later "
+                  "have it)");
     char title[1024];
     int n = snprintf(title, sizeof(title), "%s", argv[i]);
     for (int k = i + 1; k < argc && n < (int)sizeof(title); k++)

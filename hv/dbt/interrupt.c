@@ -69,7 +69,10 @@ uint64_t interrupts_count(void)
     return count;
 }
 
-static bool nmi_is_due(void) { return gate_nmis || dbt_shared.nmi; }
+static bool nmi_is_due(void)
+{
+    return gate_nmis || dbt_shared.nmi;
+}
 
 bool interrupt_wait(uint64_t until)
 {

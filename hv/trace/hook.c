@@ -15,7 +15,7 @@ static struct {
     struct ring *ring;
     struct hook_clock clock;
     uint64_t events, lost, filtered;
-    uint64_t limit; /* events: none is recorded beyond */
+    uint64_t limit;             /* events: none is recorded beyond */
     uint64_t reported_filtered; /* what FILTER packets have said so far */
     uint64_t reported_lost;     /* what LOSS packets and the open segment's lost_before have said */
     bool stopped;
@@ -109,7 +109,10 @@ void hook_context(uint8_t context, uint64_t cr3)
         stream_set_context(&stream, context, cr3);
 }
 
-void hook_limit(uint64_t events) { hook.limit = events ? events : UINT64_MAX; }
+void hook_limit(uint64_t events)
+{
+    hook.limit = events ? events : UINT64_MAX;
+}
 
 bool hook_access(const struct access *a)
 {

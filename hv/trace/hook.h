@@ -38,7 +38,8 @@ void hook_event(const struct hook_event *e);
 /* A text in the stream; `source` is MARK_ENGRAM, MARK_CONSOLE or MARK_HYPERCALL. */
 void hook_mark(uint8_t source, const char *text, uint64_t length);
 
-/* The guest's context when recording starts (docs/format.md, context): a segment may open before any access. */
+/* The guest's context when recording starts (docs/format.md, context): a segment may open before any access.
+ */
 void hook_context(uint8_t context, uint64_t cr3);
 
 /* Counts an access that a filter kept out. */

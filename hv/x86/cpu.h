@@ -116,14 +116,17 @@ static inline uint64_t rdtsc(void)
     return (uint64_t)hi << 32 | lo;
 }
 
-#define DEFINE_CR(n)                                                                                                  \
-    static inline uint64_t read_cr##n(void)                                                                           \
-    {                                                                                                                 \
-        uint64_t v;                                                                                                   \
-        __asm__ volatile("mov %%cr" #n ", %0" : "=r"(v)::"memory");                                                   \
-        return v;                                                                                                     \
-    }                                                                                                                 \
-    static inline void write_cr##n(uint64_t v) { __asm__ volatile("mov %0, %%cr" #n ::"r"(v) : "memory"); }
+#define DEFINE_CR(n)                                                                                         \
+    static inline uint64_t read_cr##n(void)                                                                  \
+    {                                                                                                        \
+        uint64_t v;                                                                                          \
+        __asm__ volatile("mov %%cr" #n ", %0" : "=r"(v)::"memory");                                          \
+        return v;                                                                                            \
+    }                                                                                                        \
+    static inline void write_cr##n(uint64_t v)                                                               \
+    {                                                                                                        \
+        __asm__ volatile("mov %0, %%cr" #n ::"r"(v) : "memory");                                             \
+    }
 DEFINE_CR(0)
 DEFINE_CR(2)
 DEFINE_CR(3)
@@ -141,6 +144,9 @@ static inline uint64_t xgetbv(uint32_t index)
     return (uint64_t)hi << 32 | lo;
 }
 
-static inline void cpu_pause(void) { __asm__ volatile("pause"); }
+static inline void cpu_pause(void)
+{
+    __asm__ volatile("pause");
+}
 
 #endif

@@ -9,7 +9,8 @@
  * saw what the writes before it left, and all writes together are the difference
  * of memory. Instructions on which the CPU faults are taken out first. A failure is reduced
  * to the fewest instructions that still differ and printed with its seed.
- * By the seed modulo 3: 64-bit code without paging, with it (4-KiB pages, those of the data exchanged), 32-bit code.
+ * By the seed modulo 3: 64-bit code without paging, with it (4-KiB pages, those of the data exchanged),
+ * 32-bit code.
  */
 #include "generate.h"
 

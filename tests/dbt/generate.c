@@ -166,7 +166,8 @@ static uint64_t random_place(uint64_t *s)
     return DATA_AT + offset;
 }
 
-/* ModRM with memory operand behind the moves that set it up; the extension bits of base and index come back. */
+/* ModRM with memory operand behind the moves that set it up; the extension bits of base and index come back.
+ */
 static size_t put_memory(uint8_t *setup, size_t *setup_bytes, uint8_t *modrm, unsigned reg, uint64_t *s,
                          unsigned *x, unsigned *b)
 {

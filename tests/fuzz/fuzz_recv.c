@@ -79,7 +79,8 @@ static void check_ranges(const struct receiver *r)
         abort();
 }
 
-/* First byte: bit 0 two-way, bit 1 repair the CRCs; second: length of the pieces; third: milliseconds between them. */
+/* First byte: bit 0 two-way, bit 1 repair the CRCs; second: length of the pieces; third: milliseconds between
+ * them. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 3)
@@ -91,8 +92,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(line, data + 3, n);
     if (data[0] & 2)
         repair(line, n);
-    const struct receiver_io io = {.ctx = &sum, .start = on_start, .write_at = on_write, .read_at = on_read,
-                                   .text = on_text, .send = data[0] & 1 ? on_send : NULL};
+    const struct receiver_io io = {.ctx = &sum,
+                                   .start = on_start,
+                                   .write_at = on_write,
+                                   .read_at = on_read,
+                                   .text = on_text,
+                                   .send = data[0] & 1 ? on_send : NULL};
     static struct receiver r;
     receiver_init(&r, &io, FILE_BYTES);
     uint64_t now = 0;

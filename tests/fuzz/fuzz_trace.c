@@ -77,7 +77,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     source_from_memory(&source, &memory);
     struct limit limit = {.form = (enum print_form)((data[0] >> 1) % 3)};
     /* Bit 3: what is known of the dump besides; of the corpus's run, and events that need not fit. */
-    const struct dump_facts dump = {.run = 0xaa, .length = size - 1, .first_event = data[size / 2] % 61, .end_event = 60};
+    const struct dump_facts dump = {
+        .run = 0xaa, .length = size - 1, .first_event = data[size / 2] % 61, .end_event = 60};
     const struct walk_handler handler = {
         .ctx = &limit, .item = on_item, .finding = on_finding, .dump = data[0] & 8 ? &dump : NULL};
     struct walk w;

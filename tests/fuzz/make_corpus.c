@@ -17,11 +17,15 @@ static const char *folder;
 static FILE *out;
 static uint64_t seconds_now;
 
-static const char meta[] = "format=1\nrun=00000000000000aa\nengine=vmx\nguest=corpus\ntrace=rw\nevents=60\nlost=0\n"
-                           "segments=1\nfirst_sequence=0\nfirst_event=0\ntsc.hz=1000\ntsc.start=1\ntsc.end=9\n"
-                           "counter.exit.hlt=3\ncounter.hv_ticks=100\nend=done\n";
+static const char meta[] =
+    "format=1\nrun=00000000000000aa\nengine=vmx\nguest=corpus\ntrace=rw\nevents=60\nlost=0\n"
+    "segments=1\nfirst_sequence=0\nfirst_event=0\ntsc.hz=1000\ntsc.start=1\ntsc.end=9\n"
+    "counter.exit.hlt=3\ncounter.hv_ticks=100\nend=done\n";
 
-static uint64_t ticks(void) { return 5; }
+static uint64_t ticks(void)
+{
+    return 5;
+}
 
 static FILE *create(const char *kind, const char *name)
 {
@@ -43,9 +47,15 @@ static void record(bool icount, unsigned events)
     ring_init(&ring, memory, sizeof(memory), RING_WRAP, 0xaa);
     hook_init(&ring, &clock);
     for (unsigned i = 0; i < events; i++) {
-        struct access a = {.rip = 0x1000 + i % 11 * 3, .gva = 0x2000 + i % 7 * 64 + i, .cr3 = i / 20 * 0x1000u,
-                           .icount = i * 2, .kind = i % 3 != 0, .cause = (uint8_t)(i % 11 % 6), .context = 0x1f,
-                           .size = sizes[i % 11 % sizeof(sizes)], .has_data = i % 11 != 5};
+        struct access a = {.rip = 0x1000 + i % 11 * 3,
+                           .gva = 0x2000 + i % 7 * 64 + i,
+                           .cr3 = i / 20 * 0x1000u,
+                           .icount = i * 2,
+                           .kind = i % 3 != 0,
+                           .cause = (uint8_t)(i % 11 % 6),
+                           .context = 0x1f,
+                           .size = sizes[i % 11 % sizeof(sizes)],
+                           .has_data = i % 11 != 5};
         memset(a.data, (int)(i / 2), sizeof(a.data));
         a.gpa = a.gva + 0x100000;
         if ((a.gva & 4095) + a.size > 4096) {
@@ -82,25 +92,30 @@ static void write_trace(const char *name, uint8_t how, bool compress)
 static void write_packets(const char *name, bool icount)
 {
     static const uint8_t without[] = {
-        1, 26, 0, 0x1f, 0, 0x10, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* SYNC */
-        6, 2, 0, 0x20,                                                                             /* TLB_FILL */
-        5, 15, 10, 0x80, 0x04, 3, 2, 0, 4, 1, 0, 8, 2, 9, 0, 2, 1,                                 /* BLOCK */
-        4, 7, 5, 0x80, 1, 1, 4, 4, 0,                                                              /* SITE */
-        9, 10, 5, 3, 0, 0x80, 4, 9, 8, 7, 6,                                                       /* RUN */
-        9, 13, 5, 2, 3, 1, 1, 0, 0, 0, 2, 0, 0, 0,                                                 /* RUN */
-        0xc4, 10, 0xc4, 11, 0x90, 2, 3, 0, 0x80, 0x40, 7, 0, 0, 11, 1, 42, 0x7f, 1, 9,
+        1,    26, 0,    0x1f, 0,    0x10, 0, 0, 0,    0,    0, 0, 7, 0,  0, 0,  0,    0, 0,
+        0,    0,  0,    0,    0,    0,    0, 0, 0,                                 /* SYNC */
+        6,    2,  0,    0x20,                                                      /* TLB_FILL */
+        5,    15, 10,   0x80, 0x04, 3,    2, 0, 4,    1,    0, 8, 2, 9,  0, 2,  1, /* BLOCK */
+        4,    7,  5,    0x80, 1,    1,    4, 4, 0,                                 /* SITE */
+        9,    10, 5,    3,    0,    0x80, 4, 9, 8,    7,    6,                     /* RUN */
+        9,    13, 5,    2,    3,    1,    1, 0, 0,    0,    2, 0, 0, 0,            /* RUN */
+        0xc4, 10, 0xc4, 11,   0x90, 2,    3, 0, 0x80, 0x40, 7, 0, 0, 11, 1, 42, 0x7f, 1, 9,
     };
     static const uint8_t with[] = {
-        1, 26, 1, 0x1f, 0, 0x10, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, /* SYNC */
-        6, 2, 0, 0x20,                                                                             /* TLB_FILL */
-        4, 7, 5, 0x80, 1, 1, 4, 4, 0,                                                              /* SITE */
-        9, 10, 5, 3, 0, 0x80, 4, 2, 9, 8, 7, 6,                                                    /* RUN */
-        0xc4, 5, 1, 9, 13, 5, 2, 3, 1, 0, 1, 0, 0, 0, 2, 0, 0, 0,
+        1,    26, 1, 0x1f, 0,  0x10, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0,
+        0,    0,  9, 0,    0,  0,    0, 0, 0, 0,       /* SYNC */
+        6,    2,  0, 0x20,                             /* TLB_FILL */
+        4,    7,  5, 0x80, 1,  1,    4, 4, 0,          /* SITE */
+        9,    10, 5, 3,    0,  0x80, 4, 2, 9, 8, 7, 6, /* RUN */
+        0xc4, 5,  1, 9,    13, 5,    2, 3, 1, 0, 1, 0, 0, 0, 2, 0, 0, 0,
     };
     const uint8_t *body = icount ? with : without;
     uint32_t bytes = icount ? sizeof(with) : sizeof(without);
-    struct chunk_header h = {.version = TRACE_VERSION, .type = CHUNK_SEGMENT, .stored_bytes = bytes,
-                             .body_bytes = bytes, .event_count = icount ? 6 : 8};
+    struct chunk_header h = {.version = TRACE_VERSION,
+                             .type = CHUNK_SEGMENT,
+                             .stored_bytes = bytes,
+                             .body_bytes = bytes,
+                             .event_count = icount ? 6 : 8};
     FILE *f = create("trace", name);
     fputc(1, f);
     fwrite(&h, sizeof(h), 1, f);
@@ -108,9 +123,18 @@ static void write_packets(const char *name, bool icount)
     fclose(f);
 }
 
-static void put(uint8_t byte) { fputc(byte, out); }
-static int get(void) { return -1; }
-static uint64_t seconds(void) { return seconds_now++; }
+static void put(uint8_t byte)
+{
+    fputc(byte, out);
+}
+static int get(void)
+{
+    return -1;
+}
+static uint64_t seconds(void)
+{
+    return seconds_now++;
+}
 
 static void write_line(const char *name, const uint8_t how[3], uint32_t payload)
 {

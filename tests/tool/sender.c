@@ -112,8 +112,14 @@ static void record(uint64_t events, uint64_t slots)
     uint64_t keep = seed;
     seed = 12345;
     for (uint64_t i = 0; i < events; i++) {
-        struct access a = {.rip = 0x100000 + i % 13 * 4, .gva = 0x400000 + (i * 4 & 0xffff), .cr3 = 0x1000,
-                           .icount = i * 5, .kind = ACCESS_WRITE, .context = 0x1c, .size = 4, .has_data = 1};
+        struct access a = {.rip = 0x100000 + i % 13 * 4,
+                           .gva = 0x400000 + (i * 4 & 0xffff),
+                           .cr3 = 0x1000,
+                           .icount = i * 5,
+                           .kind = ACCESS_WRITE,
+                           .context = 0x1c,
+                           .size = 4,
+                           .has_data = 1};
         uint32_t value = (uint32_t)random_number();
         a.gpa = a.gva - 0x300000;
         memcpy(a.data, &value, 4);
@@ -171,16 +177,20 @@ int main(int argc, char **argv)
     uint64_t first, end_event;
     ring_events(&ring, &first, &end_event);
     snprintf(meta, sizeof(meta),
-             "format=1\nrun=%016" PRIx64 "\nengine=vmx\nengine.reason=it is there\ncpu=none\nguest=sender\noptions=\n"
-             "trace=w\nicount=1\nevents=%" PRIu64 "\nlost=0\nfiltered=0\nsegments=%" PRIu64 "\nfirst_sequence=%" PRIu64
-             "\nfirst_event=%" PRIu64 "\nring.mode=wrap\nring.bytes=%" PRIu64 "\nsegment.bytes=%u\ntsc.hz=1000000\ntsc.start=5000\n"
-             "tsc.end=2005000\nend=all sent\ncounter.exit.ept_violation=%" PRIu64 "\ncounter.hv_ticks=123456\n",
-             RUN, hook_events(), ring_count(&ring), ring_first_sequence(&ring), first, slots * RING_SEGMENT_BYTES,
-             RING_SEGMENT_BYTES, events);
+             "format=1\nrun=%016" PRIx64
+             "\nengine=vmx\nengine.reason=it is there\ncpu=none\nguest=sender\noptions=\n"
+             "trace=w\nicount=1\nevents=%" PRIu64 "\nlost=0\nfiltered=0\nsegments=%" PRIu64
+             "\nfirst_sequence=%" PRIu64 "\nfirst_event=%" PRIu64 "\nring.mode=wrap\nring.bytes=%" PRIu64
+             "\nsegment.bytes=%u\ntsc.hz=1000000\ntsc.start=5000\n"
+             "tsc.end=2005000\nend=all sent\ncounter.exit.ept_violation=%" PRIu64
+             "\ncounter.hv_ticks=123456\n",
+             RUN, hook_events(), ring_count(&ring), ring_first_sequence(&ring), first,
+             slots * RING_SEGMENT_BYTES, RING_SEGMENT_BYTES, events);
     if (path)
         write_file(path, meta);
     static const struct dump_line line = {put, get, seconds};
-    const struct dump_options options = {.compress = true, .wait_seconds = (uint32_t)wait, .frame_payload = FRAME_PAYLOAD_FIRST};
+    const struct dump_options options = {
+        .compress = true, .wait_seconds = (uint32_t)wait, .frame_payload = FRAME_PAYLOAD_FIRST};
     static const char before[] = "guest says hello\r\n";
     uint64_t keep = damage;
     damage = 0;

@@ -24,12 +24,12 @@ static bool keep(void *ctx, const struct trace_item *item)
     return true;
 }
 
-#define PUT(...)                                                                                                       \
-    do {                                                                                                               \
-        const uint8_t bytes_[] = {__VA_ARGS__};                                                                        \
-        assert_true(length + sizeof(bytes_) <= sizeof(body));                                                          \
-        memcpy(body + length, bytes_, sizeof(bytes_));                                                                 \
-        length += sizeof(bytes_);                                                                                      \
+#define PUT(...)                                                                                             \
+    do {                                                                                                     \
+        const uint8_t bytes_[] = {__VA_ARGS__};                                                              \
+        assert_true(length + sizeof(bytes_) <= sizeof(body));                                                \
+        memcpy(body + length, bytes_, sizeof(bytes_));                                                       \
+        length += sizeof(bytes_);                                                                            \
     } while (0)
 
 /* SYNC: context 64-bit, paging, CPL 3; cr3 0x1000, tsc 7, icount 100 */
@@ -150,18 +150,19 @@ static void previous_delta_crosses_sites(void **state)
     (void)state;
     sync_with(0);
     site_and_page();
-    PUT(0x04, 6, 6, 0x07, 0x04, 0x09, 2, 14); /* SITE 6 at 0x3c: a read, cause 2, vector 14, MMIO and crossing, 2 bytes */
-    PUT(0x06, 2, 1, 0x3f);                    /* page 1 -> frame 1 - 32 is below zero */
+    PUT(0x04, 6, 6, 0x07, 0x04, 0x09, 2,
+        14);               /* SITE 6 at 0x3c: a read, cause 2, vector 14, MMIO and crossing, 2 bytes */
+    PUT(0x06, 2, 1, 0x3f); /* page 1 -> frame 1 - 32 is below zero */
     assert_unsound(2, "more than 52 bits");
 
     sync_with(0);
     site_and_page();
     PUT(0x04, 6, 6, 0x07, 0x04, 0x09, 2, 14);
-    PUT(0x06, 2, 1, 0x3e);                      /* page 1 -> frame 0x20 */
-    PUT(0xe4, 5, 0x80, 0x3f);                   /* site 5 at 0xfc0 */
-    PUT(0xfc, 6, 0x7e, 0xaa, 0xbb);             /* site 6, 0x3f from there: 0xfff, raw */
-    PUT(0xc4, 5);                               /* 5 again: 6 has a successor now */
-    PUT(0x94);                                  /* and 5's is 6: stride 0xfff from 0xfff */
+    PUT(0x06, 2, 1, 0x3e);          /* page 1 -> frame 0x20 */
+    PUT(0xe4, 5, 0x80, 0x3f);       /* site 5 at 0xfc0 */
+    PUT(0xfc, 6, 0x7e, 0xaa, 0xbb); /* site 6, 0x3f from there: 0xfff, raw */
+    PUT(0xc4, 5);                   /* 5 again: 6 has a successor now */
+    PUT(0x94);                      /* and 5's is 6: stride 0xfff from 0xfff */
     assert_sound(4);
     const struct access *a = &items[2].access;
     assert_int_equal(a->gva, 0xfff);
@@ -185,9 +186,9 @@ static void block_defines_consecutive_sites(void **state)
     (void)state;
     sync_with(0);
     PUT(0x06, 2, 0, 0);
-    PUT(0x05, 15, 10, 0x80, 0x04, 3, 2, /* ids from 10, rip 0x100, 3 instructions, 2 accesses */
-        0, 4, 0x01, 0, 8,               /* write of 8 at 0x104 */
-        2, 9, 0x00, 2, 1);              /* locked read of 1 at 0x109 */
+    PUT(0x05, 15, 10, 0x80, 0x04, 3, 2,   /* ids from 10, rip 0x100, 3 instructions, 2 accesses */
+        0, 4, 0x01, 0, 8,                 /* write of 8 at 0x104 */
+        2, 9, 0x00, 2, 1);                /* locked read of 1 at 0x109 */
     PUT(0x04, 6, 1, 0x02, 0x01, 0, 1, 0); /* SITE 1: rip is 0x100 + 1 */
     PUT(0xc4, 10, 0xc4, 11, 0xc4, 1);
     assert_sound(3);
@@ -204,10 +205,10 @@ static void run_expands(void **state)
     (void)state;
     sync_with(0);
     site_and_page();
-    PUT(0x09, 9, 5, 3, 0, 0x80, 0x04, 9, 8, 7, 6);                                    /* 3 × the same at 0x100 */
-    PUT(0x09, 12, 5, 2, 3, 0x01, 1, 0, 0, 0, 2, 0, 0, 0);                              /* descending from 0x107 */
-    PUT(0x90);                                                                        /* goes on: stride -4 */
-    PUT(0xb4, 0x02);                                                                  /* 1 from the access before */
+    PUT(0x09, 9, 5, 3, 0, 0x80, 0x04, 9, 8, 7, 6);        /* 3 × the same at 0x100 */
+    PUT(0x09, 12, 5, 2, 3, 0x01, 1, 0, 0, 0, 2, 0, 0, 0); /* descending from 0x107 */
+    PUT(0x90);                                            /* goes on: stride -4 */
+    PUT(0xb4, 0x02);                                      /* 1 from the access before */
     assert_sound(7);
     static const uint64_t gva[] = {0x100, 0x104, 0x108, 0x107, 0x103, 0xff, 0x100};
     static const uint64_t data[] = {0x06070809, 0x06070809, 0x06070809, 1, 2, 2, 0};
@@ -274,9 +275,10 @@ static void other_packets(void **state)
 {
     (void)state;
     sync_with(0);
-    PUT(0x00, 0x00, 0x7f, 3, 1, 2, 3);          /* padding; a type of the future */
-    PUT(0x03, 2, 0x80, 0x01);                   /* TIME 128 */
-    PUT(0x08, 8, 14, 3, 1, 6, 0x80, 0x20, 5, 99); /* EVENT #PF, error code 6, rip 0x1000, tsc 5; one byte more */
+    PUT(0x00, 0x00, 0x7f, 3, 1, 2, 3); /* padding; a type of the future */
+    PUT(0x03, 2, 0x80, 0x01);          /* TIME 128 */
+    PUT(0x08, 8, 14, 3, 1, 6, 0x80, 0x20, 5,
+        99); /* EVENT #PF, error code 6, rip 0x1000, tsc 5; one byte more */
     PUT(0x0a, 4, 1, 'a', 'b', 'c');
     PUT(0x0b, 1, 42);
     PUT(0x0c, 1, 43);

@@ -155,8 +155,17 @@ static const struct expectation table[] = {
 /* clang-format on */
 
 static const struct vcpu registers = {
-    .gpr = {[RAX] = 0x1000, [RCX] = 3, [RDX] = 0x30000, [RBX] = 0x4000, [RSP] = 0x8000, [RBP] = 0x9000,
-            [RSI] = 0x20000, [RDI] = 0x10000, [R8] = 0x12345678000, [R9] = (uint64_t)-8, [R15] = 0x7f0000},
+    .gpr = {[RAX] = 0x1000,
+            [RCX] = 3,
+            [RDX] = 0x30000,
+            [RBX] = 0x4000,
+            [RSP] = 0x8000,
+            [RBP] = 0x9000,
+            [RSI] = 0x20000,
+            [RDI] = 0x10000,
+            [R8] = 0x12345678000,
+            [R9] = (uint64_t)-8,
+            [R15] = 0x7f0000},
     .rip = 0x7000,
     .xcr0 = 3,
     .seg = {[SEG_ES] = {.base = 0x100000},
@@ -233,7 +242,8 @@ static void every_form(void **state)
     assert_int_equal(wrong, 0);
 }
 
-/* What is decoded depends on the bytes only up to the instruction's end, and never reads behind the buffer. */
+/* What is decoded depends on the bytes only up to the instruction's end, and never reads behind the buffer.
+ */
 static void truncated_bytes_are_refused(void **state)
 {
     (void)state;
@@ -346,24 +356,28 @@ static void plain_stores_are_known(void **state)
 {
     (void)state;
     static const struct store_expectation stores[] = {
-        {CODE_64, "8818", {.source = STORE_REGISTER, .gpr = RBX}},                        /* mov [rax], bl */
-        {CODE_64, "8838", {.source = STORE_REGISTER, .gpr = RBX, .shift = 8}},            /* mov [rax], bh */
-        {CODE_64, "408838", {.source = STORE_REGISTER, .gpr = RDI}},                      /* mov [rax], dil */
-        {CODE_64, "448838", {.source = STORE_REGISTER, .gpr = R15}},                      /* mov [rax], r15b */
-        {CODE_64, "48c700ffffffff", {.source = STORE_IMMEDIATE, .immediate = ~0ull}},     /* mov qword [rax], -1 */
-        {CODE_64, "c60080", {.source = STORE_IMMEDIATE, .immediate = 0x80}},              /* mov byte [rax], 0x80 */
-        {CODE_64, "6aff", {.source = STORE_IMMEDIATE, .immediate = ~0ull, .push = 8}},    /* push -1 */
-        {CODE_64, "54", {.source = STORE_REGISTER, .gpr = RSP, .push = 8}},               /* push rsp */
-        {CODE_64, "aa", {.source = STORE_REGISTER, .gpr = RAX, .string = 1}},             /* stosb */
-        {CODE_64, "e8f0ffffff", {.source = STORE_NEXT_IP, .immediate = (uint64_t)-16, .push = 8}}, /* call $-11 */
-        {CODE_64, "f3aa", {.source = STORE_NONE}},                                        /* rep stosb */
-        {CODE_64, "0118", {.source = STORE_NONE}},                                        /* add [rax], ebx */
-        {CODE_64, "ff33", {.source = STORE_NONE}},                                        /* push qword [rbx] */
-        {CODE_64, "0fa0", {.source = STORE_NONE}},                                        /* push fs */
-        {CODE_64, "8c18", {.source = STORE_NONE}},                                        /* mov [rax], ds */
-        {CODE_64, "8703", {.source = STORE_NONE}},                                        /* xchg [rbx], eax */
-        {CODE_64, "ff13", {.source = STORE_NONE}},                                        /* call [rbx] */
-        {CODE_32, "9a000000001000", {.source = STORE_NONE}},                              /* call 0x10:0 */
+        {CODE_64, "8818", {.source = STORE_REGISTER, .gpr = RBX}},             /* mov [rax], bl */
+        {CODE_64, "8838", {.source = STORE_REGISTER, .gpr = RBX, .shift = 8}}, /* mov [rax], bh */
+        {CODE_64, "408838", {.source = STORE_REGISTER, .gpr = RDI}},           /* mov [rax], dil */
+        {CODE_64, "448838", {.source = STORE_REGISTER, .gpr = R15}},           /* mov [rax], r15b */
+        {CODE_64,
+         "48c700ffffffff",
+         {.source = STORE_IMMEDIATE, .immediate = ~0ull}},                   /* mov qword [rax], -1 */
+        {CODE_64, "c60080", {.source = STORE_IMMEDIATE, .immediate = 0x80}}, /* mov byte [rax], 0x80 */
+        {CODE_64, "6aff", {.source = STORE_IMMEDIATE, .immediate = ~0ull, .push = 8}}, /* push -1 */
+        {CODE_64, "54", {.source = STORE_REGISTER, .gpr = RSP, .push = 8}},            /* push rsp */
+        {CODE_64, "aa", {.source = STORE_REGISTER, .gpr = RAX, .string = 1}},          /* stosb */
+        {CODE_64,
+         "e8f0ffffff",
+         {.source = STORE_NEXT_IP, .immediate = (uint64_t)-16, .push = 8}}, /* call $-11 */
+        {CODE_64, "f3aa", {.source = STORE_NONE}},                          /* rep stosb */
+        {CODE_64, "0118", {.source = STORE_NONE}},                          /* add [rax], ebx */
+        {CODE_64, "ff33", {.source = STORE_NONE}},                          /* push qword [rbx] */
+        {CODE_64, "0fa0", {.source = STORE_NONE}},                          /* push fs */
+        {CODE_64, "8c18", {.source = STORE_NONE}},                          /* mov [rax], ds */
+        {CODE_64, "8703", {.source = STORE_NONE}},                          /* xchg [rbx], eax */
+        {CODE_64, "ff13", {.source = STORE_NONE}},                          /* call [rbx] */
+        {CODE_32, "9a000000001000", {.source = STORE_NONE}},                /* call 0x10:0 */
     };
     for (size_t i = 0; i < ARRAY_SIZE(stores); i++) {
         struct insn insn;

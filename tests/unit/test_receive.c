@@ -1,4 +1,5 @@
-/* The receiver against the real sender over a noisy line, and against frames that are wrong or of later versions. */
+/* The receiver against the real sender over a noisy line, and against frames that are wrong or of later
+ * versions. */
 #include "noisy_line.h"
 
 #include "trace/crc32c.h"
@@ -30,7 +31,8 @@ static void feed_facts(uint8_t type, uint64_t length, uint32_t crc)
     const uint64_t facts[] = {length, TRACED_RUN, 0, 10};
     memcpy(payload, facts, sizeof(facts));
     memcpy(payload + 32, &crc, 4);
-    receiver_feed(&receiver, frame, frame_build(frame, type, 0, payload, type == FRAME_BEGIN ? 32 : 36), line_ms());
+    receiver_feed(&receiver, frame, frame_build(frame, type, 0, payload, type == FRAME_BEGIN ? 32 : 36),
+                  line_ms());
 }
 
 static void assert_whole(void)
@@ -64,7 +66,8 @@ static void damaged_line(unsigned per_million, uint64_t seeds, uint64_t most_tim
         assert_whole();
         /* Time on the line, as a multiple of sending the file once. */
         uint64_t times = line.steps / sent_bytes;
-        print_message("    %u in a million damaged: %" PRIu64 " requests, frames of %u, %" PRIu64 " times the file's time\n",
+        print_message("    %u in a million damaged: %" PRIu64 " requests, frames of %u, %" PRIu64
+                      " times the file's time\n",
                       per_million, receiver.requests, receiver.ask.frame_bytes, times);
         assert_true(times <= most_times);
         receiver_free(&receiver);
@@ -132,7 +135,8 @@ static void broken_dump_resumes(void **state)
                 for (uint64_t part; length; offset += part, length -= part) {
                     part = length < size ? length : size;
                     receiver_feed(&receiver, frame,
-                                  frame_build(frame, FRAME_DATA, offset, sent + offset, (uint16_t)part), line_ms());
+                                  frame_build(frame, FRAME_DATA, offset, sent + offset, (uint16_t)part),
+                                  line_ms());
                 }
             }
         }
@@ -229,7 +233,8 @@ static void pause_reveals_a_frame_behind_a_false_start(void **state)
     receiver_free(&receiver);
 }
 
-/* Types that nobody knows, and BEGIN and END of other lengths: skipped as a whole, with what looks like a frame in them.
+/* Types that nobody knows, and BEGIN and END of other lengths: skipped as a whole, with what looks like a
+ * frame in them.
  */
 static void frames_of_later_versions_are_skipped(void **state)
 {
@@ -238,8 +243,8 @@ static void frames_of_later_versions_are_skipped(void **state)
     const struct {
         uint8_t type;
         uint16_t bytes;
-    } others[] = {{0x05, 0}, {0x7f, 64}, {0xff, 64}, {FRAME_BEGIN, 16}, {FRAME_BEGIN, 40}, {FRAME_END, 20}, {FRAME_END, 44},
-                  {FRAME_END, 0}};
+    } others[] = {{0x05, 0},         {0x7f, 64},      {0xff, 64},      {FRAME_BEGIN, 16},
+                  {FRAME_BEGIN, 40}, {FRAME_END, 20}, {FRAME_END, 44}, {FRAME_END, 0}};
     set_up(false, 0, 1);
     payload[0] = 100;
     frame_build(payload + 36, FRAME_DONE, 0, NULL, 0);

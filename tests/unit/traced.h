@@ -45,7 +45,8 @@ static inline uint64_t trace_accesses(uint64_t count, enum ring_mode mode, uint6
              "format=1\nrun=%016" PRIx64 "\nengine=vmx\nguest=test\ntrace=rw\nicount=1\nevents=%" PRIu64
              "\nlost=%" PRIu64 "\nfiltered=0\nsegments=%" PRIu64 "\nfirst_sequence=%" PRIu64
              "\nfirst_event=%" PRIu64 "\nend=done\n",
-             TRACED_RUN, hook_events(), hook_lost(), ring_count(&traced_ring), ring_first_sequence(&traced_ring), first);
+             TRACED_RUN, hook_events(), hook_lost(), ring_count(&traced_ring),
+             ring_first_sequence(&traced_ring), first);
     return taken;
 }
 
