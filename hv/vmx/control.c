@@ -51,30 +51,31 @@ static bool load_pdptes(uint64_t cr3)
 #define CR0_LOADS_PDPTES (CR0_PG | CR0_CD | CR0_NW)
 
 /* Checks and effects of MOV to CR0 (SDM Vol. 2B, MOV to control registers; Vol. 3A, 4.1.2). False: #GP(0). */
-static bool set_guest_cr0(uint64_t new)
+static bool set_guest_cr0(uint64_t value)
 {
     uint64_t old = vmread(VMCS_GUEST_CR0), cr4 = vmread(VMCS_GUEST_CR4), efer = vmread(VMCS_GUEST_EFER);
-    bool turns_paging = (old ^ new) & CR0_PG;
+    bool turns_paging = (old ^ value) & CR0_PG;
 
-    new |= CR0_ET;
-    if (new >> 32 || ((new &CR0_PG) && !(new &CR0_PE)) || ((new &CR0_NW) && !(new &CR0_CD)))
+    value |= CR0_ET;
+    if (value >> 32 || ((value & CR0_PG) && !(value & CR0_PE)) || ((value & CR0_NW) && !(value & CR0_CD)))
         return false;
-    if (!(new &CR0_PG) && (guest_in_64_bit_code() || (cr4 & CR4_PCIDE)))
+    if (!(value & CR0_PG) && (guest_in_64_bit_code() || (cr4 & CR4_PCIDE)))
         return false;
     if (turns_paging && (efer & EFER_LME)) {
-        bool on = new &CR0_PG;
+        bool on = value & CR0_PG;
         if (on && (!(cr4 & CR4_PAE) || (vmread(VMCS_GUEST_CS_ACCESS) & SEGMENT_L)))
             return false;
         uint64_t entry = vmread(VMCS_ENTRY_CONTROLS);
         vmwrite(VMCS_GUEST_EFER, on ? efer | EFER_LMA : efer & ~EFER_LMA);
         vmwrite(VMCS_ENTRY_CONTROLS,
                 on ? entry | ENTRY_CTL_IA32E_GUEST : entry & ~(uint64_t)ENTRY_CTL_IA32E_GUEST);
-    } else if ((new &CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LME) && ((old ^ new) & CR0_LOADS_PDPTES)) {
+    } else if ((value & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LME) &&
+               ((old ^ value) & CR0_LOADS_PDPTES)) {
         if (!load_pdptes(vmread(VMCS_GUEST_CR3)))
             return false;
     }
-    vmwrite(VMCS_CR0_SHADOW, new);
-    vmwrite(VMCS_GUEST_CR0, new | cr0_mask());
+    vmwrite(VMCS_CR0_SHADOW, value);
+    vmwrite(VMCS_GUEST_CR0, value | cr0_mask());
     if (vmx_caps.has_vpid)
         invvpid_all();
     return true;

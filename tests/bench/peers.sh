@@ -45,9 +45,9 @@ measure() {
     qemu*) "${qemu[@]}" ;;
     plugin-w*) "${qemu[@]}" -plugin "$plugin,kinds=w,ring=256" ;;
     plugin-rw*) "${qemu[@]}" -plugin "$plugin,kinds=rw,ring=256" ;;
-    dbt) "${watch[@]}" build/dbt-host --trace=none "$guest" "$arguments warmup=3000000" ;;
-    dbt-w) "${watch[@]}" build/dbt-host --trace=w --ring=256M "$guest" "$arguments warmup=3000000" ;;
-    dbt-rw) "${watch[@]}" build/dbt-host --trace=rw --ring=256M "$guest" "$arguments warmup=3000000" ;;
+    dbt) "${watch[@]}" build/dbt-host trace=none "$guest" "$arguments warmup=3000000" ;;
+    dbt-w) "${watch[@]}" build/dbt-host trace=w ring=256 "$guest" "$arguments warmup=3000000" ;;
+    dbt-rw) "${watch[@]}" build/dbt-host trace=rw ring=256 "$guest" "$arguments warmup=3000000" ;;
     esac 2>$log
 }
 
