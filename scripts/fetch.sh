@@ -50,9 +50,7 @@ fetch_source() {
         if ! echo "$sha  $cache/download/$file" | sha256sum -c --status 2>/dev/null; then
             say "fetching the source of $name $version (Debian's tarball, pinned by sha256)"
             apt_for bookworm update >&2
-            (cd "$cache/download" &&
-                retry apt_for bookworm source --download-only --tar-only "$name=$version*" >&2 ||
-                retry apt_for bookworm source --download-only --tar-only "$name" >&2)
+            (cd "$cache/download" && retry apt_for bookworm source --download-only --tar-only "$name" >&2)
             echo "$sha  $cache/download/$file" | sha256sum -c --status ||
                 die "$file does not have the expected sha256 $sha; remove $cache/download and try again"
         fi
