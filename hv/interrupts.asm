@@ -2,6 +2,8 @@
 ; off: what arrives here is an exception (foreseen in hv/fixup.h, or a bug: reported,
 ; the run ends) or an NMI (the guest's: noted and handed on).
 
+%include "hv/frame.inc"
+
 global gdt, gdt_pointer, load_descriptor_tables, exception_entries, exception_common, tss
 extern exception_handler
 extern nmi_stack_top
@@ -83,38 +85,10 @@ exception_entries:
 %endrep
 
 exception_common:
-    push rax
-    push rcx
-    push rdx
-    push rbx
-    push rbp
-    push rsi
-    push rdi
-    push r8
-    push r9
-    push r10
-    push r11
-    push r12
-    push r13
-    push r14
-    push r15
+    push_registers
     mov rdi, rsp
     cld
     call exception_handler
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop r11
-    pop r10
-    pop r9
-    pop r8
-    pop rdi
-    pop rsi
-    pop rbp
-    pop rbx
-    pop rdx
-    pop rcx
-    pop rax
+    pop_registers
     add rsp, 16
     iretq

@@ -36,7 +36,6 @@ void interrupt_arrived(uint8_t vector);
 void nmi_arrived(void);
 /* The vector that is due, or -1: then the CPU takes interrupts from now on. */
 int interrupt_take(void);
-bool interrupt_is_due(void);
 /* Whether CPL 3 is to run with IF=1. */
 bool interrupts_are_open(void);
 void interrupts_close(void);

@@ -2,6 +2,8 @@
 ; spaces here, so stacks are chosen to be mapped in both at every instruction:
 ; an NMI may come at any of them.
 
+%include "hv/frame.inc"
+
 global gate_init, gate_enter, gate_wait
 global gate_context, gate_core_cr3, gate_user_cr3, gate_nmis, gate_interrupt
 extern exception_common
@@ -44,21 +46,7 @@ gate_common:
 .pushed:
     test byte [rsp + 24], 3
     jz from_core
-    push rax
-    push rcx
-    push rdx
-    push rbx
-    push rbp
-    push rsi
-    push rdi
-    push r8
-    push r9
-    push r10
-    push r11
-    push r12
-    push r13
-    push r14
-    push r15
+    push_registers
     mov rax, [rel gate_core_cr3]
     mov cr3, rax
     mov rsp, [rel core_rsp]
@@ -81,21 +69,7 @@ gate_enter:
     lea rsp, [rel gate_context]
     mov rax, [rel gate_user_cr3]
     mov cr3, rax
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop r11
-    pop r10
-    pop r9
-    pop r8
-    pop rdi
-    pop rsi
-    pop rbp
-    pop rbx
-    pop rdx
-    pop rcx
-    pop rax
+    pop_registers
     add rsp, 16
     iretq
 

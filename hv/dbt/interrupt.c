@@ -52,10 +52,6 @@ int interrupt_take(void)
     return vector;
 }
 
-bool interrupt_is_due(void)
-{
-    return due >= 0;
-}
 bool interrupts_are_open(void)
 {
     return open;
