@@ -172,7 +172,8 @@ $(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)
 	$(Q)$(CC) -o $@ $^ -llz4
 
 # tests/dbt/: translated against the real CPU.
-$(B)/dbt-differential: $(B)/host/tests/dbt/differential.o $(B)/dbt-engine/tests/dbt/generate.o $(DBT_OBJ)
+$(B)/dbt-differential: $(B)/host/tests/dbt/differential.o $(B)/dbt-engine/tests/dbt/generate.o $(DBT_OBJ) \
+		$(B)/host/hv/trace/raw.o $(B)/host/hv/trace/dictionary.o
 	$(SAY) LD $@
 	$(Q)$(CC) -o $@ $^
 
@@ -293,9 +294,9 @@ $(B)/fuzz/%.o: %.c $(B)/test-deps
 	$(SAY) CC "$< (fuzzing)"
 	$(Q)clang $(HOST_CFLAGS) $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-#: make corpus   writes the first inputs of the trace and recv fuzzers anew
+#: make corpus   writes the first inputs of the trace, recv and raw fuzzers anew
 corpus: $(B)/fuzz/make_corpus
-	@mkdir -p tests/fuzz/corpus/trace tests/fuzz/corpus/recv
+	@mkdir -p tests/fuzz/corpus/trace tests/fuzz/corpus/recv tests/fuzz/corpus/raw
 	$(Q)$< tests/fuzz/corpus
 
 $(B)/fuzz/make_corpus: $(B)/host/tests/fuzz/make_corpus.o $(TRACE_SRC:%.c=$(B)/host/%.o)

@@ -5,7 +5,7 @@
 #include "dbt/dbt.h"
 
 struct host_options {
-    uint64_t ram_bytes, ring_bytes, buffer_bytes;
+    uint64_t ram_bytes, ring_bytes;
     bool reads, writes;
     bool discard;             /* records are thrown away: what the inline path costs */
     bool wrap;                /* the ring */
@@ -33,8 +33,11 @@ int host_exit_code(void);
 void trace_init(struct dbt *d);
 void trace_start(struct dbt *d);
 void trace_stop(struct dbt *d, const char *why);
-void trace_drain(struct dbt *d);
-void trace_event(struct dbt *d, const struct hook_event *e);
+void trace_next_segment(struct dbt *d, const struct raw_use *used);
+void trace_end_segments(struct dbt *d, const struct raw_use *used);
+void trace_define(struct dbt *d);
+void trace_new_dictionary(struct dbt *d);
+const struct dictionary *trace_dictionary(void);
 void trace_console_byte(struct dbt *d, uint8_t byte);
 bool trace_write(struct dbt *d, const char *guest, const char *end);
 

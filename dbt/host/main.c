@@ -23,11 +23,9 @@
 #define CODE_BYTES (32u << 20)
 #define BLOCKS_MAX 65536u
 #define BUDGET_BYTES (4u << 20)
-#define ROOM_BYTES 8192u
 #define GUARD_BYTES (1u << 16)
 
-struct host_options host_options = {
-    .ram_bytes = 64 << 20, .ring_bytes = 64 << 20, .buffer_bytes = 1 << 20, .print_block = ~0ull};
+struct host_options host_options = {.ram_bytes = 64 << 20, .ring_bytes = 64 << 20, .print_block = ~0ull};
 static struct dbt *engine;
 static double started;
 
@@ -80,14 +78,16 @@ static bool host_wait(struct dbt *d)
     return false;
 }
 
-static struct dbt_host machine_host = {.drain = trace_drain,
+static struct dbt_host machine_host = {.next_segment = trace_next_segment,
+                                       .end_segments = trace_end_segments,
+                                       .define = trace_define,
+                                       .new_dictionary = trace_new_dictionary,
                                        .next_deadline = next_deadline,
                                        .poll = host_poll,
                                        .interrupt = host_interrupt,
                                        .wait = host_wait,
                                        .port_in = ports_in,
-                                       .port_out = ports_out,
-                                       .event = trace_event};
+                                       .port_out = ports_out};
 
 static void guest_cpuid(struct dbt_cpu *c)
 {
@@ -119,30 +119,19 @@ static uint64_t guest_tsc(struct dbt_cpu *c)
 
 /* ---- building the machine ---- */
 
+/* Below 4 GiB: see run.c. */
 static void map_budget(void)
 {
-    uint8_t *p = map(GUARD_BYTES + BUDGET_BYTES, PROT_NONE);
-    machine_host.budget_base = (uint64_t)(uintptr_t)(p + GUARD_BYTES);
+    uint8_t *p = mmap(NULL, GUARD_BYTES + BUDGET_BYTES, PROT_NONE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_32BIT, -1, 0);
+    if (p == MAP_FAILED)
+        host_fail("no address space below 4 GiB for the budget");
+    machine_host.budget_base = (uint32_t)(uintptr_t)(p + GUARD_BYTES);
     machine_host.budget_bytes = BUDGET_BYTES;
     /* Never written: every page of it is the kernel's one page of zeros. */
     if (mprotect(p + GUARD_BYTES, BUDGET_BYTES, PROT_READ) ||
         madvise(p + GUARD_BYTES, BUDGET_BYTES, MADV_NOHUGEPAGE))
         host_fail("the budget's range cannot be mapped");
-}
-
-/* Loads at `room` behind the record pointer fault once the pointer is at the buffer's end. */
-static void map_buffer(struct dbt *d)
-{
-    uint64_t bytes = host_options.buffer_bytes;
-    uint8_t *p = map(bytes + ROOM_BYTES + GUARD_BYTES, PROT_NONE);
-    if (mprotect(p, bytes + ROOM_BYTES, PROT_READ | PROT_WRITE))
-        host_fail("the record buffer cannot be mapped");
-    /* As the hypervisor's ring will be: large pages, there from the start. */
-    madvise(p, bytes, MADV_HUGEPAGE);
-    memset(p, 0, bytes);
-    d->recorder.start = p;
-    d->recorder.end = p + bytes;
-    machine_host.room_bytes = ROOM_BYTES;
 }
 
 static struct dbt *make_engine(void)
@@ -161,10 +150,7 @@ static struct dbt *make_engine(void)
     d->blocks = map(d->block_max * sizeof(*d->blocks), PROT_READ | PROT_WRITE);
     d->insns = map(d->insn_max * sizeof(*d->insns), PROT_READ | PROT_WRITE);
     d->exits = map(d->exit_max * sizeof(*d->exits), PROT_READ | PROT_WRITE);
-    d->recorder.block = map(RECORD_BLOCKS_MAX * sizeof(struct record_block), PROT_READ | PROT_WRITE);
-    d->recorder.access = map(RECORD_ACCESSES_MAX * sizeof(struct record_access), PROT_READ | PROT_WRITE);
     map_budget();
-    map_buffer(d);
     d->cpu.physical_bits = 40;
     d->cpu.has_gib_pages = true;
     d->cpu.cr4_allowed = 0x3107f8; /* DE to OSXMMEXCPT, FSGSBASE, SMEP, SMAP */
@@ -238,8 +224,6 @@ static bool take_option(const char *arg)
         o->ram_bytes = strtoull(v, NULL, 0) << 20;
     else if (option(arg, "ring", &v))
         o->ring_bytes = strtoull(v, NULL, 0) << 20;
-    else if (option(arg, "buffer", &v))
-        o->buffer_bytes = strtoull(v, NULL, 0) << 10;
     else if (option(arg, "trace", &v)) {
         o->reads = v[0] == 'r';
         o->writes = v[0] == 'w' || (v[0] == 'r' && v[1] == 'w');
@@ -276,7 +260,7 @@ static void print_line(const char *format, ...)
 
 static void print_blocks(struct dbt *d)
 {
-    static const struct dbt_print print = {print_line};
+    const struct dbt_print print = {.dictionary = trace_dictionary(), .line = print_line};
     for (uint32_t i = 0; i < d->block_count; i++)
         if (host_options.print_block == 0 || d->blocks[i].ip == host_options.print_block)
             dbt_print_block(d, &d->blocks[i], &print);

@@ -214,25 +214,21 @@ static bool dbt_read_guest(struct vcpu *v, gva_t from, void *to, size_t bytes)
     return false;
 }
 
-static uint8_t context_of(const struct vcpu *v)
+static void dbt_engine_set_recording(bool reads, bool writes)
 {
-    bool protected_mode = v->cr0 & CR0_PE,
-         long64 = (v->efer & EFER_LMA) && (v->seg[SEG_CS].access & SEGMENT_L);
-    unsigned mode = !protected_mode                      ? MODE_REAL
-                    : long64                             ? MODE_LONG64
-                    : v->seg[SEG_CS].access & SEGMENT_DB ? MODE_PROT32
-                                                         : MODE_PROT16;
-    unsigned cpl = protected_mode ? v->seg[SEG_SS].access >> SEGMENT_DPL_SHIFT & 3 : 0;
-    return (uint8_t)(cpl | mode << CONTEXT_MODE_SHIFT | (v->cr0 & CR0_PG ? CONTEXT_PAGING : 0));
+    dbt_shared.value = (reads ? RECORD_READS : 0) | (writes ? RECORD_WRITES : 0);
+    command(COMMAND_RECORD);
+    if (!reads && !writes)
+        window_pack();
 }
 
-static void dbt_engine_set_recording(bool on)
+/* Translated code has the record pointer in r14; C code finds it in struct dbt. */
+static void dbt_salvage(void)
 {
-    if (on) {
-        const struct vcpu *v = &user_dbt()->cpu.v;
-        hook_context(context_of(v), v->cr3);
-    }
-    command(on ? COMMAND_RECORD_ON : COMMAND_RECORD_OFF);
+    uint64_t rip = gate_context.rip;
+    bool translated = rip >= USER_CODE && rip < USER_CODE + user_space.code_bytes;
+    broken = true;
+    window_salvage(translated ? gate_context.r14 : user_dbt()->record);
 }
 
 static void dbt_set_trigger(enum trigger t, bool armed, gva_t at)
@@ -266,6 +262,8 @@ static void dbt_stop(void) {}
 
 const struct engine dbt_engine = {
     .name = "dbt",
+    .records_reads = true,
+    .raw = true,
     .probe = dbt_probe,
     .memory = dbt_memory,
     .init = dbt_engine_init,
@@ -276,6 +274,8 @@ const struct engine dbt_engine = {
     .intercept_port = dbt_intercept_port,
     .read_guest = dbt_read_guest,
     .set_recording = dbt_engine_set_recording,
+    .pending_events = window_events,
+    .salvage = dbt_salvage,
     .set_trigger = dbt_set_trigger,
     .counters = dbt_engine_counters,
     .stop = dbt_stop,

@@ -7,6 +7,7 @@
 #include "dbt/dbt.h"
 #include "dbt/dbt_engine.h"
 #include "memory.h"
+#include "trace/ring.h"
 #include "x86/cpu.h"
 
 #define ENTRIES 512u
@@ -21,11 +22,10 @@
 #define BLOCKS_MAX 16384u
 #define INSNS_MAX (8u * BLOCKS_MAX)
 #define EXITS_MAX (8u * BLOCKS_MAX)
-#define BUFFER_BYTES MIB(1)
-#define ROOM_BYTES 8192u
 #define STACK_BYTES KIB(64)
 #define GUARD_BYTES KIB(64) /* unmapped, behind everything */
 #define SLACK_BYTES MIB(1)
+#define POLL_INSTRUCTIONS 1000000u
 
 /* linker.ld */
 extern uint8_t dbt_text_start[], dbt_text_end[], dbt_rodata_start[], dbt_rodata_end[], dbt_data_start[],
@@ -79,14 +79,13 @@ static void map_image(const uint8_t *start, const uint8_t *end, uint64_t flags)
 static uint64_t table_bytes(const struct machine *m)
 {
     return (m->ram_end >> PAGE_SHIFT) * (1 + sizeof(void *)) + BLOCKS_MAX * sizeof(struct block) +
-           INSNS_MAX * sizeof(struct block_insn) + EXITS_MAX * sizeof(struct exit_site) +
-           RECORD_BLOCKS_MAX * sizeof(struct record_block) +
-           RECORD_ACCESSES_MAX * sizeof(struct record_access);
+           INSNS_MAX * sizeof(struct block_insn) + EXITS_MAX * sizeof(struct exit_site);
 }
 
 uint64_t space_memory_bytes(const struct machine *m)
 {
-    return align_up(CODE_BYTES + table_bytes(m) + BUFFER_BYTES + ROOM_BYTES + 2 * STACK_BYTES + SLACK_BYTES,
+    return align_up(dictionary_bytes(m->ring_bytes) + CODE_BYTES + table_bytes(m) + 2 * STACK_BYTES +
+                        SLACK_BYTES,
                     LARGE_PAGE_SIZE);
 }
 
@@ -129,8 +128,7 @@ static void map_budget(void)
         table[i] = zeros | PRESENT | USER | NO_EXECUTE;
     budget_entry = virt_to_phys(table) | PRESENT | USER;
     budget_directory = entry_at(USER_BUDGET, 2);
-    dbt_shared.budget_base = USER_BUDGET;
-    dbt_shared.budget_bytes = USER_BUDGET_BYTES;
+    dbt_shared.poll_instructions = POLL_INSTRUCTIONS;
     space_open_budget(true);
 }
 
@@ -163,14 +161,26 @@ static void make_tables(const struct machine *m)
     d->blocks = user_alloc(BLOCKS_MAX * sizeof(*d->blocks));
     d->insns = user_alloc(INSNS_MAX * sizeof(*d->insns));
     d->exits = user_alloc(EXITS_MAX * sizeof(*d->exits));
-    d->recorder.block = user_alloc(RECORD_BLOCKS_MAX * sizeof(struct record_block));
-    d->recorder.access = user_alloc(RECORD_ACCESSES_MAX * sizeof(struct record_access));
-    /* A load `room` behind the record pointer faults once the pointer is at the end. */
-    d->recorder.start = user_alloc(BUFFER_BYTES + ROOM_BYTES);
-    d->recorder.end = d->recorder.start + BUFFER_BYTES;
-    dbt_shared.room_bytes = ROOM_BYTES;
     user_space.stack = (uint64_t)user_alloc(STACK_BYTES) + STACK_BYTES;
     user_space.command_stack = (uint64_t)user_alloc(STACK_BYTES) + STACK_BYTES;
+}
+
+/* ---- segments of the ring ---- */
+
+void space_map_segment(unsigned i, hpa_t pa, uint32_t bytes)
+{
+    for (uint64_t at = 0; at < bytes; at += PAGE_SIZE)
+        *entry_at(USER_TRACE + i * USER_TRACE_STRIDE + at, 1) =
+            (pa + at) | PRESENT | WRITABLE | USER | NO_EXECUTE;
+}
+
+void space_map_void_segment(uint32_t bytes)
+{
+    static hpa_t page;
+    if (!page)
+        page = virt_to_phys(alloc_pages(1));
+    for (uint64_t at = 0; at < bytes; at += PAGE_SIZE)
+        *entry_at(USER_TRACE + at, 1) = page | PRESENT | WRITABLE | USER | NO_EXECUTE;
 }
 
 /* ---- guest-physical memory ---- */
@@ -215,6 +225,8 @@ void space_init(const struct machine *m)
     root = alloc_pages(1);
     memory_next = m->engine_memory.start;
     memory_end = m->engine_memory.end;
+    uint64_t dictionary = dictionary_bytes(m->ring_bytes);
+    window_init(phys_to_virt(take_memory(dictionary)), dictionary, m->ring_bytes);
     hpa_t flags = memory_next; /* what make_tables() takes first */
     make_tables(m);
     map_code();

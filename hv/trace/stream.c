@@ -157,6 +157,13 @@ static struct stream_site *find_site(struct stream *s, uint64_t rip, uint64_t ke
     return NULL;
 }
 
+/* A SITE packet replaces what its id stood for; what is not replaced yet can still be a successor. */
+static void reuse_sites(struct stream *s)
+{
+    s->site_count = 0;
+    memset(s->bucket, 0, sizeof(s->bucket));
+}
+
 static struct stream_site *new_site(struct stream *s, uint64_t rip, uint64_t key)
 {
     uint16_t *bucket = &s->bucket[bucket_of(rip, key)];
@@ -199,8 +206,10 @@ static __attribute__((noinline)) struct stream_site *other_site(struct stream *s
 
     if (site)
         return site;
-    if (!stream_accepts(a) || s->site_count == STREAM_SITES)
+    if (!stream_accepts(a))
         return NULL;
+    if (s->site_count == STREAM_SITES)
+        reuse_sites(s);
     site = new_site(s, a->rip, key);
     *p = put_site(s, *p, site, a);
     return site;
