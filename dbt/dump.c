@@ -51,7 +51,7 @@ size_t dbt_counters_text(const struct dbt *d, char *text, size_t size)
     const struct {
         const char *name;
         uint64_t value;
-    } all[] = {{"instructions", d->instructions},
+    } all[] = {{"instructions", d->instructions + (d->budget_start - d->budget)},
                {"blocks", n->blocks},
                {"chains", n->chains},
                {"unlinked", n->unlinked},
