@@ -13,6 +13,7 @@
 #include "interrupts.h"
 #include "memory.h"
 #include "meta.h"
+#include "pace.h"
 #include "place.h"
 #include "ports.h"
 #include "registers.h"
@@ -107,6 +108,18 @@ static void move_to_top(void)
     memory_init(&place);
     interrupts_init();
     hide(place.image, place.end, "hypervisor");
+}
+
+/* CPUID's word is not enough where the CPU's code at CPL 0 is emulated. */
+static void look_at_pace(void)
+{
+    uint64_t ticks = pace_ticks();
+    if (!pace_is_emulated(ticks))
+        return;
+    crc32c_avoid_instruction();
+    printk("engram: CPL 0 is emulated here, an instruction in %lu ns: what the guest asks of Engram takes "
+           "long\n",
+           (unsigned long)(ticks * 1000000000ull / clock_hz()));
 }
 
 static uint64_t read_tsc(void)
@@ -209,6 +222,7 @@ _Noreturn void main(uint32_t magic, uint32_t info)
     describe_machine();
     move_to_top(); /* low memory is the guest's */
     clock_init();
+    look_at_pace();
     engine = select_engine(options.engine, options.trace_reads, engine_reason, sizeof engine_reason);
     set_up_ring();
     place_modules(&machine, &boot);

@@ -22,8 +22,10 @@ struct user_space {
 };
 extern struct user_space user_space;
 
+/* Tables with what CPL 3 has of the image, and the gate: enough to go there and back. */
+void space_begin(void);
 uint64_t space_memory_bytes(const struct machine *m);
-/* Builds the tables, and fills in what struct dbt and dbt_shared say of memory. */
+/* Adds the engine's own memory and the guest's, and fills in what struct dbt and dbt_shared say of it. */
 void space_init(const struct machine *m);
 /* The pages that the budget points to are there, or not: then the next block to begin faults. */
 void space_open_budget(bool open);

@@ -13,7 +13,6 @@
 
 #include <string.h>
 
-#define CPUID_7_EBX_BMI2 (1u << 8)
 #define CPUID_1_ECX_XSAVE (1u << 26)
 #define RFLAGS_OF_CPL3 (ARITHMETIC_FLAGS | RFLAGS_DF | RFLAGS_ONE)
 #define CR4_OSXMMEXCPT (1ull << 10)
@@ -22,20 +21,6 @@
 static struct dbt *user_dbt(void)
 {
     return &dbt_user_engine;
-}
-
-static bool dbt_probe(char *why, size_t size)
-{
-    bool bmi2 = cpuid(0, 0).eax >= 7 && (cpuid(7, 0).ebx & CPUID_7_EBX_BMI2);
-    if (!bmi2) {
-        format_text(
-            why, size,
-            "this CPU has no BMI2, which translated code uses; it is in Intel CPUs since Haswell, AMD "
-            "since Excavator, and in QEMU's with -cpu max");
-        return false;
-    }
-    format_text(why, size, "translated code at CPL 3");
-    return true;
 }
 
 static uint64_t dbt_memory(const struct machine *m)
@@ -67,6 +52,30 @@ static bool is_request(void)
         return false;
     gate_context.rip += 2;
     return true;
+}
+
+/* Goes to CPL 3 and back, by way of the instructions that not every CPU has. They are tried, as CPUID may
+ * speak of another CPU than the one that executes CPL 3: that of an emulator which executes CPL 0. */
+static bool dbt_probe(char *why, size_t size)
+{
+    space_begin();
+    gate_init();
+    prepare(&gate_context, dbt_user_selftest, 0);
+    enter(false);
+    if (is_request()) {
+        format_text(why, size, "translated code at CPL 3; the self-test went there and back");
+        return true;
+    }
+    if ((uint8_t)gate_context.vector == VECTOR_UD)
+        format_text(
+            why, size,
+            "this CPU has no BMI2, which translated code uses; it is in Intel CPUs since Haswell, AMD "
+            "since Excavator, and in QEMU's with -cpu max");
+    else
+        format_text(why, size, "the self-test at CPL 3 ended in exception %u at 0x%lx (CR2 0x%lx)",
+                    (unsigned)(uint8_t)gate_context.vector, (unsigned long)gate_context.rip,
+                    (unsigned long)read_cr2());
+    return false;
 }
 
 /* Set when CPL 3 has done what it must not: then it is not entered again, and what it had not handed over is
@@ -112,7 +121,6 @@ static void dbt_engine_init(const struct machine *m, struct vcpu *v)
 {
     struct dbt *d = user_dbt();
     space_init(m);
-    gate_init();
     enable_vectors();
     wrmsr(IA32_GS_BASE, (uint64_t)d);
     wrmsr(IA32_SYSENTER_CS, 0);

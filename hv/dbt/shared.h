@@ -92,9 +92,10 @@ struct dbt_shared {
 /* In the part at CPL 3. */
 extern struct dbt_shared dbt_shared;
 extern struct dbt dbt_user_engine;
-extern uint8_t dbt_core_call[];    /* the UD2 */
-extern uint8_t dbt_trap_entry[];   /* goes on with a trap in translated code */
-extern uint8_t dbt_user_run[];     /* void (void): runs the guest; does not return */
-extern uint8_t dbt_user_command[]; /* void (uint32_t command): ends in REQUEST_DONE */
+extern uint8_t dbt_core_call[];     /* the UD2 */
+extern uint8_t dbt_trap_entry[];    /* goes on with a trap in translated code */
+extern uint8_t dbt_user_selftest[]; /* BMI2, then the gate */
+extern uint8_t dbt_user_run[];      /* void (void): runs the guest; does not return */
+extern uint8_t dbt_user_command[];  /* void (uint32_t command): ends in REQUEST_DONE */
 
 #endif

@@ -185,23 +185,25 @@ void space_map_void_segment(uint32_t bytes)
 
 /* ---- guest-physical memory ---- */
 
-static bool is_ram(const struct machine *m, hpa_t start, hpa_t end)
+static void mark(uint8_t *flags, hpa_t start, hpa_t end, hpa_t limit, uint8_t flag)
 {
-    for (size_t i = 0; i < m->map_count; i++)
-        if (m->map[i].type == MEMORY_RAM && m->map[i].start <= start && end <= m->map[i].end)
-            return true;
-    return false;
+    end = end < limit ? end : limit;
+    if (start < end)
+        memset(flags + (start >> PAGE_SHIFT), flag, (end - start) >> PAGE_SHIFT);
 }
 
 /* Flags as dbt/memory.c reads them; written through the direct map, as USER_MEMORY is not mapped in the core.
- */
+ * Only pages that are RAM from end to end count as RAM. */
 static void mark_pages(const struct machine *m, uint8_t *flags)
 {
-    for (hpa_t p = 0; p + PAGE_SIZE <= m->ram_end; p += PAGE_SIZE)
-        if (machine_is_hidden(m, p, p + PAGE_SIZE))
-            flags[p >> PAGE_SHIFT] = PAGE_HIDDEN;
-        else if (!is_ram(m, p, p + PAGE_SIZE))
-            flags[p >> PAGE_SHIFT] = PAGE_DEVICE;
+    hpa_t limit = align_down(m->ram_end, PAGE_SIZE);
+    mark(flags, 0, limit, limit, PAGE_DEVICE);
+    for (size_t i = 0; i < m->map_count; i++)
+        if (m->map[i].type == MEMORY_RAM)
+            mark(flags, align_up(m->map[i].start, PAGE_SIZE), align_down(m->map[i].end, PAGE_SIZE), limit, 0);
+    for (size_t i = 0; i < m->hidden_count; i++)
+        mark(flags, align_down(m->hidden[i].start, PAGE_SIZE), align_up(m->hidden[i].end, PAGE_SIZE), limit,
+             PAGE_HIDDEN);
 }
 
 /* Small pages where the memory type may change within a large one (SDM Vol. 3A, 11.11.9): the first MiB. */
@@ -218,11 +220,22 @@ static void map_window(const struct machine *m, hpa_t end)
     }
 }
 
+void space_begin(void)
+{
+    root = alloc_pages(1);
+    map_image(dbt_text_start, dbt_text_end, USER);
+    map_image(dbt_rodata_start, dbt_rodata_end, USER | NO_EXECUTE);
+    map_image(dbt_data_start, dbt_data_end, USER | WRITABLE | NO_EXECUTE);
+    map_image(gate_text_start, gate_text_end, 0);
+    map_image(gate_data_start, gate_data_end, WRITABLE | NO_EXECUTE);
+    gate_user_cr3 = virt_to_phys(root);
+    gate_core_cr3 = read_cr3();
+}
+
 void space_init(const struct machine *m)
 {
     struct dbt *d = &dbt_user_engine;
     hpa_t window_end = m->ram_end > GIB(4) ? m->ram_end : GIB(4);
-    root = alloc_pages(1);
     memory_next = m->engine_memory.start;
     memory_end = m->engine_memory.end;
     uint64_t dictionary = dictionary_bytes(m->ring_bytes);
@@ -236,12 +249,4 @@ void space_init(const struct machine *m)
     d->ram = (uint8_t *)USER_WINDOW;
     d->ram_bytes = align_down(m->ram_end, PAGE_SIZE);
     d->window_bytes = window_end;
-
-    map_image(dbt_text_start, dbt_text_end, USER);
-    map_image(dbt_rodata_start, dbt_rodata_end, USER | NO_EXECUTE);
-    map_image(dbt_data_start, dbt_data_end, USER | WRITABLE | NO_EXECUTE);
-    map_image(gate_text_start, gate_text_end, 0);
-    map_image(gate_data_start, gate_data_end, WRITABLE | NO_EXECUTE);
-    gate_user_cr3 = virt_to_phys(root);
-    gate_core_cr3 = read_cr3();
 }

@@ -25,7 +25,10 @@ void dbt_user_command_c(uint32_t command);
 static void __attribute__((used)) entries(void)
 {
     __asm__ volatile(
-        ".globl dbt_core_call, dbt_trap_entry, dbt_user_run, dbt_user_command\n"
+        ".globl dbt_core_call, dbt_trap_entry, dbt_user_run, dbt_user_command, dbt_user_selftest\n"
+        "dbt_user_selftest:\n\t"
+        "rorx $1, %%rax, %%rax\n\t"
+        "pext %%rax, %%rax, %%rax\n"
         "dbt_core_call:\n\t"
         "ud2\n\t"
         "ret\n"
