@@ -52,6 +52,7 @@ struct tlb {
 #define MODE_NO_VECTORS 0x80u                /* CR0.EM, CR0.TS or CR4.OSFXSR do not let them run */
 #define MODE_BASED(seg) (0x100u << (seg))    /* its base is not 0 */
 #define MODE_LIMITED(seg) (0x4000u << (seg)) /* accesses need the checks of segmentation */
+#define MODE_STEP 0x100000u                  /* one instruction: see dbt.stepping */
 
 enum exit_kind_dbt {
     DBT_EXIT_CHAIN,    /* a direct branch whose target is not linked yet */
@@ -176,6 +177,7 @@ struct dbt {
         break_at[DBT_BREAKS]; /* linear addresses where the host wants to be asked; blocks end before them */
     bool break_armed[DBT_BREAKS];
     bool quiet_block; /* the next block runs without a budget test: see run.c */
+    bool stepping;    /* what the host waits for is so near that blocks are single instructions */
     bool mode_dirty;
     const uint8_t *retry; /* where the host code of an instruction begins that is to start anew */
     uint64_t permissions; /* what the TLB's rights were derived from */
@@ -264,6 +266,8 @@ void dbt_run(struct dbt *d);
 /* For the host's exception handler: true if `pc` is translated code, then execution goes on at *resume. */
 bool dbt_trap(struct dbt *d, uint64_t pc, uint64_t address, uint64_t vector, uint64_t *resume);
 void dbt_set_recording(struct dbt *d, bool reads, bool writes);
+/* The host is asked when at most `instructions` more are executed. */
+void dbt_ask_within(struct dbt *d, uint64_t instructions);
 uint32_t dbt_mode(const struct dbt *d);
 void dbt_set_break(struct dbt *d, unsigned n, bool armed, gva_t at);
 /* True if `at` is where a break is armed; *n says which. */

@@ -90,6 +90,8 @@ static void update_mode(struct dbt *d)
     uint32_t before = d->mode;
     d->mode = dbt_mode(d);
     d->mode |= segment_mode(d);
+    if (d->stepping || d->cpu.interrupt_shadow)
+        d->mode |= MODE_STEP;
     if (d->mode != before)
         cache_forget_jumps(d);
     d->mode_dirty = false;
@@ -223,14 +225,26 @@ static void refill_budget(struct dbt *d)
     d->budget = d->budget_start = d->host->budget_base + (n < most ? n : most);
 }
 
+/* What has been counted so far stays counted. */
+void dbt_ask_within(struct dbt *d, uint64_t instructions)
+{
+    uint64_t base = d->host->budget_base, left = d->budget - base;
+    if (d->budget < base || left <= instructions)
+        return;
+    d->budget_start -= left - instructions;
+    d->budget = base + instructions;
+}
+
 static bool poll(struct dbt *d)
 {
-    refill_budget(d);
     d->counters.budget++;
     if (!d->host->poll(d)) {
         stop(d, "ended by the host");
         return false;
     }
+    refill_budget(d);
+    d->stepping = d->budget - d->host->budget_base < BLOCK_INSNS_MAX;
+    d->mode_dirty = true;
     return true;
 }
 
@@ -452,6 +466,7 @@ static const void *entry_of(struct dbt *d, struct block *b)
         return b->code;
     /* By the body: the budget and the room are looked at here. */
     d->quiet_block = false;
+    d->mode_dirty = d->mode_dirty || d->cpu.interrupt_shadow;
     d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
     d->budget -= b->budget;
     if (d->record > (uint64_t)(uintptr_t)d->recorder.end)
@@ -481,7 +496,8 @@ static void step(struct dbt *d, struct exit_site **chain)
     }
     if (flushes != (uint32_t)d->counters.flushes)
         *chain = NULL;
-    bool single = d->mode & MODE_TF;
+    bool single = d->mode & (MODE_TF | MODE_STEP), shadow = d->cpu.interrupt_shadow,
+         mov_ss = d->cpu.shadow_is_mov_ss;
     if (begins_at_break(d, b))
         ;
     else if (*chain && (*chain)->block->valid && (*chain)->block->mode == d->mode && !single && !b->crosses)
@@ -500,7 +516,12 @@ static void step(struct dbt *d, struct exit_site **chain)
         handle_exit(d, chain);
         entry = d->retry;
     } while (entry && !d->cpu.stop);
-    if (single && !d->restart && faults == d->counters.faults && !d->cpu.stop && !d->cpu.shadow_is_mov_ss) {
+    if (shadow && d->restart) {
+        d->cpu.interrupt_shadow = d->quiet_block = true;
+        d->cpu.shadow_is_mov_ss = mov_ss;
+    }
+    if (d->mode & MODE_TF && !d->restart && faults == d->counters.faults && !d->cpu.stop &&
+        !d->cpu.shadow_is_mov_ss) {
         sys_deliver_debug(&d->cpu, DR6_BS);
         d->mode_dirty = true;
     }

@@ -414,9 +414,10 @@ struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce)
         stop_no_ram(d, t->b->gpa);
         return NULL;
     }
-    if (!decode_block(t, bounce || (d->mode & MODE_TF)) || !check_limit(d, t))
+    bool single = bounce || d->mode & (MODE_TF | MODE_STEP);
+    if (!decode_block(t, single) || !check_limit(d, t))
         return NULL;
-    if (!bounce && !(d->mode & MODE_TF) && !t->b->crosses)
+    if (!single && !t->b->crosses)
         unroll(t);
     front_liveness(t->g, t->count, d->mode & (MODE_PAGING | (0x3fu * MODE_LIMITED(0))));
     emit_block(t);

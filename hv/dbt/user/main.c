@@ -96,16 +96,6 @@ static bool user_poll(struct dbt *d)
 /* So that what an interrupt has interrupted gets on even where the next one waits already. */
 #define INSTRUCTIONS_BETWEEN_INTERRUPTS 32u
 
-/* Asked next when `instructions` more are executed. What has been counted so far stays counted. */
-static void shorten_budget(struct dbt *d, uint64_t instructions)
-{
-    uint64_t end = d->host->budget_base + instructions;
-    if (d->budget <= end)
-        return;
-    d->budget_start -= d->budget - end;
-    d->budget = end;
-}
-
 static int user_interrupt(struct dbt *d)
 {
     static bool delivered;
@@ -113,7 +103,7 @@ static int user_interrupt(struct dbt *d)
         return -1;
     if (delivered) {
         delivered = false;
-        shorten_budget(d, INSTRUCTIONS_BETWEEN_INTERRUPTS);
+        dbt_ask_within(d, INSTRUCTIONS_BETWEEN_INTERRUPTS);
         return -1;
     }
     ask(REQUEST_INTERRUPT);
