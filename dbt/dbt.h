@@ -60,7 +60,6 @@ enum exit_kind_dbt {
     DBT_EXIT_SYSTEM,   /* the instruction is for sys_execute() */
     DBT_EXIT_MISS,     /* a probe missed; SCRATCH is the linear address */
     DBT_EXIT_SLOW,     /* the instruction is for slow_execute() */
-    DBT_EXIT_LEGACY,   /* … for legacy_execute() */
     DBT_EXIT_UD,       /* … raises #UD */
     DBT_EXIT_NM,       /* … #NM, or #UD: the guest has switched the FPU or SSE off */
     DBT_EXIT_UNSUPPORTED,
@@ -252,9 +251,6 @@ void memory_init(struct dbt *d);
 bool slow_execute(struct dbt *d);
 /* The bytes at CS:ip, at most 15; fewer where the second page is absent. False: fault. */
 bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available);
-
-/* ---- legacy.c: PUSHA, POPA, ENTER ---- */
-bool legacy_execute(struct dbt *d, const struct insn *insn);
 
 /* ---- io.c: IN and OUT ---- */
 bool io_handles(const struct insn *insn);

@@ -117,6 +117,17 @@ static void deliver(struct dbt *d)
     d->mode_dirty = true;
 }
 
+/* The instruction at RIP, for exits that need to know more of it than their site says. */
+static const struct guest_insn *insn_here(struct dbt *d)
+{
+    static struct guest_insn g;
+    uint8_t bytes[INSN_BYTES_MAX];
+    size_t available = 0;
+    bool known = slow_fetch(d, d->cpu.v.rip, bytes, &available) &&
+                 front_decode(&g, bytes, available, d->cpu.v.rip, (enum code_size)(d->mode & MODE_CODE_SIZE));
+    return known ? &g : NULL;
+}
+
 static void hex(char **p, uint64_t v, unsigned digits)
 {
     while (digits--)
@@ -126,18 +137,11 @@ static void hex(char **p, uint64_t v, unsigned digits)
 /* "cannot translate NAME (bytes) at CS:IP" */
 static void stop_at_insn(struct dbt *d)
 {
-    uint8_t bytes[INSN_BYTES_MAX];
-    size_t available = 0;
-    static struct guest_insn g;
+    const struct guest_insn *g = insn_here(d);
     char *p = d->stop_line;
-    const char *name = "?";
-    unsigned length = 0;
+    const char *name = g ? ZydisMnemonicGetString(g->z.mnemonic) : "?";
+    unsigned length = g ? g->z.length : 0;
 
-    if (slow_fetch(d, d->cpu.v.rip, bytes, &available) &&
-        front_decode(&g, bytes, available, d->cpu.v.rip, (enum code_size)(d->mode & MODE_CODE_SIZE))) {
-        name = ZydisMnemonicGetString(g.z.mnemonic);
-        length = g.z.length;
-    }
     d->cpu.stop = DBT_RUNS;
     memcpy(p, "the DBT engine has no translation for ", 38);
     p += 38;
@@ -147,7 +151,7 @@ static void stop_at_insn(struct dbt *d)
     memcpy(p, " (", 2);
     p += 2;
     for (unsigned i = 0; i < length; i++)
-        hex(&p, bytes[i], 2);
+        hex(&p, g->bytes[i], 2);
     memcpy(p, ") at 0x", 7);
     p += 7;
     hex(&p, d->cpu.v.rip, 16);
@@ -170,6 +174,16 @@ static void leave_inside(struct dbt *d, const struct block *b, unsigned insn, un
 
 /* ---- exits ---- */
 
+/* What has to be aligned and is not raises #GP before the page is looked at. */
+#define ALIGNED_BYTES_MIN 16u
+static bool is_misaligned(struct dbt *d, const struct exit_site *x, gva_t at)
+{
+    if (x->probe_bytes < ALIGNED_BYTES_MIN || !(at & (x->probe_bytes - 1u)))
+        return false;
+    const struct guest_insn *g = insn_here(d);
+    return g && front_wants_alignment(g);
+}
+
 /*
  * A probe missed. The TLB is filled and the instruction starts anew; where that does not help the slow
  * path executes
@@ -187,6 +201,11 @@ static void handle_miss(struct dbt *d, const struct exit_site *x)
     uint64_t start = d->record;
     leave_inside(d, b, x->insn, x->records, x->insn);
     uint64_t filled = d->record;
+    if (is_misaligned(d, x, at)) {
+        dbt_raise_error(&d->cpu, VECTOR_GP, 0);
+        deliver(d);
+        return;
+    }
     if (!crosses && !x->limited && !tlb_fill(d, at, x->probe_access, &fast)) {
         deliver(d);
         return;
@@ -349,9 +368,6 @@ static void handle_system(struct dbt *d, const struct exit_site *x)
 /* Instructions that C code executes, or that fault: RIP goes there. */
 static void handle_by_c(struct dbt *d, const struct exit_site *x)
 {
-    uint8_t bytes[INSN_BYTES_MAX];
-    size_t available;
-    struct insn insn;
     bool ok;
 
     d->cpu.v.rip = x->block->ip + x->block->insn[x->insn].ip;
@@ -365,13 +381,8 @@ static void handle_by_c(struct dbt *d, const struct exit_site *x)
         ok = dbt_raise(&d->cpu, VECTOR_UD);
         break;
     /* SDM Vol. 3A, table 2-2 and 13.1: EM and OSFXSR make #UD of SSE, TS makes #NM of all */
-    case DBT_EXIT_NM:
-        ok = dbt_raise(&d->cpu, d->cpu.v.cr0 & (CR0_TS | CR0_EM) ? VECTOR_NM : VECTOR_UD);
-        break;
     default:
-        ok = slow_fetch(d, d->cpu.v.rip, bytes, &available) &&
-             insn_decode(&insn, bytes, available, (enum code_size)(d->mode & MODE_CODE_SIZE)) &&
-             legacy_execute(d, &insn);
+        ok = dbt_raise(&d->cpu, d->cpu.v.cr0 & (CR0_TS | CR0_EM) ? VECTOR_NM : VECTOR_UD);
         break;
     }
     if (!ok)
@@ -395,7 +406,6 @@ static void handle_exit(struct dbt *d, struct exit_site **chain)
         handle_system(d, x);
         break;
     case DBT_EXIT_SLOW:
-    case DBT_EXIT_LEGACY:
     case DBT_EXIT_UD:
     case DBT_EXIT_NM:
         handle_by_c(d, x);

@@ -256,9 +256,6 @@ static bool translate_insn(struct translation *t, const struct guest_insn *g)
             return true;
         }
         return translate_slow(t, g);
-    case G_LEGACY:
-        emit_leave(t, DBT_EXIT_LEGACY);
-        return true;
     case G_UD:
         emit_leave(t, DBT_EXIT_UD);
         return true;
