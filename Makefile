@@ -189,6 +189,18 @@ $(B)/tests/dbt/%.elf: $(B)/tests/dbt/%.o guest/guest.ld
 	$(SAY) LD $@
 	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments -T guest/guest.ld -o $@ $<
 
+# tests/dbt/behaviour/NAME.asm is one behaviour; all of them and the frame that runs them are one kernel.
+BEHAVIOUR := tests/dbt/behaviour
+BEHAVIOURS := $(patsubst %.asm,$(B)/%.o,$(sort $(wildcard $(BEHAVIOUR)/frame/*.asm)) $(sort $(wildcard $(BEHAVIOUR)/*.asm)))
+$(B)/$(BEHAVIOUR)/%.o: $(BEHAVIOUR)/%.asm $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) NASM $<
+	$(Q)$(NASM) -w+error -f elf32 -DBEHAVIOUR='"$*"' -I guest/include/ -I $(BEHAVIOUR)/frame/ -MP -MD $(@:.o=.d) -o $@ $<
+$(B)/$(BEHAVIOUR)s.elf: $(BEHAVIOURS) $(BEHAVIOUR)/behaviour.ld
+	$(SAY) LD $@
+	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments \
+		-T $(BEHAVIOUR)/behaviour.ld -o $@ $(BEHAVIOURS)
+
 #: make dbt-tests  the DBT engine as a Linux process: differential, guests
 DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-differential $(DBT_GUESTS)
 .PHONY: dbt-tests
