@@ -167,6 +167,7 @@ static void note_miss(struct translation *t, uint8_t *place, unsigned access, un
     p->probe_bytes = (uint8_t)bytes;
     p->undo_tag = !free;
     p->restore_rcx = free;
+    p->not_first = t->access_count > t->b->insn[t->index].records;
 }
 
 static void emit_lookup(struct translation *t, unsigned access, unsigned bytes)

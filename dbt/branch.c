@@ -211,6 +211,7 @@ static struct exit_site *new_exit(struct translation *t, const struct pending *p
                             .probe_bytes = p->probe_bytes,
                             .records = p->records,
                             .limited = p->limited,
+                            .not_first = p->not_first,
                             .target = p->target};
     return x;
 }

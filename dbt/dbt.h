@@ -79,6 +79,7 @@ struct exit_site {
     uint8_t probe_access; /* DBT_READ, DBT_WRITE */
     uint8_t probe_bytes;
     bool limited;     /* the segment's limit and rights have to be checked */
+    bool not_first;   /* the instruction has made another access before */
     uint16_t records; /* of the block that are complete */
     uint64_t target;  /* IP, for DBT_EXIT_CHAIN */
     uint8_t *jump;    /* displacement of the jump that is patched to chain */
@@ -106,6 +107,7 @@ struct block {
     uint8_t budget; /* instructions charged at the head */
     bool valid;
     bool crosses; /* its code lies on two pages: found anew each time when paging is on */
+    bool repeats; /* ends with a string instruction with a REP prefix */
     uint16_t guest_bytes;
     uint32_t code_bytes;
     uint32_t record_id; /* of the dictionary; 0 where the block records nothing */
@@ -175,8 +177,9 @@ struct dbt {
     gva_t
         break_at[DBT_BREAKS]; /* linear addresses where the host wants to be asked; blocks end before them */
     bool break_armed[DBT_BREAKS];
-    bool quiet_block; /* the next block runs without a budget test: see run.c */
-    bool stepping;    /* what the host waits for is so near that blocks are single instructions */
+    bool quiet_block;        /* the next block runs without a budget test: see run.c */
+    bool stepping;           /* what the host waits for is so near that blocks are single instructions */
+    bool between_iterations; /* of a REP: events there show RF set (SDM Vol. 3B, 17.3.1.1) */
     bool mode_dirty;
     const uint8_t *retry; /* where the host code of an instruction begins that is to start anew */
     uint64_t permissions; /* what the TLB's rights were derived from */

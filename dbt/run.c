@@ -184,49 +184,56 @@ static bool is_misaligned(struct dbt *d, const struct exit_site *x, gva_t at)
     return g && front_wants_alignment(g);
 }
 
-/*
- * A probe missed. The TLB is filled and the instruction starts anew; where that does not help the slow
- * path executes
- * it. What the fill itself records (page-table bits, mappings) belongs behind the block's records so far.
- */
+/* The TLB is filled and the instruction starts anew. What the fill itself records (page-table bits, mappings)
+ * belongs behind the block's records so far. False: it cannot, or need not, be filled. */
+static bool fill_and_retry(struct dbt *d, const struct exit_site *x, gva_t at, uint64_t start)
+{
+    const struct block *b = x->block;
+    uint64_t filled = d->record;
+    bool fast;
+    if (!tlb_fill(d, at, x->probe_access, &fast)) {
+        deliver(d);
+        return true;
+    }
+    if (!fast)
+        return false;
+    if (d->record != filled) {
+        d->restart = true; /* something was recorded: go on with a block that begins here */
+        return true;
+    }
+    d->record = start;
+    d->budget -= b->budget - x->insn;
+    if (b->record_id)
+        memcpy((void *)(uintptr_t)d->record, &b->record_id, sizeof(b->record_id));
+    d->retry = b->indirect + b->insn[x->insn].code;
+    return true;
+}
+
+/* A probe missed. Where a filled TLB does not help, the slow path executes the instruction; so it does where
+ * accesses before this one are to be recorded before what the fill records. */
 static void handle_miss(struct dbt *d, const struct exit_site *x)
 {
     const struct block *b = x->block;
-    const struct block_insn *i = &b->insn[x->insn];
-    uint64_t at = d->scratch;
-    bool fast = false;
+    uint64_t at = d->scratch, start = d->record;
+    bool crosses = (at & (PAGE_SIZE - 1)) + x->probe_bytes > PAGE_SIZE, fast;
+    bool ordered = x->not_first && d->mode & MODE_PAGING;
 
     d->counters.misses++;
-    bool crosses = (at & (PAGE_SIZE - 1)) + x->probe_bytes > PAGE_SIZE;
-    uint64_t start = d->record;
     leave_inside(d, b, x->insn, x->records, x->insn);
-    uint64_t filled = d->record;
     if (is_misaligned(d, x, at)) {
         dbt_raise_error(&d->cpu, VECTOR_GP, 0);
         deliver(d);
         return;
     }
-    if (!crosses && !x->limited && !tlb_fill(d, at, x->probe_access, &fast)) {
-        deliver(d);
+    if (!crosses && !x->limited && !ordered && fill_and_retry(d, x, at, start))
         return;
-    }
-    if (fast) {
-        if (d->record != filled) {
-            d->restart = true; /* something was recorded: go on with a block that begins here */
-            return;
-        }
-        d->record = start;
-        d->budget -= b->budget - x->insn;
-        if (b->record_id)
-            memcpy((void *)(uintptr_t)d->record, &b->record_id, sizeof(b->record_id));
-        d->retry = b->indirect + i->code;
-        return;
-    }
     d->budget -= 1;
     if (!slow_execute(d))
         deliver(d);
     else
         d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
+    if (ordered && !crosses && !x->limited)
+        tlb_fill(d, at, x->probe_access, &fast);
     d->mode_dirty = true;
     d->quiet_block = true;
 }
@@ -267,6 +274,13 @@ static bool poll(struct dbt *d)
     return true;
 }
 
+static void show_iteration(struct dbt *d)
+{
+    if (d->between_iterations)
+        d->cpu.v.rflags |= RFLAGS_RF;
+    d->between_iterations = false;
+}
+
 static bool deliver_nmi(struct dbt *d)
 {
     const struct dbt_cpu *c = &d->cpu;
@@ -274,6 +288,7 @@ static bool deliver_nmi(struct dbt *d)
         return false;
     d->counters.interrupts++;
     d->cpu.halted = false;
+    show_iteration(d);
     sys_deliver_nmi(&d->cpu);
     d->mode_dirty = true;
     return true;
@@ -290,6 +305,7 @@ static void deliver_interrupt(struct dbt *d)
         return;
     d->counters.interrupts++;
     d->cpu.halted = false;
+    show_iteration(d);
     sys_deliver_interrupt(&d->cpu, (uint8_t)vector);
     d->mode_dirty = true;
 }
@@ -492,6 +508,13 @@ static bool begins_at_break(const struct dbt *d, const struct block *b)
     return dbt_is_break(d, at, &n);
 }
 
+/* The block has ended with an iteration of a REP, and it goes on with the next. */
+static bool is_between_iterations(const struct dbt *d, const struct block *b)
+{
+    uint64_t ip = b->ip + b->insn[b->insn_count - 1].ip;
+    return b->repeats && d->cpu.v.rip == ((b->mode & MODE_CODE_SIZE) == CODE_64 ? ip : (uint32_t)ip);
+}
+
 /* Runs translated code from the current state until something was recorded or left that needs a new look. */
 static void step(struct dbt *d, struct exit_site **chain)
 {
@@ -515,7 +538,7 @@ static void step(struct dbt *d, struct exit_site **chain)
     else if (!*chain && !single && !(b->crosses && d->mode & MODE_PAGING))
         d->jump_target[b->ip & d->jump_mask] = (uint64_t)(uintptr_t)b->indirect;
     *chain = NULL;
-    uint64_t faults = d->counters.faults;
+    d->cpu.delivered = false;
     const void *entry = entry_of(d, b);
     /* RF ends with the instruction, and faults push it as 1 whatever it was (SDM Vol. 3B, 17.3.1.1). */
     d->cpu.v.rflags &= ~RFLAGS_RF;
@@ -530,8 +553,10 @@ static void step(struct dbt *d, struct exit_site **chain)
         d->cpu.interrupt_shadow = d->quiet_block = true;
         d->cpu.shadow_is_mov_ss = mov_ss;
     }
-    if (d->mode & MODE_TF && !d->restart && faults == d->counters.faults && !d->cpu.stop &&
-        !d->cpu.shadow_is_mov_ss) {
+    if (!d->restart)
+        d->between_iterations = is_between_iterations(d, b);
+    if (d->mode & MODE_TF && !d->restart && !d->cpu.delivered && !d->cpu.stop && !d->cpu.shadow_is_mov_ss) {
+        show_iteration(d);
         sys_deliver_debug(&d->cpu, DR6_BS);
         d->mode_dirty = true;
     }

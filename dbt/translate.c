@@ -374,6 +374,7 @@ static void emit_block(struct translation *t)
         memcpy(b->body + 3, &b->record_id, 4);
     emit_stubs(t);
     b->insn_count = (uint8_t)t->count;
+    b->repeats = last->class == G_STRING && last->ends_block;
     b->code_bytes = (uint32_t)(t->e->p - b->indirect);
     t->d->insn_count += t->count;
     t->overflow = t->overflow || t->e->full;

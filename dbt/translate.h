@@ -23,6 +23,7 @@ struct pending {
     uint8_t insn;
     uint8_t probe_access, probe_bytes;
     bool undo_tag;    /* the probe has added the TLB's tag to SCRATCH */
+    bool not_first;   /* not the instruction's first access */
     bool limited;     /* no probe: segmentation's checks have to be made */
     bool restore_rcx; /* the probe has saved RCX */
     bool side;        /* leaves in the middle: the record is that of fewer accesses, budget comes back */

@@ -1,5 +1,5 @@
-/* PUSHA, POPA and ENTER (SDM Vol. 2): many accesses of the stack, each checked when it is made. What was pushed
- * before one of them faults stays in memory; the registers stay as they were. */
+/* PUSHA, POPA and ENTER (SDM Vol. 2): many accesses of the stack, each checked when it is made. What was
+ * pushed before one of them faults stays in memory; the registers stay as they were. */
 #include "dbt/sys/parts.h"
 
 bool op_pusha(struct dbt_cpu *c, const struct sys_insn *i)
