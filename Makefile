@@ -124,24 +124,26 @@ $(B)/builtin.o: $(B)/guest/benchmark.elf hv/builtin.S
 GUEST_NAMES := $(filter-out aout,$(patsubst guest/%.asm,%,$(sort $(wildcard guest/*.asm))))
 GUESTS := $(GUEST_NAMES:%=$(B)/guest/%.elf) $(B)/guest/aout.bin
 GUEST_FORMAT_elf64 := elf64
+# nasm 2.16 does not list what it includes.
+GUEST_INCLUDES := $(wildcard guest/include/*.inc)
 GUEST_LINK_elf64 := elf_x86_64
 guests: $(GUESTS)
 
 .PRECIOUS: $(B)/guest/%.o
-$(B)/guest/%.o: guest/%.asm $(B)/deps.mk
+$(B)/guest/%.o: guest/%.asm $(GUEST_INCLUDES) $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
-	$(Q)$(NASM) -w+error -f $(or $(GUEST_FORMAT_$*),elf32) -g -F dwarf -I guest/include/ -MP -MD $(@:.o=.d) -o $@ $<
+	$(Q)$(NASM) -w+error -f $(or $(GUEST_FORMAT_$*),elf32) -g -F dwarf -I guest/include/ -o $@ $<
 
 $(B)/guest/%.elf: $(B)/guest/%.o guest/guest.ld
 	$(SAY) LD $@
 	$(Q)ld -m $(or $(GUEST_LINK_$*),elf_i386) -nostdlib -z noexecstack -z max-page-size=0x1000 \
 		--no-warn-rwx-segments -T guest/guest.ld -o $@ $<
 
-$(B)/guest/%.bin: guest/%.asm $(B)/deps.mk
+$(B)/guest/%.bin: guest/%.asm $(GUEST_INCLUDES) $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
-	$(Q)$(NASM) -w+error -f bin -I guest/include/ -MP -MD $(@:.bin=.d) -o $@ $<
+	$(Q)$(NASM) -w+error -f bin -I guest/include/ -o $@ $<
 
 # ---- the host command -------------------------------------------------------
 
@@ -181,10 +183,10 @@ $(B)/dbt-differential: $(B)/host/tests/dbt/differential.o $(B)/dbt-engine/tests/
 
 DBT_GUESTS := $(patsubst tests/dbt/%.asm,$(B)/tests/dbt/%.elf,$(sort $(wildcard tests/dbt/*.asm)))
 .PRECIOUS: $(B)/tests/dbt/%.o
-$(B)/tests/dbt/%.o: tests/dbt/%.asm $(B)/deps.mk
+$(B)/tests/dbt/%.o: tests/dbt/%.asm $(GUEST_INCLUDES) $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
-	$(Q)$(NASM) -w+error -f elf32 -I guest/include/ -MP -MD $(@:.o=.d) -o $@ $<
+	$(Q)$(NASM) -w+error -f elf32 -I guest/include/ -o $@ $<
 $(B)/tests/dbt/%.elf: $(B)/tests/dbt/%.o guest/guest.ld
 	$(SAY) LD $@
 	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments -T guest/guest.ld -o $@ $<
@@ -192,10 +194,10 @@ $(B)/tests/dbt/%.elf: $(B)/tests/dbt/%.o guest/guest.ld
 # tests/dbt/behaviour/NAME.asm is one behaviour; all of them and the frame that runs them are one kernel.
 BEHAVIOUR := tests/dbt/behaviour
 BEHAVIOURS := $(patsubst %.asm,$(B)/%.o,$(sort $(wildcard $(BEHAVIOUR)/frame/*.asm)) $(sort $(wildcard $(BEHAVIOUR)/*.asm)))
-$(B)/$(BEHAVIOUR)/%.o: $(BEHAVIOUR)/%.asm $(B)/deps.mk
+$(B)/$(BEHAVIOUR)/%.o: $(BEHAVIOUR)/%.asm $(GUEST_INCLUDES) $(wildcard $(BEHAVIOUR)/frame/*.inc) $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
-	$(Q)$(NASM) -w+error -f elf32 -DBEHAVIOUR='"$*"' -I guest/include/ -I $(BEHAVIOUR)/frame/ -MP -MD $(@:.o=.d) -o $@ $<
+	$(Q)$(NASM) -w+error -f elf32 -DBEHAVIOUR='"$*"' -I guest/include/ -I $(BEHAVIOUR)/frame/ -o $@ $<
 $(B)/$(BEHAVIOUR)s.elf: $(BEHAVIOURS) $(BEHAVIOUR)/behaviour.ld
 	$(SAY) LD $@
 	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments \

@@ -199,8 +199,8 @@ struct segment segment_null(uint16_t selector, unsigned dpl);
 /* Loads as MOV to a segment register does. */
 bool segment_load(struct dbt_cpu *c, unsigned segment, uint16_t selector);
 /* Checks a stack segment for level `cpl` and returns it, accessed bit not yet set. `vector`: #GP, or #TS for
- * stacks out of a TSS. */
-bool stack_segment_check(struct dbt_cpu *c, uint16_t selector, unsigned cpl, uint8_t vector,
+ * stacks out of a TSS; `absent`: what is raised if it is not present, #SS or #NP. */
+bool stack_segment_check(struct dbt_cpu *c, uint16_t selector, unsigned cpl, uint8_t vector, uint8_t absent,
                          struct descriptor *d);
 
 /* ---- far.c: a place in a code segment, and getting there ---- */
