@@ -212,6 +212,7 @@ static struct exit_site *new_exit(struct translation *t, const struct pending *p
                             .records = p->records,
                             .limited = p->limited,
                             .not_first = p->not_first,
+                            .segment = p->segment,
                             .target = p->target};
     return x;
 }

@@ -78,8 +78,9 @@ struct exit_site {
     uint8_t insn;         /* index in the block: the exit stands at (or, for branches, behind) it */
     uint8_t probe_access; /* DBT_READ, DBT_WRITE */
     uint8_t probe_bytes;
-    bool limited;     /* the segment's limit and rights have to be checked */
-    bool not_first;   /* the instruction has made another access before */
+    bool limited;   /* the segment's limit and rights have to be checked */
+    bool not_first; /* the instruction has made another access before */
+    uint8_t segment;
     uint16_t records; /* of the block that are complete */
     uint64_t target;  /* IP, for DBT_EXIT_CHAIN */
     uint8_t *jump;    /* displacement of the jump that is patched to chain */
@@ -146,6 +147,7 @@ struct dbt {
     uint64_t trap_pc, trap_address, trap_vector;
     uint64_t page_mask, jump_mask;
     struct tlb tlb[2];
+    uint8_t tlb_page_shift; /* of the largest page that either has parts of */
     uint64_t jump_target[JUMP_ENTRIES];
     uint8_t bounce[BOUNCE_SLOTS][64] __attribute__((aligned(64)));
 

@@ -184,6 +184,23 @@ static bool is_misaligned(struct dbt *d, const struct exit_site *x, gva_t at)
     return g && front_wants_alignment(g);
 }
 
+/* The whole operand has to be canonical (SDM Vol. 3A, 3.3.7.1), in IA-32e mode's tables of 4 or 5 levels. */
+static bool is_canonical(const struct dbt *d, gva_t at, unsigned bytes)
+{
+    unsigned unused = (d->cpu.v.cr4 & CR4_LA57) ? 64 - 57 : 64 - 48;
+    gva_t last = at + bytes - 1;
+    return (d->mode & MODE_CODE_SIZE) != CODE_64 || ((gva_t)((int64_t)(at << unused) >> unused) == at &&
+                                                     (gva_t)((int64_t)(last << unused) >> unused) == last);
+}
+
+/* What is wrong with an access whatever its page: false, the fault raised. */
+static bool check_access(struct dbt *d, const struct exit_site *x, gva_t at)
+{
+    if (!is_canonical(d, at, x->probe_bytes))
+        return dbt_raise_error(&d->cpu, x->segment == SEG_SS ? VECTOR_SS : VECTOR_GP, 0);
+    return !is_misaligned(d, x, at) || dbt_raise_error(&d->cpu, VECTOR_GP, 0);
+}
+
 /* The TLB is filled and the instruction starts anew. What the fill itself records (page-table bits, mappings)
  * belongs behind the block's records so far. False: it cannot, or need not, be filled. */
 static bool fill_and_retry(struct dbt *d, const struct exit_site *x, gva_t at, uint64_t start)
@@ -220,8 +237,7 @@ static void handle_miss(struct dbt *d, const struct exit_site *x)
 
     d->counters.misses++;
     leave_inside(d, b, x->insn, x->records, x->insn);
-    if (is_misaligned(d, x, at)) {
-        dbt_raise_error(&d->cpu, VECTOR_GP, 0);
+    if (!check_access(d, x, at)) {
         deliver(d);
         return;
     }

@@ -101,9 +101,7 @@ enter:
 
 ; What behaviours change: control registers, MSRs, tables, interrupt controllers.
 reset:
-    mov eax, cr0
-    and eax, ~(CR0_PG | 1 << 18 | 1 << 3 | 1 << 2) ; AM, TS, EM
-    or eax, CR0_WP | 1 << 5 | 1 << 1                ; NE, MP
+    mov eax, CR0_PE | CR0_WP | 1 << 1 | 1 << 4 | 1 << 5 ; MP, ET, NE
     mov cr0, eax
     mov eax, CR4_OSFXSR + CR4_OSXMMEXCPT
     mov cr4, eax
