@@ -157,26 +157,30 @@ static size_t tag_field(const struct translation *t, unsigned access)
     return tlb_field(t, access & DBT_WRITE ? offsetof(struct tlb, write) : offsetof(struct tlb, read));
 }
 
-static void note_miss(struct translation *t, uint8_t *place, unsigned access, unsigned bytes, bool free)
+static struct pending *note_miss(struct translation *t, uint8_t *place, unsigned access, unsigned bytes,
+                                 bool free)
 {
     struct pending *p = add_exit(t, DBT_EXIT_MISS, place);
     p->probe_access = (uint8_t)access;
     p->probe_bytes = (uint8_t)bytes;
     p->undo_tag = !free;
     p->restore_rcx = free;
+    p->not_first = t->access_count > t->b->insn[t->index].records;
+    return p;
 }
 
-static void emit_lookup(struct translation *t, unsigned access, unsigned bytes)
+static struct pending *emit_lookup(struct translation *t, unsigned access, unsigned bytes)
 {
     struct emit *e = t->e;
     emit_add_mem(e, 8, SCRATCH, state_indexed(tag_field(t, access), SCRATCH2));
     emit_cmp_imm32(e, 8, SCRATCH, (int32_t)(PAGE_SIZE - bytes));
-    note_miss(t, emit_jcc(e, CC_A, NULL), access, bytes, false);
+    struct pending *miss = note_miss(t, emit_jcc(e, CC_A, NULL), access, bytes, false);
     emit_add_mem(e, 8, SCRATCH, state_indexed(tlb_field(t, offsetof(struct tlb, host)), SCRATCH2));
+    return miss;
 }
 
 /* The last byte's distance from the page must have no bits above 11. */
-static void emit_lookup_flag_free(struct translation *t, unsigned access, unsigned bytes)
+static struct pending *emit_lookup_flag_free(struct translation *t, unsigned access, unsigned bytes)
 {
     struct emit *e = t->e;
     emit_store(e, 8, RCX, STATE(spilled_rcx));
@@ -185,11 +189,12 @@ static void emit_lookup_flag_free(struct translation *t, unsigned access, unsign
              (struct operand){.base = RCX, .index = SCRATCH, .scale = 1, .disp = (int32_t)bytes - 1});
     emit_pext(e, RCX, RCX, STATE(page_mask));
     uint8_t *hit = emit_jrcxz(e, 8);
-    note_miss(t, emit_jmp(e, NULL), access, bytes, true);
+    struct pending *miss = note_miss(t, emit_jmp(e, NULL), access, bytes, true);
     emit_here(e, hit);
     emit_load(e, 8, RCX, STATE(spilled_rcx));
     emit_load(e, 8, SCRATCH2, state_indexed(tlb_field(t, offsetof(struct tlb, addend)), SCRATCH2));
     emit_lea(e, 8, SCRATCH, (struct operand){.base = SCRATCH, .index = SCRATCH2, .scale = 1, .disp = 0});
+    return miss;
 }
 
 static bool same_address(const struct address *a, const struct address *b)
@@ -213,9 +218,10 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
     }
     if (t->mode & MODE_LIMITED(a->segment)) {
         emit_linear(t, SCRATCH, a);
-        note_miss(t, emit_jmp(e, NULL), access, bytes, true);
-        t->pending[t->pending_count - 1].restore_rcx = false;
-        t->pending[t->pending_count - 1].limited = true;
+        struct pending *p = note_miss(t, emit_jmp(e, NULL), access, bytes, true);
+        p->restore_rcx = false;
+        p->limited = true;
+        p->segment = a->segment;
         return;
     }
     if (t->held && same_address(&t->held_address, a) && bytes <= t->held_bytes &&
@@ -224,10 +230,9 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
     emit_linear(t, SCRATCH, a);
     emit_rorx(e, 4, SCRATCH2, SCRATCH, PAGE_SHIFT);
     emit_move_zx(e, 1, SCRATCH2, SCRATCH2);
-    if (t->g[t->index].flags_dead)
-        emit_lookup(t, access, bytes);
-    else
-        emit_lookup_flag_free(t, access, bytes);
+    struct pending *miss =
+        t->g[t->index].flags_dead ? emit_lookup(t, access, bytes) : emit_lookup_flag_free(t, access, bytes);
+    miss->segment = a->segment;
     t->held = true;
     t->held_address = *a;
     t->held_access = (uint8_t)access;
@@ -263,9 +268,11 @@ static const struct known_address *find_known(const struct translation *t, const
         if (k->a.base != a->base || k->a.index != a->index || k->a.scale != a->scale ||
             k->a.segment != a->segment || k->a.bytes != a->bytes)
             continue;
-        *distance = a->disp - k->a.disp + k->moved;
-        if (*distance == 0 || is_linear(t, a))
-            return k;
+        int64_t d = a->disp - k->a.disp + k->moved;
+        if (d != 0 && !is_linear(t, a))
+            continue;
+        *distance = d;
+        return k;
     }
     return NULL;
 }

@@ -38,7 +38,7 @@ uint8_t *emit_if_count_zero(struct translation *t, unsigned width)
 /* A jump may be patched to go straight to a block only where the target's mapping cannot change unnoticed. */
 static bool may_chain(const struct translation *t, uint64_t target)
 {
-    if (t->mode & MODE_TF)
+    if (t->mode & (MODE_TF | MODE_STEP))
         return true; /* never linked: the dispatcher looks at the mode */
     return !(t->mode & MODE_PAGING) || (!t->b->crosses && (target ^ t->b->ip) < PAGE_SIZE);
 }
@@ -209,6 +209,8 @@ static struct exit_site *new_exit(struct translation *t, const struct pending *p
                             .probe_bytes = p->probe_bytes,
                             .limited = p->limited,
                             .string = p->string,
+                            .not_first = p->not_first,
+                            .segment = p->segment,
                             .target = p->target};
     return x;
 }

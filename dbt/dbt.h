@@ -52,6 +52,7 @@ struct tlb {
 #define MODE_NO_VECTORS 0x80u                /* CR0.EM, CR0.TS or CR4.OSFXSR do not let them run */
 #define MODE_BASED(seg) (0x100u << (seg))    /* its base is not 0 */
 #define MODE_LIMITED(seg) (0x4000u << (seg)) /* accesses need the checks of segmentation */
+#define MODE_STEP 0x100000u                  /* one instruction: see dbt.stepping */
 
 enum exit_kind_dbt {
     DBT_EXIT_CHAIN,    /* a direct branch whose target is not linked yet */
@@ -59,7 +60,6 @@ enum exit_kind_dbt {
     DBT_EXIT_SYSTEM,   /* the instruction is for sys_execute() */
     DBT_EXIT_MISS,     /* a probe missed; SCRATCH is the linear address */
     DBT_EXIT_SLOW,     /* the instruction is for slow_execute() */
-    DBT_EXIT_LEGACY,   /* … for legacy_execute() */
     DBT_EXIT_STRING,   /* … for string_execute() */
     DBT_EXIT_UD,       /* … raises #UD */
     DBT_EXIT_NM,       /* … #NM, or #UD: the guest has switched the FPU or SSE off */
@@ -90,7 +90,9 @@ struct exit_site {
     uint8_t insn;         /* index in the block: the exit stands at (or, for branches, behind) it */
     uint8_t probe_access; /* DBT_READ, DBT_WRITE */
     uint8_t probe_bytes;
-    bool limited;              /* the segment's limit and rights have to be checked */
+    bool limited;   /* the segment's limit and rights have to be checked */
+    bool not_first; /* the instruction has made another access before */
+    uint8_t segment;
     struct string_form string; /* for DBT_EXIT_STRING */
     uint64_t target;           /* IP, for DBT_EXIT_CHAIN; behind the instruction, for DBT_EXIT_STRING */
     uint8_t *jump;             /* displacement of the jump that is patched to chain */
@@ -120,6 +122,7 @@ struct block {
     uint8_t budget; /* instructions charged at the head */
     bool valid;
     bool crosses; /* its code lies on two pages: found anew each time when paging is on */
+    bool repeats; /* ends with a string instruction with a REP prefix */
     uint16_t guest_bytes;
     uint32_t code_bytes;
     /* In the dictionary; id 0 where the block records nothing. */
@@ -158,12 +161,14 @@ struct dbt {
     /* The low half is the address that every block loads from, one lower for each instruction; the high half
      * counts the events recorded in this segment. */
     uint64_t budget;
-    uint64_t zero; /* minus the low half: instructions since the start */
+    uint64_t zero;       /* minus the low half: instructions since the start */
+    uint64_t iterations; /* of REPs that are not complete: they take time and are no instructions */
     uint64_t spill[4], spilled_rcx, temp[4];
     uint64_t exit_site;
     uint64_t trap_pc, trap_address, trap_vector;
     uint64_t page_mask, jump_mask;
     struct tlb tlb[2];
+    uint8_t tlb_page_shift; /* of the largest page that either has parts of */
     uint64_t jump_target[JUMP_ENTRIES];
     uint8_t bounce[BOUNCE_SLOTS][64] __attribute__((aligned(64)));
 
@@ -195,7 +200,9 @@ struct dbt {
     gva_t
         break_at[DBT_BREAKS]; /* linear addresses where the host wants to be asked; blocks end before them */
     bool break_armed[DBT_BREAKS];
-    bool quiet_block; /* the next block runs without a budget test: see run.c */
+    bool quiet_block;        /* the next block runs without a budget test: see run.c */
+    bool stepping;           /* what the host waits for is so near that blocks are single instructions */
+    bool between_iterations; /* of a REP: events there show RF set (SDM Vol. 3B, 17.3.1.1) */
     bool mode_dirty;
     const uint8_t *retry;  /* where the host code of an instruction begins that is to start anew */
     uint64_t recorded_cr3; /* that a reader of the records knows */
@@ -282,6 +289,7 @@ void tlb_flush_all(struct dbt *d);
 /* False: fault raised. *fast: the probe will hit now; with paging on, `map` is what a reader of records must
  * know then. */
 bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast, struct raw_map *map);
+void tlb_record(struct dbt *d, const struct raw_map *map);
 uint8_t dbt_context(const struct dbt *d); /* docs/format.md, context */
 void memory_init(struct dbt *d);
 
@@ -290,9 +298,6 @@ void memory_init(struct dbt *d);
 bool slow_execute(struct dbt *d);
 /* The bytes at CS:ip, at most 15; fewer where the second page is absent. False: fault. */
 bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available);
-
-/* ---- legacy.c: PUSHA, POPA, ENTER ---- */
-bool legacy_execute(struct dbt *d, const struct insn *insn);
 
 /* ---- io.c: IN and OUT ---- */
 bool io_handles(const struct insn *insn);
@@ -304,8 +309,15 @@ void dbt_run(struct dbt *d);
 /* For the host's exception handler: true if `pc` is translated code, then execution goes on at *resume. */
 bool dbt_trap(struct dbt *d, uint64_t pc, uint64_t address, uint64_t vector, uint64_t *resume);
 void dbt_set_recording(struct dbt *d, bool reads, bool writes);
-/* The host is asked no later than after so many instructions. */
-void dbt_shorten_budget(struct dbt *d, uint64_t instructions);
+/* The host is asked when at most `instructions` more are executed. */
+void dbt_ask_within(struct dbt *d, uint64_t instructions);
+/* How many more until then; iterations of a REP bring it nearer as instructions do. */
+static inline uint64_t dbt_budget_left(const struct dbt *d)
+{
+    uint32_t now = (uint32_t)d->budget;
+    return now > d->host->budget_base ? now - d->host->budget_base : 0;
+}
+void dbt_spend_iterations(struct dbt *d, uint64_t n);
 uint32_t dbt_mode(const struct dbt *d);
 void dbt_set_break(struct dbt *d, unsigned n, bool armed, gva_t at);
 /* True if `at` is where a break is armed; *n says which. */

@@ -50,6 +50,39 @@ bool front_writes_gpr(const struct guest_insn *g, host_reg r)
     return false;
 }
 
+bool front_wants_alignment(const struct guest_insn *g)
+{
+    switch (g->z.mnemonic) {
+    case ZYDIS_MNEMONIC_CMPXCHG16B:
+    case ZYDIS_MNEMONIC_CVTPD2PI:
+    case ZYDIS_MNEMONIC_CVTTPD2PI:
+        return true;
+    case ZYDIS_MNEMONIC_MOVUPS:
+    case ZYDIS_MNEMONIC_MOVUPD:
+    case ZYDIS_MNEMONIC_MOVDQU:
+    case ZYDIS_MNEMONIC_LDDQU:
+    case ZYDIS_MNEMONIC_PCMPESTRI:
+    case ZYDIS_MNEMONIC_PCMPESTRM:
+    case ZYDIS_MNEMONIC_PCMPISTRI:
+    case ZYDIS_MNEMONIC_PCMPISTRM:
+        return false;
+    default:
+        break;
+    }
+    switch (g->z.meta.exception_class) {
+    case ZYDIS_EXCEPTION_CLASS_SSE1:
+    case ZYDIS_EXCEPTION_CLASS_SSE2:
+    case ZYDIS_EXCEPTION_CLASS_SSE4:
+        return g->z.meta.category != ZYDIS_CATEGORY_SHA;
+    case ZYDIS_EXCEPTION_CLASS_AVX1:
+    case ZYDIS_EXCEPTION_CLASS_E1:
+    case ZYDIS_EXCEPTION_CLASS_E1NF:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* ---- classes ---- */
 
 static bool may_be_copied(const struct guest_insn *g)
@@ -198,12 +231,6 @@ static uint8_t class_of(const struct guest_insn *g)
         return g->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY && g->op[1].type == ZYDIS_OPERAND_TYPE_REGISTER
                    ? G_SLOW
                    : G_COPY;
-    case ZYDIS_MNEMONIC_PUSHA:
-    case ZYDIS_MNEMONIC_PUSHAD:
-    case ZYDIS_MNEMONIC_POPA:
-    case ZYDIS_MNEMONIC_POPAD:
-    case ZYDIS_MNEMONIC_ENTER:
-        return G_LEGACY;
     case ZYDIS_MNEMONIC_UD0:
     case ZYDIS_MNEMONIC_UD1:
     case ZYDIS_MNEMONIC_UD2:
@@ -243,7 +270,7 @@ static void set_flags_use(struct guest_insn *g)
 {
     const ZydisAccessedFlags *f = g->z.cpu_flags;
     bool opaque = g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_LOOP ||
-                  g->class == G_SLOW || g->class == G_LEGACY || g->class == G_UD;
+                  g->class == G_SLOW || g->class == G_UD;
     if (opaque)
         g->flags_read = ARITHMETIC_FLAGS;
     if (!f || opaque)
@@ -324,8 +351,8 @@ bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, 
                    : class_of(g);
     set_flags_use(g);
     g->ends_block =
-        g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_SLOW || g->class == G_LEGACY ||
-        g->class == G_UD || g->class == G_JMP || g->class == G_JMP_INDIRECT || g->class == G_CALL ||
+        g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_SLOW || g->class == G_UD ||
+        g->class == G_JMP || g->class == G_JMP_INDIRECT || g->class == G_CALL ||
         g->class == G_CALL_INDIRECT || g->class == G_RET || g->class == G_JCC || g->class == G_LOOP ||
         g->class == G_DF ||
         (g->class == G_STRING &&

@@ -23,7 +23,6 @@ enum guest_class {
     G_LEAVE,
     G_STRING,
     G_SLOW,   /* always by the slow path: its address is not one that the probe can compute */
-    G_LEGACY, /* C code executes it (legacy.c): not in 64-bit mode, or too many accesses */
     G_UD,     /* UD0, UD1, UD2 */
     G_DF,     /* CLD, STD */
     G_SYSTEM, /* C code executes it */
@@ -51,6 +50,10 @@ bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, 
 
 /* Backwards over the block. `exposed`: faults show the flags. */
 void front_liveness(struct guest_insn *g, unsigned count, bool exposed);
+
+/* True if the memory operand has to be aligned to its size (SDM Vol. 2A, 2.4: exceptions by class; not of SHA
+ * instructions, of which processors differ). */
+bool front_wants_alignment(const struct guest_insn *g);
 
 /* Number of a general-purpose register of any size (AH is 0 as AL is), or HOST_NONE. */
 host_reg front_gpr(ZydisRegister r);

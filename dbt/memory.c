@@ -21,6 +21,7 @@ void tlb_flush_all(struct dbt *d)
     for (unsigned user = 0; user < 2; user++)
         for (unsigned i = 0; i < TLB_ENTRIES; i++)
             d->tlb[user].read[i] = d->tlb[user].write[i] = no_page(i);
+    d->tlb_page_shift = PAGE_SHIFT;
     d->counters.tlb_flushes++;
 }
 
@@ -36,12 +37,24 @@ static void tlb_flush_callback(struct dbt_cpu *c, bool global)
     }
 }
 
+/* An entry of the page of 2^shift bytes around `at`; of another one it does no harm. */
+static void forget_entry(struct tlb *t, unsigned i, gva_t at, unsigned shift)
+{
+    if (((0 - t->read[i]) ^ at) >> shift == 0 || ((0 - t->write[i]) ^ at) >> shift == 0)
+        t->read[i] = t->write[i] = no_page(i);
+}
+
 static void tlb_flush_page_callback(struct dbt_cpu *c, gva_t at)
 {
     struct dbt *d = dbt_of(c);
-    unsigned i = at >> PAGE_SHIFT & (TLB_ENTRIES - 1);
-    for (unsigned user = 0; user < 2; user++)
-        d->tlb[user].read[i] = d->tlb[user].write[i] = no_page(i);
+    unsigned first = at >> PAGE_SHIFT & (TLB_ENTRIES - 1), last = first;
+    if (d->tlb_page_shift > PAGE_SHIFT) { /* all parts of a large page (SDM Vol. 3A, 4.10.4.1) */
+        first = 0;
+        last = TLB_ENTRIES - 1;
+    }
+    for (unsigned i = first; i <= last; i++)
+        for (unsigned user = 0; user < 2; user++)
+            forget_entry(&d->tlb[user], i, at, d->tlb_page_shift);
     cache_forget_jumps(d);
 }
 
@@ -84,11 +97,19 @@ bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast, struct raw_m
         tlb->write[i] = 0 - page;
     tlb->host[i] = (uint64_t)(uintptr_t)d->ram + frame;
     tlb->addend[i] = tlb->host[i] - page;
+    if (d->cpu.page_shift > d->tlb_page_shift)
+        d->tlb_page_shift = d->cpu.page_shift;
     *fast = true;
     d->counters.fills++;
     *map = (struct raw_map){
         .id = RAW_MAP, .user = user, .page = page >> PAGE_SHIFT, .frame = frame >> PAGE_SHIFT};
     return true;
+}
+
+void tlb_record(struct dbt *d, const struct raw_map *map)
+{
+    if (d->recorder.on && d->mode & MODE_PAGING)
+        recorder_map(d, map);
 }
 
 /* ---- accesses by C code ---- */

@@ -96,6 +96,8 @@ static void update_mode(struct dbt *d)
     uint32_t before = d->mode;
     d->mode = dbt_mode(d);
     d->mode |= segment_mode(d);
+    if (d->stepping || d->cpu.interrupt_shadow)
+        d->mode |= MODE_STEP;
     if (d->mode != before)
         cache_forget_jumps(d);
     d->mode_dirty = false;
@@ -121,6 +123,17 @@ static void deliver(struct dbt *d)
     d->mode_dirty = true;
 }
 
+/* The instruction at RIP, for exits that need to know more of it than their site says. */
+static const struct guest_insn *insn_here(struct dbt *d)
+{
+    static struct guest_insn g;
+    uint8_t bytes[INSN_BYTES_MAX];
+    size_t available = 0;
+    bool known = slow_fetch(d, d->cpu.v.rip, bytes, &available) &&
+                 front_decode(&g, bytes, available, d->cpu.v.rip, (enum code_size)(d->mode & MODE_CODE_SIZE));
+    return known ? &g : NULL;
+}
+
 static void hex(char **p, uint64_t v, unsigned digits)
 {
     while (digits--)
@@ -130,18 +143,11 @@ static void hex(char **p, uint64_t v, unsigned digits)
 /* "cannot translate NAME (bytes) at CS:IP" */
 static void stop_at_insn(struct dbt *d)
 {
-    uint8_t bytes[INSN_BYTES_MAX];
-    size_t available = 0;
-    static struct guest_insn g;
+    const struct guest_insn *g = insn_here(d);
     char *p = d->stop_line;
-    const char *name = "?";
-    unsigned length = 0;
+    const char *name = g ? ZydisMnemonicGetString(g->z.mnemonic) : "?";
+    unsigned length = g ? g->z.length : 0;
 
-    if (slow_fetch(d, d->cpu.v.rip, bytes, &available) &&
-        front_decode(&g, bytes, available, d->cpu.v.rip, (enum code_size)(d->mode & MODE_CODE_SIZE))) {
-        name = ZydisMnemonicGetString(g.z.mnemonic);
-        length = g.z.length;
-    }
     d->cpu.stop = DBT_RUNS;
     memcpy(p, "the DBT engine has no translation for ", 38);
     p += 38;
@@ -151,7 +157,7 @@ static void stop_at_insn(struct dbt *d)
     memcpy(p, " (", 2);
     p += 2;
     for (unsigned i = 0; i < length; i++)
-        hex(&p, bytes[i], 2);
+        hex(&p, g->bytes[i], 2);
     memcpy(p, ") at 0x", 7);
     p += 7;
     hex(&p, d->cpu.v.rip, 16);
@@ -189,6 +195,33 @@ static void charge(struct dbt *d)
 
 /* ---- exits ---- */
 
+/* What has to be aligned and is not raises #GP before the page is looked at. */
+#define ALIGNED_BYTES_MIN 16u
+static bool is_misaligned(struct dbt *d, const struct exit_site *x, gva_t at)
+{
+    if (x->probe_bytes < ALIGNED_BYTES_MIN || !(at & (x->probe_bytes - 1u)))
+        return false;
+    const struct guest_insn *g = insn_here(d);
+    return g && front_wants_alignment(g);
+}
+
+/* The whole operand has to be canonical (SDM Vol. 3A, 3.3.7.1), in IA-32e mode's tables of 4 or 5 levels. */
+static bool is_canonical(const struct dbt *d, gva_t at, unsigned bytes)
+{
+    unsigned unused = (d->cpu.v.cr4 & CR4_LA57) ? 64 - 57 : 64 - 48;
+    gva_t last = at + bytes - 1;
+    return (d->mode & MODE_CODE_SIZE) != CODE_64 || ((gva_t)((int64_t)(at << unused) >> unused) == at &&
+                                                     (gva_t)((int64_t)(last << unused) >> unused) == last);
+}
+
+/* What is wrong with an access whatever its page: false, the fault raised. */
+static bool check_access(struct dbt *d, const struct exit_site *x, gva_t at)
+{
+    if (!is_canonical(d, at, x->probe_bytes))
+        return dbt_raise_error(&d->cpu, x->segment == SEG_SS ? VECTOR_SS : VECTOR_GP, 0);
+    return !is_misaligned(d, x, at) || dbt_raise_error(&d->cpu, VECTOR_GP, 0);
+}
+
 /* Goes on in the block that leave_inside() has left with the record at `start`, behind a mapping that is put
  * before it: no access of the block so far can have used another for the same page. */
 static void resume_block(struct dbt *d, const struct block *b, unsigned insn, uint64_t start,
@@ -212,44 +245,57 @@ static void resume_block(struct dbt *d, const struct block *b, unsigned insn, ui
     d->retry = b->indirect + i->code;
 }
 
-static bool has_room_to_resume(const struct dbt *d, const struct block *b, uint64_t start)
+static bool may_resume(const struct dbt *d, const struct block *b, uint64_t start)
 {
     return !d->recorder.on ||
-           start + sizeof(struct raw_map) + b->record_bytes <= (uint64_t)(uintptr_t)d->recorder.end;
+           (start + sizeof(struct raw_map) + b->record_bytes <= (uint64_t)(uintptr_t)d->recorder.end &&
+            recorder_has_room(d));
 }
 
-/*
- * A probe missed. The TLB is filled and the instruction starts anew; where that does not help the slow
- * path executes it. What the fill itself records (page-table bits) belongs behind the block's records so far:
- * then another block goes on from there.
- */
+/* The TLB is filled and the instruction starts anew. What the fill itself records (page-table bits) belongs
+ * behind the block's records so far, which begin at `start`: then another block goes on from here. False: it
+ * cannot, or need not, be filled. */
+static bool fill_and_retry(struct dbt *d, const struct exit_site *x, gva_t at, uint64_t start)
+{
+    uint64_t left = d->record;
+    struct raw_map map;
+    bool fast;
+    if (!tlb_fill(d, at, x->probe_access, &fast, &map)) {
+        deliver(d);
+        return true;
+    }
+    if (!fast)
+        return false;
+    if (d->record == left && may_resume(d, x->block, start)) {
+        resume_block(d, x->block, x->insn, start, &map);
+        return true;
+    }
+    tlb_record(d, &map);
+    d->restart = true;
+    return true;
+}
+
+/* A probe missed. Where a filled TLB does not help, the slow path executes the instruction; so it does where
+ * accesses before this one are to be recorded before what the fill records. */
 static void handle_miss(struct dbt *d, const struct exit_site *x)
 {
-    struct block *b = x->block;
-    uint64_t at = d->scratch;
-    bool fast = false;
+    uint64_t at = d->scratch, start = d->record;
+    bool crosses = (at & (PAGE_SIZE - 1)) + x->probe_bytes > PAGE_SIZE, fast;
+    bool ordered = x->not_first && d->mode & MODE_PAGING;
     struct raw_map map;
 
     d->counters.misses++;
-    bool crosses = (at & (PAGE_SIZE - 1)) + x->probe_bytes > PAGE_SIZE;
-    uint64_t start = d->record;
-    leave_inside(d, b, x->insn);
-    uint64_t left = d->record;
-    if (!crosses && !x->limited && !tlb_fill(d, at, x->probe_access, &fast, &map)) {
+    leave_inside(d, x->block, x->insn);
+    if (!check_access(d, x, at)) {
         deliver(d);
         return;
     }
-    if (fast && d->record == left && has_room_to_resume(d, b, start) && recorder_has_room(d)) {
-        resume_block(d, b, x->insn, start, &map);
+    if (!crosses && !x->limited && !ordered && fill_and_retry(d, x, at, start))
         return;
-    }
-    if (fast) {
-        if (d->recorder.on && d->mode & MODE_PAGING)
-            recorder_map(d, &map);
-        d->restart = true;
-        return;
-    }
-    if (slow_execute(d))
+    bool done = slow_execute(d);
+    if (done && ordered && !crosses && !x->limited && tlb_fill(d, at, x->probe_access, &fast, &map) && fast)
+        tlb_record(d, &map);
+    if (done)
         charge(d);
     else
         deliver(d);
@@ -266,12 +312,6 @@ static void set_budget(struct dbt *d, uint64_t instructions)
         recorder_number(d, RAW_ICOUNT, d->zero);
 }
 
-void dbt_shorten_budget(struct dbt *d, uint64_t instructions)
-{
-    if ((uint32_t)d->budget > d->host->budget_base + instructions)
-        set_budget(d, instructions);
-}
-
 static void refill_budget(struct dbt *d)
 {
     uint64_t most = d->host->budget_bytes - PAGE_SIZE, n = d->host->next_deadline(d);
@@ -280,15 +320,41 @@ static void refill_budget(struct dbt *d)
         recorder_number(d, RAW_TIME, rdtsc());
 }
 
+void dbt_ask_within(struct dbt *d, uint64_t instructions)
+{
+    if (dbt_budget_left(d) > instructions)
+        set_budget(d, instructions);
+}
+
+void dbt_spend_iterations(struct dbt *d, uint64_t n)
+{
+    if (n == 0)
+        return;
+    d->iterations += n;
+    d->budget -= n;
+    d->zero -= n;
+    if (d->recorder.on)
+        recorder_number(d, RAW_ICOUNT, d->zero);
+}
+
 static bool poll(struct dbt *d)
 {
-    refill_budget(d);
     d->counters.budget++;
     if (!d->host->poll(d)) {
         stop(d, "ended by the host");
         return false;
     }
+    refill_budget(d);
+    d->stepping = dbt_budget_left(d) < BLOCK_INSNS_MAX;
+    d->mode_dirty = true;
     return true;
+}
+
+static void show_iteration(struct dbt *d)
+{
+    if (d->between_iterations)
+        d->cpu.v.rflags |= RFLAGS_RF;
+    d->between_iterations = false;
 }
 
 static bool deliver_nmi(struct dbt *d)
@@ -298,6 +364,7 @@ static bool deliver_nmi(struct dbt *d)
         return false;
     d->counters.interrupts++;
     d->cpu.halted = false;
+    show_iteration(d);
     sys_deliver_nmi(&d->cpu);
     d->mode_dirty = true;
     return true;
@@ -314,6 +381,7 @@ static void deliver_interrupt(struct dbt *d)
         return;
     d->counters.interrupts++;
     d->cpu.halted = false;
+    show_iteration(d);
     sys_deliver_interrupt(&d->cpu, (uint8_t)vector);
     d->mode_dirty = true;
 }
@@ -392,9 +460,6 @@ static void handle_system(struct dbt *d, const struct exit_site *x)
 /* Instructions that C code executes, or that fault: RIP goes there. */
 static void handle_by_c(struct dbt *d, const struct exit_site *x)
 {
-    uint8_t bytes[INSN_BYTES_MAX];
-    size_t available;
-    struct insn insn;
     bool ok;
 
     go_back_to(d, x->block, x->insn);
@@ -406,13 +471,8 @@ static void handle_by_c(struct dbt *d, const struct exit_site *x)
         ok = dbt_raise(&d->cpu, VECTOR_UD);
         break;
     /* SDM Vol. 3A, table 2-2 and 13.1: EM and OSFXSR make #UD of SSE, TS makes #NM of all */
-    case DBT_EXIT_NM:
-        ok = dbt_raise(&d->cpu, d->cpu.v.cr0 & (CR0_TS | CR0_EM) ? VECTOR_NM : VECTOR_UD);
-        break;
     default:
-        ok = slow_fetch(d, d->cpu.v.rip, bytes, &available) &&
-             insn_decode(&insn, bytes, available, (enum code_size)(d->mode & MODE_CODE_SIZE)) &&
-             legacy_execute(d, &insn);
+        ok = dbt_raise(&d->cpu, d->cpu.v.cr0 & (CR0_TS | CR0_EM) ? VECTOR_NM : VECTOR_UD);
         break;
     }
     if (ok)
@@ -432,6 +492,8 @@ static void handle_string(struct dbt *d, const struct exit_site *x)
         deliver(d);
     else if (complete)
         charge(d);
+    else
+        d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
     d->mode_dirty = true;
 }
 
@@ -450,7 +512,6 @@ static void handle_exit(struct dbt *d, struct exit_site **chain)
         handle_system(d, x);
         break;
     case DBT_EXIT_SLOW:
-    case DBT_EXIT_LEGACY:
     case DBT_EXIT_UD:
     case DBT_EXIT_NM:
         handle_by_c(d, x);
@@ -522,6 +583,7 @@ static const void *entry_of(struct dbt *d, struct block *b)
         return b->code;
     /* By the body: the budget and the room are looked at here. */
     d->quiet_block = false;
+    d->mode_dirty = d->mode_dirty || d->cpu.interrupt_shadow;
     d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
     if (d->recorder.on && d->record + ROOM_BYTES > (uint64_t)(uintptr_t)d->recorder.end)
         recorder_next_segment(d);
@@ -535,6 +597,13 @@ static bool begins_at_break(const struct dbt *d, const struct block *b)
     unsigned n;
     gva_t at = (b->mode & MODE_CODE_SIZE) == CODE_64 ? b->ip : (uint32_t)(b->ip + b->cs_base);
     return dbt_is_break(d, at, &n);
+}
+
+/* The block has ended with an iteration of a REP, and it goes on with the next. */
+static bool is_between_iterations(const struct dbt *d, const struct block *b)
+{
+    uint64_t ip = b->ip + b->insn[b->insn_count - 1].ip;
+    return b->repeats && d->cpu.v.rip == ((b->mode & MODE_CODE_SIZE) == CODE_64 ? ip : (uint32_t)ip);
 }
 
 /* Runs translated code from the current state until something was recorded or left that needs a new look. */
@@ -551,7 +620,8 @@ static void step(struct dbt *d, struct exit_site **chain)
     }
     if (flushes != (uint32_t)d->counters.flushes)
         *chain = NULL;
-    bool single = d->mode & MODE_TF;
+    bool single = d->mode & (MODE_TF | MODE_STEP), shadow = d->cpu.interrupt_shadow,
+         mov_ss = d->cpu.shadow_is_mov_ss;
     if (begins_at_break(d, b))
         ;
     else if (*chain && (*chain)->block->valid && (*chain)->block->mode == d->mode && !single && !b->crosses)
@@ -559,7 +629,7 @@ static void step(struct dbt *d, struct exit_site **chain)
     else if (!*chain && !single && !(b->crosses && d->mode & MODE_PAGING))
         d->jump_target[b->ip & d->jump_mask] = (uint64_t)(uintptr_t)b->indirect;
     *chain = NULL;
-    uint64_t faults = d->counters.faults;
+    d->cpu.delivered = false;
     const void *entry = entry_of(d, b);
     /* RF ends with the instruction, and faults push it as 1 whatever it was (SDM Vol. 3B, 17.3.1.1). */
     d->cpu.v.rflags &= ~RFLAGS_RF;
@@ -570,7 +640,14 @@ static void step(struct dbt *d, struct exit_site **chain)
         handle_exit(d, chain);
         entry = d->retry;
     } while (entry && !d->cpu.stop);
-    if (single && !d->restart && faults == d->counters.faults && !d->cpu.stop && !d->cpu.shadow_is_mov_ss) {
+    if (shadow && d->restart) {
+        d->cpu.interrupt_shadow = d->quiet_block = true;
+        d->cpu.shadow_is_mov_ss = mov_ss;
+    }
+    if (!d->restart)
+        d->between_iterations = is_between_iterations(d, b);
+    if (d->mode & MODE_TF && !d->restart && !d->cpu.delivered && !d->cpu.stop && !d->cpu.shadow_is_mov_ss) {
+        show_iteration(d);
         sys_deliver_debug(&d->cpu, DR6_BS);
         d->mode_dirty = true;
     }

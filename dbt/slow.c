@@ -105,9 +105,9 @@ static bool make_plan(struct dbt *d, struct access_list *list, unsigned slots, s
 static bool check_writable(struct dbt *d, const struct insn_access *a)
 {
     gpa_t gpa;
+    gva_t last_page = (a->linear + a->size - 1) & PAGE_MASK;
     return dbt_translate(&d->cpu, a->linear, DBT_WRITE, &gpa) &&
-           (((a->linear ^ (a->linear + a->size - 1)) < PAGE_SIZE) ||
-            dbt_translate(&d->cpu, a->linear + a->size - 1, DBT_WRITE, &gpa));
+           ((a->linear & PAGE_MASK) == last_page || dbt_translate(&d->cpu, last_page, DBT_WRITE, &gpa));
 }
 
 static bool load_buffers(struct dbt *d, const struct plan *p)

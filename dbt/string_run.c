@@ -69,24 +69,32 @@ static uint64_t side_limit(const struct dbt *d, const struct string_form *f, uns
     return n;
 }
 
-/* False: fault. A side that cannot be reached fast has no host address. */
-static bool find_side(struct dbt *d, gva_t at, unsigned access, struct side *s)
+static bool look_up(const struct dbt *d, gva_t at, unsigned access, struct side *s)
 {
     const struct tlb *tlb = &d->tlb[(d->mode & MODE_USER) != 0];
     unsigned i = at >> PAGE_SHIFT & (TLB_ENTRIES - 1);
+
+    *s = (struct side){.at = at};
+    if (at + (access & DBT_WRITE ? tlb->write : tlb->read)[i] >= PAGE_SIZE)
+        return false;
+    s->host = (uint8_t *)(uintptr_t)(tlb->host[i] + (at & (PAGE_SIZE - 1)));
+    return true;
+}
+
+/* False: fault. A side that cannot be reached fast has no host address. */
+static bool find_side(struct dbt *d, gva_t at, unsigned access, struct side *s)
+{
     bool fast;
     struct raw_map map;
 
-    *s = (struct side){.at = at};
-    if (at + (access & DBT_WRITE ? tlb->write : tlb->read)[i] >= PAGE_SIZE) {
-        if (!tlb_fill(d, at, access, &fast, &map))
-            return false;
-        if (!fast)
-            return true;
-        if (d->recorder.on && d->mode & MODE_PAGING)
-            recorder_map(d, &map);
+    if (look_up(d, at, access, s))
+        return true;
+    if (!tlb_fill(d, at, access, &fast, &map))
+        return false;
+    if (fast) {
+        tlb_record(d, &map);
+        look_up(d, at, access, s);
     }
-    s->host = (uint8_t *)(uintptr_t)(tlb->host[i] + (at & (PAGE_SIZE - 1)));
     return true;
 }
 
@@ -314,8 +322,17 @@ static bool run(struct dbt *d, const struct string_form *f, const struct side *f
     if (has_destination(f))
         advance(d, f, RDI, by);
     advance(d, f, RCX, 0 - done);
+    dbt_spend_iterations(d, done - 1);        /* and the last one with the instruction, or when it is left */
     bool equal = d->cpu.v.rflags & (1u << 6); /* ZF */
     return compares && equal != (f->repeat == REPEAT_WHILE_EQUAL);
+}
+
+/* What the walk for the second side sets is recorded behind the first side's access: the slow path does it
+ * so. After that the TLB can be filled. */
+static bool one_in_order(struct dbt *d, gva_t at, unsigned access)
+{
+    struct side ignored;
+    return slow_execute(d) && find_side(d, at, access, &ignored);
 }
 
 /* False: fault. *complete: the instruction is over; else it is resumed. */
@@ -334,15 +351,21 @@ static bool some_iterations(struct dbt *d, const struct string_form *f, bool *co
         limit = more < limit ? more : limit;
     }
     n = limit < n ? limit : n;
+    /* Not beyond what the host waits for, and one only where an interrupt is held off for one. */
+    uint64_t most = d->mode & MODE_STEP ? 1 : dbt_budget_left(d) + 1;
+    n = most < n ? most : n;
     if (n == 0 || d->mode & MODE_TF)
         return slow_execute(d);
     if (has_source(f) && !find_side(d, linear(d, f, f->segment, RSI), DBT_READ, &from))
         return false;
-    if (has_destination(f) &&
-        !find_side(d, linear(d, f, SEG_ES, RDI), writes_destination(f) ? DBT_WRITE : DBT_READ, &to))
-        return false;
-    /* The second side's page may have taken the first one's entry: it is still mapped, and the address known.
-     */
+    if (has_destination(f)) {
+        gva_t at = linear(d, f, SEG_ES, RDI);
+        unsigned access = writes_destination(f) ? DBT_WRITE : DBT_READ;
+        if (has_source(f) && d->mode & MODE_PAGING && !look_up(d, at, access, &to))
+            return one_in_order(d, at, access);
+        if (!find_side(d, at, access, &to))
+            return false;
+    }
     if ((has_source(f) && !from.host) || (has_destination(f) && !to.host))
         return slow_execute(d);
     d->counters.runs++;
@@ -359,5 +382,7 @@ bool string_execute(struct dbt *d, const struct string_form *f, uint64_t next, b
         *complete = true;
     else if (*complete)
         d->cpu.v.rip = next;
+    else
+        dbt_spend_iterations(d, 1);
     return true;
 }

@@ -258,9 +258,6 @@ static bool translate_insn(struct translation *t, const struct guest_insn *g)
             return true;
         }
         return translate_slow(t, g);
-    case G_LEGACY:
-        emit_leave(t, DBT_EXIT_LEGACY);
-        return true;
     case G_UD:
         emit_leave(t, DBT_EXIT_UD);
         return true;
@@ -420,6 +417,7 @@ static void emit_block(struct translation *t)
     finish_record(t, charge);
     emit_stubs(t);
     b->insn_count = (uint8_t)t->count;
+    b->repeats = last->class == G_STRING && last->ends_block;
     b->code_bytes = (uint32_t)(t->e->p - b->indirect);
     t->overflow = t->e->full;
 }
@@ -471,7 +469,7 @@ struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce)
     struct translation *t = &work;
     const struct emit before = d->e;
     const uint32_t exits = d->exit_count;
-    unsigned most = bounce || (d->mode & MODE_TF) ? 1 : DECODE_MAX;
+    unsigned most = bounce || (d->mode & (MODE_TF | MODE_STEP)) ? 1 : DECODE_MAX;
 
     while (!try_block(d, t, ip, bounce, most)) {
         d->e = before;

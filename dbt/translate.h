@@ -22,7 +22,9 @@ struct pending {
     uint8_t kind;   /* enum exit_kind_dbt */
     uint8_t insn;
     uint8_t probe_access, probe_bytes;
-    bool undo_tag;    /* the probe has added the TLB's tag to SCRATCH */
+    bool undo_tag;  /* the probe has added the TLB's tag to SCRATCH */
+    bool not_first; /* not the instruction's first access */
+    uint8_t segment;
     bool limited;     /* no probe: segmentation's checks have to be made */
     bool restore_rcx; /* the probe has saved RCX */
     bool side;        /* leaves in the middle: the record is that of fewer accesses, budget comes back */

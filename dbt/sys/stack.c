@@ -75,6 +75,17 @@ bool stack_peek(struct dbt_cpu *c, const struct stack *s, unsigned offset, uint6
            dbt_read(c, linear, value, bytes, DBT_READ | (s->system ? DBT_SYSTEM : 0), s->cause);
 }
 
+bool stack_writable(struct dbt_cpu *c, const struct stack *s, unsigned bytes)
+{
+    gva_t linear;
+    gpa_t gpa;
+    if (!locate(c, s, s->sp, bytes, &linear))
+        return false;
+    gva_t last_page = (linear + bytes - 1) & PAGE_MASK;
+    return dbt_translate(c, linear, DBT_WRITE, &gpa) &&
+           ((linear & PAGE_MASK) == last_page || dbt_translate(c, last_page, DBT_WRITE, &gpa));
+}
+
 bool stack_pop(struct dbt_cpu *c, struct stack *s, uint64_t *value, unsigned bytes)
 {
     if (!stack_peek(c, s, 0, value, bytes))

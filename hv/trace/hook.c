@@ -214,47 +214,17 @@ void hook_raw_lost(uint64_t events)
     hook.lost += events;
 }
 
-/* How far the events of later segments shift because of what earlier ones turned out to hold. */
-struct shift {
-    uint64_t events, lost;
-};
-
-/* Packs into the ring's spare slot and back. What is claimed and not there, or does not fit, is lost and
- * counted. */
-static void pack_slot(const struct dictionary *d, struct chunk_header *h, struct shift *shift)
-{
-    static uint8_t packed_body[RING_SEGMENT_MAX];
-    struct packed packed;
-
-    h->first_event -= shift->events;
-    h->lost_before += shift->lost;
-    pack_segment(&stream, d, (const uint8_t *)(h + 1), h->body_bytes, h->event_count, packed_body,
-                 ring_body_capacity(hook.ring), &packed);
-    uint64_t missing = h->event_count - packed.events;
-    shift->events += missing;
-    shift->lost += missing;
-    hook.damaged += packed.damaged;
-    h->event_count = packed.events;
-    h->tsc = packed.tsc;
-    memcpy(h + 1, packed_body, packed.bytes);
-    ring_set_packed(h, packed.bytes);
-}
-
 void hook_pack(const struct dictionary *d, void (*progress)(uint64_t done, uint64_t all))
 {
-    struct shift shift = {0, 0};
-    uint64_t count = ring_count(hook.ring);
+    struct pack_result result;
 
-    for (uint64_t i = 0; i < count; i++) {
-        struct chunk_header *h = ring_segment(hook.ring, i);
-        if (h->encoding == ENCODING_RAW)
-            pack_slot(d, h, &shift);
-        if (progress)
-            progress(i + 1, count);
-    }
-    hook.events -= shift.events;
-    hook.lost += shift.lost;
-    hook.reported_lost += shift.lost; /* by the segments themselves */
+    pack_ring(hook.ring, d, &stream, progress, &result);
+    if (!result.any)
+        return;
+    hook.events = result.events;
+    hook.lost += result.lost;
+    hook.reported_lost += result.lost; /* by the segments themselves */
+    hook.damaged += result.damaged;
 }
 
 uint64_t hook_damaged(void)

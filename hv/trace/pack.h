@@ -1,25 +1,29 @@
-/* A raw segment becomes a packed one: the same accesses, events, texts and times in the encoding that leaves
- * the machine. */
+/*
+ * The ring's raw segments become packed ones: the same accesses, events, texts and
+ * times in the encoding that leaves the machine.
+ *
+ * A segment is packed in its own slot. What does not fit there (code that ran once
+ * takes more room packed than raw) begins the next slot's segment, whose raw body is
+ * read out first. Behind the newest segment another one is opened; where the ring
+ * has none, the rest is lost and counted.
+ */
 #ifndef ENGRAM_TRACE_PACK_H
 #define ENGRAM_TRACE_PACK_H
 
 #include "trace/raw.h"
+#include "trace/ring.h"
+#include "trace/stream.h"
 
-struct stream;
-
-struct packed {
-    uint32_t bytes;    /* of the packed body */
-    uint64_t events;   /* in it */
-    uint64_t left_out; /* for which there was no room; a LOSS packet at the end says so */
-    uint64_t tsc;      /* when the segment was opened */
-    bool damaged;      /* reading ended before the raw body's end */
-    uint32_t at;       /* where */
+struct pack_result {
+    uint64_t events;  /* number behind the last one that is in the ring */
+    uint64_t lost;    /* for which there was no room, or which could not be read */
+    uint64_t damaged; /* segments that could not be read to their end */
+    bool any;         /* there was a raw segment: else the above means nothing */
 };
 
-/* `body` is the raw segment's body of `bytes`; no more than `most` events are taken from it. `out` has room
- * for `capacity` bytes. `stream` is any, and closed afterwards. */
-void pack_segment(struct stream *stream, const struct dictionary *d, const uint8_t *body, uint32_t bytes,
-                  uint64_t most, uint8_t *out, uint32_t capacity, struct packed *result);
+/* `stream` is any, closed before and afterwards. `progress` may be NULL. */
+void pack_ring(struct ring *ring, const struct dictionary *d, struct stream *stream,
+               void (*progress)(uint64_t done, uint64_t all), struct pack_result *result);
 
 /* How many events a raw body holds. */
 uint64_t pack_count(const struct dictionary *d, const uint8_t *body, uint32_t bytes);

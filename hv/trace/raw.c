@@ -176,47 +176,69 @@ static bool read_mark(struct reader *r)
     return true;
 }
 
-static void run_element(struct reader *r, struct access *out, const struct raw_run *run, unsigned side,
-                        uint64_t step, const uint8_t *data)
+static uint32_t run_bytes_a(const struct raw_run *run)
 {
-    out->kind = run->what & (side ? RUN_B_WRITES : RUN_A_WRITES) ? ACCESS_WRITE : ACCESS_READ;
-    out->gva = run->gva[side] + step;
-    out->gpa = run->gpa[side] + step;
-    memcpy(out->data, data, run->size);
-    hand_over(r, out);
+    return run->what & RUN_ONE ? run->size : run->count * run->size;
+}
+
+bool raw_expand(const struct raw_run *run, const struct access *a, const struct access *b,
+                const uint8_t *data, bool (*access)(void *context, const struct access *a), void *context)
+{
+    const uint8_t *data_b = run->what & RUN_B_DATA ? data + run_bytes_a(run) : data;
+    struct access first = *a, second = b ? *b : *a;
+    for (uint32_t i = 0; i < run->count; i++) {
+        uint32_t offset = i * run->size;
+        uint64_t step = run->what & RUN_DESCENDS ? 0 - (uint64_t)offset : offset;
+        first.gva = a->gva + step;
+        first.gpa = a->gpa + step;
+        memcpy(first.data, data + (run->what & RUN_ONE ? 0 : offset), run->size);
+        if (!access(context, &first))
+            return false;
+        if (!b)
+            continue;
+        second.gva = b->gva + step;
+        second.gpa = b->gpa + step;
+        memcpy(second.data, data_b + offset, run->size);
+        if (!access(context, &second))
+            return false;
+    }
+    return true;
+}
+
+static bool run_is_valid(const struct raw_run *run)
+{
+    return run->count != 0 && run->count <= PAGE_MASK_BITS + 1 && run->size >= 1 && run->size <= 8 &&
+           !(run->what & RUN_ONE && run->what & RUN_HAS_B);
 }
 
 static bool read_run(struct reader *r)
 {
     struct raw_run run;
-    if (!take(r, &run, sizeof(run)) || run.count == 0 || run.count > PAGE_MASK_BITS + 1 || run.size < 1 ||
-        run.size > 8)
+    if (!take(r, &run, sizeof(run)) || !run_is_valid(&run))
         return false;
-    uint32_t elements = run.count * run.size;
-    uint32_t a_bytes = run.what & RUN_ONE ? run.size : elements;
-    uint32_t b_bytes = run.what & RUN_B_DATA ? elements : 0;
-    if (left(r) < raw_padded(a_bytes + b_bytes))
+    uint32_t bytes = run_bytes_a(&run) + (run.what & RUN_B_DATA ? run.count * run.size : 0);
+    if (left(r) < raw_padded(bytes))
         return false;
     const uint8_t *data = r->at;
-    r->at += raw_padded(a_bytes + b_bytes);
+    r->at += raw_padded(bytes);
 
-    struct access out;
-    memset(&out, 0, sizeof(out));
-    out.rip = run.rip;
-    out.cr3 = r->cr3;
-    out.icount = run.icount;
-    out.flags = ACCESS_REP;
-    out.size = run.size;
-    out.context = run.context;
-    out.has_data = 1;
-    for (uint32_t i = 0; i < run.count && !r->stopped; i++) {
-        uint32_t offset = i * run.size;
-        uint64_t step = run.what & RUN_DESCENDS ? 0 - (uint64_t)offset : offset;
-        const uint8_t *a = data + (run.what & RUN_ONE ? 0 : offset);
-        run_element(r, &out, &run, 0, step, a);
-        if (run.what & RUN_HAS_B && !r->stopped)
-            run_element(r, &out, &run, 1, step, run.what & RUN_B_DATA ? data + a_bytes + offset : a);
-    }
+    struct access a = {.rip = run.rip,
+                       .gva = run.gva[0],
+                       .gpa = run.gpa[0],
+                       .cr3 = r->cr3,
+                       .icount = run.icount,
+                       .kind = run.what & RUN_A_WRITES ? ACCESS_WRITE : ACCESS_READ,
+                       .flags = ACCESS_REP,
+                       .size = run.size,
+                       .context = run.context,
+                       .has_data = 1};
+    struct access b = a;
+    b.gva = run.gva[1];
+    b.gpa = run.gpa[1];
+    b.kind = run.what & RUN_B_WRITES ? ACCESS_WRITE : ACCESS_READ;
+    const struct access *second = run.what & RUN_HAS_B ? &b : NULL;
+    r->stopped = r->sink->run ? !r->sink->run(r->context, &run, &a, second, data)
+                              : !raw_expand(&run, &a, second, data, r->sink->access, r->context);
     return true;
 }
 

@@ -155,9 +155,14 @@ bool dictionary_add_blocks(struct dictionary *d, const struct raw_block *b, uint
 
 /* ---- reading (raw.c) ---- */
 
-/* What a raw body holds, in order. False from `access` ends the reading. The others may be NULL. */
+/* What a raw body holds, in order. False from `access` and `run` ends the reading. All but `access` may be
+ * NULL. */
 struct raw_sink {
     bool (*access)(void *context, const struct access *a);
+    /* A run whole: without it its iterations come one by one. `a` and `b` are the first one's accesses (their
+     * data aside), b NULL where there is none; `data` as behind struct raw_run. */
+    bool (*run)(void *context, const struct raw_run *run, const struct access *a, const struct access *b,
+                const uint8_t *data);
     void (*event)(void *context, const struct hook_event *e, uint64_t tsc);
     void (*time)(void *context, uint64_t tsc);
     void (*mark)(void *context, uint8_t source, const char *text, uint32_t length);
@@ -166,6 +171,10 @@ struct raw_sink {
 /* False: the body is damaged at *at; what stood before it has been handed over. */
 bool raw_read(const struct dictionary *d, const uint8_t *body, uint32_t bytes, const struct raw_sink *sink,
               void *context, uint32_t *at);
+
+/* The run's accesses, one by one. False: `access` has ended it. */
+bool raw_expand(const struct raw_run *run, const struct access *a, const struct access *b,
+                const uint8_t *data, bool (*access)(void *context, const struct access *a), void *context);
 
 /* Of an intact body at least the preamble; NULL when it is too short. */
 const struct raw_preamble *raw_preamble(const uint8_t *body, uint32_t bytes);

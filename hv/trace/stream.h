@@ -29,6 +29,7 @@ struct stream_site {
     uint64_t address;
     uint64_t stride;
     struct stream_site *successor;
+    uint64_t icount_step; /* before its last access */
     uint16_t id;
     uint16_t chain; /* next in the bucket: id + 1, 0 at its end */
     union {
@@ -95,6 +96,18 @@ static inline bool stream_accepts(const struct access *a)
 
 /* The access must be one that stream_accepts(); false for any other. */
 bool stream_access(struct stream *s, const struct access *a);
+
+/* Iterations of a string instruction: `a`, and `b` behind it where that is not NULL, `count` times, their
+ * addresses going up or down by the size; neither side leaves its page. */
+struct stream_run {
+    const struct access *a, *b; /* the first ones; their data are in `data` */
+    uint32_t count;
+    bool descends;
+    bool one;              /* all of a's elements are the first one */
+    const uint8_t *data;   /* a's elements one behind the other */
+    const uint8_t *data_b; /* b's; NULL: they are a's */
+};
+bool stream_run(struct stream *s, const struct stream_run *run);
 
 bool stream_time(struct stream *s, uint64_t tsc);
 bool stream_filter(struct stream *s, uint64_t count);

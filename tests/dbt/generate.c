@@ -252,7 +252,7 @@ static size_t put_random(uint8_t *p, uint64_t *s)
 
     static struct guest_insn g;
     if (!front_decode(&g, insn, 15, CODE_AT, long_code ? CODE_64 : CODE_32) || g.class == G_UNSUPPORTED ||
-        g.class == G_SYSTEM || g.class == G_UD || g.class == G_LEGACY || g.divides ||
+        g.class == G_SYSTEM || g.class == G_UD || g.divides ||
         (g.ends_block && g.class != G_STRING && g.class != G_DF && g.class != G_SLOW) || g.class == G_NOP)
         return 0;
     if (!(t->kind & STACK) && front_uses_gpr(&g, RSP))

@@ -12,8 +12,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define ENTRIES_MAX 16u
 
 static struct stream stream;
+static struct ring ring;
 static uint8_t memory[1 << 14] __attribute__((aligned(8)));
-static uint8_t out[8192];
+static uint8_t ring_memory[RING_BYTES_MIN] __attribute__((aligned(64)));
 
 struct input {
     const uint8_t *at, *end;
@@ -34,7 +35,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input in = {data, data + size};
     struct dictionary d;
     uint8_t counts[4];
-    struct packed packed;
 
     dictionary_init(&d, memory, sizeof(memory));
     if (!take(&in, counts, sizeof(counts)))
@@ -54,11 +54,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!body)
         return 0;
     memcpy(body, in.at, bytes);
-    uint32_t capacity = 1024 + (uint32_t)counts[2] * 16;
-    uint64_t events = pack_count(&d, body, bytes), most = counts[3] ? counts[3] : UINT64_MAX;
-    pack_segment(&stream, &d, body, bytes, most, out, capacity, &packed);
-    if (packed.bytes > capacity || packed.events + packed.left_out > events || packed.events > most)
-        abort();
+    uint64_t events = pack_count(&d, body, bytes), claimed = counts[3] ? counts[3] : events;
     free(body);
+
+    ring_init(&ring, ring_memory, sizeof(ring_memory), RING_SEGMENT_BYTES,
+              counts[2] & 1 ? RING_STOP : RING_WRAP, 1);
+    for (unsigned i = 0; i < 1 + counts[2] % 3; i++) {
+        const struct chunk_header facts = {.first_event = i * claimed, .event_count = claimed};
+        struct chunk_header *h = ring_open(&ring);
+        uint32_t fits = bytes < ring_body_capacity(&ring) ? bytes : ring_body_capacity(&ring);
+        memcpy(h + 1, in.at, fits);
+        ring_close_raw(&ring, &facts, fits);
+    }
+    struct pack_result result;
+    pack_ring(&ring, &d, &stream, NULL, &result);
+    if (result.events + result.lost != claimed * (1 + counts[2] % 3))
+        abort();
+    for (uint64_t i = 0; i < ring_count(&ring); i++)
+        if (!ring_segment_intact(&ring, i) || ring_segment(&ring, i)->encoding != ENCODING_PACKED)
+            abort();
     return 0;
 }

@@ -109,7 +109,7 @@ static void write_packets(const char *name, bool icount)
         6,    2,  0, 0x20,                             /* TLB_FILL */
         4,    7,  5, 0x80, 1,  1,    4, 4, 0,          /* SITE */
         9,    10, 5, 3,    0,  0x80, 4, 2, 9, 8, 7, 6, /* RUN */
-        0xc4, 5,  1, 9,    13, 5,    2, 3, 1, 0, 1, 0, 0, 0, 2, 0, 0, 0,
+        0xc6, 5,  1, 9,    13, 5,    2, 3, 1, 0, 1, 0, 0, 0, 2, 0, 0, 0,
     };
     const uint8_t *body = icount ? with : without;
     uint32_t bytes = icount ? sizeof(with) : sizeof(without);

@@ -332,75 +332,7 @@ static void a_cut_body_is_read_up_to_the_cut(void **state)
     }
 }
 
-/* ---- packing ---- */
-
-static struct stream stream;
-static uint8_t packed_body[4 * BODY_MAX];
-
-static void packing_keeps_everything(void **state)
-{
-    (void)state;
-    uint32_t at;
-    struct packed packed;
-    struct decoded out = {0};
-    begin();
-    define();
-    for (unsigned i = 0; i < 500; i++) {
-        put32(RAW_BLOCKS);
-        put32(40000 - 7 * i);
-        put32(0x10804 + i);
-        put32(i * i);
-        put32(i);
-        if (i == 100)
-            PUT(struct raw_number, .id = RAW_ICOUNT, .value = 60000);
-        if (i == 200)
-            PUT(struct raw_number, .id = RAW_CR3, .value = 0x8000);
-        if (i == 200)
-            PUT(struct raw_map, .id = RAW_MAP, .page = 0x10, .frame = 0x55);
-    }
-    assert_true(read_all(&at));
-    pack_segment(&stream, &dictionary, body, length, UINT64_MAX, packed_body, sizeof(packed_body), &packed);
-    assert_false(packed.damaged);
-    assert_int_equal(packed.events, 1000);
-    assert_int_equal(packed.left_out, 0);
-    assert_int_equal(packed.tsc, 77);
-    decode_segment(packed_body, packed.bytes, &out);
-    assert_int_equal(out.count, seen.count);
-    for (unsigned i = 0; i < seen.count; i++)
-        assert_same_access(&out.access[i], &seen.access[i]);
-    free(out.access);
-    assert_int_equal(pack_count(&dictionary, body, length), 1000);
-}
-
-static void what_does_not_fit_is_counted(void **state)
-{
-    (void)state;
-    struct packed packed;
-    struct decoded out = {0};
-    begin();
-    define();
-    for (unsigned i = 0; i < 1000; i++) {
-        put32(RAW_BLOCKS);
-        put32(40000 - 7 * i);
-        put32(0x10804 + i * 13);
-        put32(i * i * 12345);
-        put32(i);
-    }
-    pack_segment(&stream, &dictionary, body, length, UINT64_MAX, packed_body, 2048, &packed);
-    assert_true(packed.bytes <= 2048);
-    assert_true(packed.left_out > 0);
-    assert_int_equal(packed.events + packed.left_out, 2000);
-    decode_segment(packed_body, packed.bytes, &out);
-    assert_int_equal(out.count, packed.events);
-    assert_int_equal(out.lost, packed.left_out);
-    free(out.access);
-
-    pack_segment(&stream, &dictionary, body, length, 7, packed_body, sizeof(packed_body), &packed);
-    assert_int_equal(packed.events, 7);
-    assert_int_equal(packed.left_out, 0);
-}
-
-/* ---- in the ring ---- */
+/* ---- in the ring, and packed ---- */
 
 #define SLOTS 6u
 #define RING_BYTES ((SLOTS + 1) * RING_SEGMENT_BYTES)
@@ -439,21 +371,163 @@ static struct raw_use fill(struct chunk_header *h, unsigned blocks)
     return (struct raw_use){.bytes = length, .events = 2ull * blocks};
 }
 
-static void check_ring(uint64_t first, uint64_t events)
+/* Its events number from `first` on without a gap; all of them come back in *out. */
+static void read_ring(uint64_t first, struct decoded *out)
 {
-    uint64_t number = first;
+    *out = (struct decoded){0};
     for (uint64_t i = 0; i < ring_count(&ring); i++) {
         const struct chunk_header *h = ring_segment(&ring, i);
-        struct decoded out = {0};
+        size_t before = out->count;
         assert_true(ring_segment_intact(&ring, i));
         assert_int_equal(h->encoding, ENCODING_PACKED);
-        assert_int_equal(h->first_event, number);
-        decode_segment((const uint8_t *)(h + 1), h->body_bytes, &out);
-        assert_int_equal(out.count, h->event_count);
-        number += h->event_count;
-        free(out.access);
+        assert_int_equal(h->first_event, first + before);
+        decode_segment((const uint8_t *)(h + 1), h->body_bytes, out);
+        assert_int_equal(out->count - before, h->event_count);
     }
-    assert_int_equal(number - first, events);
+}
+
+static void check_ring(uint64_t first, uint64_t events)
+{
+    struct decoded out;
+    read_ring(first, &out);
+    assert_int_equal(out.count, events);
+    free(out.access);
+}
+
+/* Raw bodies of all that `seen` held come back packed. */
+static void check_packed(const struct seen *expected)
+{
+    struct decoded out;
+    read_ring(0, &out);
+    assert_int_equal(out.count, expected->count);
+    for (unsigned i = 0; i < expected->count; i++)
+        assert_same_access(&out.access[i], &expected->access[i]);
+    free(out.access);
+}
+
+/* The body at hand becomes the ring's next segment. */
+static void close_body(uint64_t events)
+{
+    struct chunk_header *segment;
+    assert_int_equal(hook_raw_open(&segment, 1), 1);
+    memcpy(segment + 1, body, length);
+    hook_raw_close(&(struct raw_use){.bytes = length, .events = events}, 1);
+}
+
+static void packing_keeps_everything(void **state)
+{
+    (void)state;
+    uint32_t at;
+    begin();
+    define();
+    for (unsigned i = 0; i < 500; i++) {
+        put32(RAW_BLOCKS);
+        put32(40000 - 7 * i);
+        put32(0x10804 + i);
+        put32(i * i);
+        put32(i);
+        if (i == 100)
+            PUT(struct raw_number, .id = RAW_ICOUNT, .value = 60000);
+        if (i == 200)
+            PUT(struct raw_number, .id = RAW_CR3, .value = 0x8000);
+        if (i == 200)
+            PUT(struct raw_map, .id = RAW_MAP, .page = 0x10, .frame = 0x55);
+        if (i % 50 != 7)
+            continue;
+        PUT(struct raw_run, .id = RAW_RUN, .count = 1 + i % 3, .size = 2,
+            .what = RUN_DESCENDS | RUN_HAS_B | RUN_B_WRITES, .rip = 7, .icount = 11000 + 7 * i,
+            .gva = {0x1008 + i, 0x2008}, .gpa = {0x3008 + i, 0x4008});
+        put("aabbcc\0\0", raw_padded(2 * (1 + i % 3)));
+        PUT(struct raw_run, .id = RAW_RUN, .count = 2, .size = 1, .what = RUN_HAS_B | RUN_B_DATA, .rip = 9,
+            .icount = 11001 + 7 * i, .gva = {0x10, 0x20}, .gpa = {0x10, 0x20});
+        put("xyXY", 4);
+        PUT(struct raw_run, .id = RAW_RUN, .count = 20, .size = 4, .what = RUN_ONE | RUN_A_WRITES, .rip = 11,
+            .icount = 11002 + 7 * i, .gva = {0x100}, .gpa = {0x100});
+        put("fill", 4);
+    }
+    assert_true(read_all(&at));
+    assert_true(seen.count > 1200);
+    start(RING_WRAP);
+    close_body(seen.count);
+    hook_pack(&dictionary, NULL);
+    assert_int_equal(hook_damaged(), 0);
+    assert_int_equal(hook_events(), seen.count);
+    assert_int_equal(hook_lost(), 0);
+    check_packed(&seen);
+    assert_int_equal(ring_segment(&ring, 0)->tsc, 77);
+    assert_int_equal(pack_count(&dictionary, body, length), seen.count);
+}
+
+/* Blocks that run once, far from each other: more bytes packed than raw. What one slot cannot hold the next
+ * one does. */
+static void what_does_not_fit_goes_to_the_next_slot(void **state)
+{
+    (void)state;
+    static struct dictionary large;
+    static uint8_t large_memory[1 << 21] __attribute__((aligned(8)));
+    const unsigned blocks = 2400;
+    dictionary_init(&large, large_memory, sizeof(large_memory));
+    for (unsigned i = 0; i < 3 * blocks; i++) {
+        struct raw_access a = {
+            .displacement = (int64_t)(i * 0x123456789abcdull), .data = 8, .address_bytes = 8, .size = 8};
+        struct raw_block b = {.rip = i * 0x10000, .first = i, .count = 1, .bytes = 16, .context = 0x0c};
+        assert_true(dictionary_add_accesses(&large, &a, 1));
+        assert_true(dictionary_add_blocks(&large, &b, 1));
+    }
+    start(RING_STOP);
+    for (unsigned segment = 0; segment < 3; segment++) {
+        length = 0;
+        PUT(struct raw_preamble, .zero = 50000, .tsc = segment);
+        for (unsigned i = 0; i < blocks; i++) {
+            uint64_t value = i * 0x9e3779b97f4a7c15ull;
+            put32(RAW_BLOCKS + segment * blocks + i);
+            put32(40000);
+            put(&value, 8);
+        }
+        close_body(blocks);
+    }
+    assert_int_equal(ring_count(&ring), 3);
+    hook_pack(&large, NULL);
+    assert_int_equal(hook_lost(), 0);
+    assert_true(ring_count(&ring) > 3);
+    check_ring(0, 3 * blocks);
+}
+
+/* And when there is none it is counted. */
+static void a_ring_that_is_full_to_its_end_loses_the_rest(void **state)
+{
+    (void)state;
+    static struct dictionary large;
+    static uint8_t large_memory[1 << 20] __attribute__((aligned(8)));
+    const unsigned blocks = 3000;
+    dictionary_init(&large, large_memory, sizeof(large_memory));
+    for (unsigned i = 0; i < blocks; i++) {
+        struct raw_access a = {
+            .displacement = (int64_t)(i * 0x123456789abcdull), .data = 8, .address_bytes = 8, .size = 8};
+        struct raw_block b = {.rip = i * 0x10000, .first = i, .count = 1, .bytes = 16, .context = 0x0c};
+        assert_true(dictionary_add_accesses(&large, &a, 1));
+        assert_true(dictionary_add_blocks(&large, &b, 1));
+    }
+    start(RING_STOP);
+    for (unsigned segment = 0; segment < SLOTS; segment++) {
+        length = 0;
+        PUT(struct raw_preamble, .zero = 50000);
+        for (unsigned i = 0; i < blocks; i++) {
+            uint64_t value = i * 0x9e3779b97f4a7c15ull;
+            put32(RAW_BLOCKS + i);
+            put32(40000);
+            put(&value, 8);
+        }
+        close_body(blocks);
+    }
+    hook_pack(&large, NULL);
+    assert_true(hook_lost() > 0);
+    assert_int_equal(hook_events() + hook_lost(), SLOTS * blocks);
+    struct decoded out;
+    read_ring(0, &out);
+    assert_int_equal(out.count, hook_events());
+    assert_int_equal(out.lost, hook_lost());
+    free(out.access);
 }
 
 static void several_segments_open_and_some_given_back(void **state)
@@ -551,6 +625,9 @@ static void a_damaged_body_shifts_what_follows(void **state)
     assert_int_equal(ring_segment(&ring, 1)->lost_before, 2);
 }
 
+static struct stream stream;
+static uint8_t packed_body[4 * BODY_MAX];
+
 /* More sites than there are ids in a writer's table: they begin anew. */
 static void sites_begin_anew(void **state)
 {
@@ -584,7 +661,8 @@ int main(void)
         cmocka_unit_test(the_dictionary_refuses_what_does_not_fit_together),
         cmocka_unit_test(a_cut_body_is_read_up_to_the_cut),
         cmocka_unit_test(packing_keeps_everything),
-        cmocka_unit_test(what_does_not_fit_is_counted),
+        cmocka_unit_test(what_does_not_fit_goes_to_the_next_slot),
+        cmocka_unit_test(a_ring_that_is_full_to_its_end_loses_the_rest),
         cmocka_unit_test(several_segments_open_and_some_given_back),
         cmocka_unit_test(a_full_ring_counts_what_is_lost),
         cmocka_unit_test(a_limit_cuts_in_the_middle_of_a_segment),

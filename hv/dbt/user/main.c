@@ -122,7 +122,7 @@ static int user_interrupt(struct dbt *d)
         return -1;
     if (delivered) {
         delivered = false;
-        dbt_shorten_budget(d, INSTRUCTIONS_BETWEEN_INTERRUPTS);
+        dbt_ask_within(d, INSTRUCTIONS_BETWEEN_INTERRUPTS);
         return -1;
     }
     ask(REQUEST_INTERRUPT);
