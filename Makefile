@@ -122,7 +122,7 @@ $(B)/builtin.o: $(B)/guest/benchmark.elf hv/builtin.S
 # Two are no ELF32 files: elf64 is what it says, aout a flat image with its addresses in the header.
 
 GUEST_NAMES := $(filter-out aout,$(patsubst guest/%.asm,%,$(sort $(wildcard guest/*.asm))))
-GUESTS := $(GUEST_NAMES:%=$(B)/guest/%.elf) $(B)/guest/aout.bin
+GUESTS := $(GUEST_NAMES:%=$(B)/guest/%.elf) $(B)/guest/aout.bin $(B)/guest/mix.elf $(B)/guest/mix32.elf
 GUEST_FORMAT_elf64 := elf64
 GUEST_LINK_elf64 := elf_x86_64
 guests: $(GUESTS)
@@ -142,6 +142,40 @@ $(B)/guest/%.bin: guest/%.asm $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
 	$(Q)$(NASM) -w+error -f bin -I guest/include/ -MP -MD $(@:.bin=.d) -o $@ $<
+
+# guest/mix is C: a 64-bit and a 32-bit guest, and with the objects of the first a Linux process (tests/bench/mix_native.c).
+MIX_SRC := $(filter-out guest/mix/guest.c,$(wildcard guest/mix/*.c))
+MIX_CFLAGS := $(WARN) -O2 -g -ffreestanding -fno-tree-loop-distribute-patterns -mno-red-zone -fno-pic -fno-pie \
+	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none
+MIX_FLAGS_32 := -m32 -march=i686 -msse2 -mfpmath=sse
+MIX_LINK_64 := elf_x86_64
+MIX_LINK_32 := elf_i386
+
+# $(1) is 64 or 32, $(2) the guest's name. QEMU's -kernel takes ELF32 only.
+define mix_guest
+$(B)/mix$(1)/%.o: guest/mix/%.c $(B)/deps.mk
+	@mkdir -p $$(@D)
+	$(SAY) CC "$$< ($(1) bits)"
+	$(Q)$(CC) $(MIX_CFLAGS) $(MIX_FLAGS_$(1)) -MMD -MP -c -o $$@ $$<
+
+$(B)/mix$(1)/start.o: guest/mix/start$(1).asm $(B)/deps.mk
+	@mkdir -p $$(@D)
+	$(SAY) NASM $$<
+	$(Q)$(NASM) -w+error -f elf$(1) -I guest/include/ -MP -MD $$(@:.o=.d) -o $$@ $$<
+
+$(B)/guest/$(2).elf: $(B)/mix$(1)/start.o $(MIX_SRC:guest/mix/%.c=$(B)/mix$(1)/%.o) $(B)/mix$(1)/guest.o guest/guest.ld
+	@mkdir -p $$(@D)
+	$(SAY) LD $$@
+	$(Q)ld -m $(MIX_LINK_$(1)) -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments \
+		-T guest/guest.ld -o $$@ $$(filter %.o,$$^)
+	$(Q)objcopy -O elf32-i386 $$@
+endef
+$(eval $(call mix_guest,64,mix))
+$(eval $(call mix_guest,32,mix32))
+
+$(B)/mix-native: $(B)/host/tests/bench/mix_native.o $(MIX_SRC:guest/mix/%.c=$(B)/mix64/%.o)
+	$(SAY) LD $@
+	$(Q)$(CC) -no-pie -o $@ $^
 
 # ---- the host command -------------------------------------------------------
 
@@ -187,7 +221,7 @@ $(B)/tests/dbt/%.elf: $(B)/tests/dbt/%.o guest/guest.ld
 	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments -T guest/guest.ld -o $@ $<
 
 #: make dbt-tests  the DBT engine as a Linux process: differential, guests
-DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-differential $(DBT_GUESTS)
+DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-differential $(B)/mix-native $(DBT_GUESTS)
 .PHONY: dbt-tests
 dbt-tests: $(DBT_TEST_DEPS) $(B)/engram guests $(B)/bin/bochs2list $(B)/bin/listcmp
 	@tests/run.sh dbt
@@ -252,7 +286,7 @@ unit: $(UNIT)
 	@tests/run.sh unit
 
 #: make machine-tests  what boots guests; TESTS='tests/boot/test_X.sh ...' for some of it
-machine-tests: $(B)/engram.elf $(B)/engram-faulty.elf $(B)/engram $(B)/dbt-host guests $(TEST_PROGRAMS)
+machine-tests: $(B)/engram.elf $(B)/engram-faulty.elf $(B)/engram $(B)/dbt-host $(B)/mix-native guests $(TEST_PROGRAMS)
 	@tests/run.sh $(or $(TESTS),oracle boot fault)
 
 .PRECIOUS: $(B)/tests/% $(B)/asan/%.o
