@@ -343,8 +343,8 @@ BENCH := $(B)/bench
 BENCH_PROGRAMS := $(BENCH)/native $(BENCH)/stopwatch $(BENCH)/plugin1.so $(BENCH)/plugin2.so
 
 #: make bench    what a traced write costs in the VMX engine, and all engines against native and QEMU; takes
-#:                 PARTS='vmx peers'  ROUNDS=5  SECONDS_EACH=0.3  (docs/performance.md)
-bench: $(B)/engram.elf $(B)/engram $(B)/dbt-host guests $(BENCH_PROGRAMS)
+#:                 PARTS='vmx peers mix'  ROUNDS=5  SECONDS_EACH=0.3  (docs/performance.md)
+bench: $(B)/engram.elf $(B)/engram $(B)/dbt-host $(B)/mix-native guests $(BENCH_PROGRAMS)
 	@PARTS='$(PARTS)' ROUNDS='$(ROUNDS)' SECONDS_EACH='$(SECONDS_EACH)' tests/bench/run.sh
 
 $(B)/bench-deps: scripts/setup.sh $(B)/deps.mk
