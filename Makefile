@@ -21,6 +21,7 @@ FREESTANDING := -O2 -g -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 ZYDIS_FILES := Decoder DecoderData SharedData Segment Utils Register MetaInfo Mnemonic Zydis
+ZYDIS_FORMATTER_FILES := Formatter FormatterATT FormatterBase FormatterBuffer FormatterIntel String
 ZYDIS_FLAGS := -DZYAN_NO_LIBC -DZYDIS_STATIC_BUILD -DZYCORE_STATIC_BUILD -DZYDIS_DISABLE_FORMATTER -DZYDIS_DISABLE_ENCODER
 LIBRARIES = $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -isystem $(LZ4_SRC)/lib
 
@@ -198,7 +199,7 @@ $(B)/host/%.o: %.c $(B)/deps.mk
 
 DBT_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/decode/*.c)) hv/lib/string.c hv/format_text.c
 DBT_OBJ := $(DBT_SRC:%.c=$(B)/dbt-engine/%.o) $(ZYDIS_FILES:%=$(B)/dbt-engine/zydis/%.o)
-DBT_HOST_OBJ := $(patsubst %.c,$(B)/host/%.o,$(sort $(wildcard dbt/host/*.c)) $(addprefix hv/,bootinfo.c elf.c \
+DBT_HOST_OBJ := $(ZYDIS_FORMATTER_FILES:%=$(B)/host/zydis/%.o) $(patsubst %.c,$(B)/host/%.o,$(sort $(wildcard dbt/host/*.c)) $(addprefix hv/,bootinfo.c elf.c \
 	error_text.c memory_map.c multiboot_guest.c multiboot_header.c multiboot_info.c) $(TRACE_SRC))
 
 $(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)

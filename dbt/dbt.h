@@ -108,6 +108,7 @@ struct block {
     bool crosses; /* its code lies on two pages: found anew each time when paging is on */
     uint16_t guest_bytes;
     uint32_t code_bytes;
+    uint32_t stubs;     /* offset of the ways out in the code */
     uint32_t record_id; /* of the dictionary; 0 where the block records nothing */
     gpa_t gpa, gpa2;    /* first byte; first byte on the second page */
     uint8_t *code;      /* entry for direct branches */
@@ -270,8 +271,12 @@ void dbt_set_break(struct dbt *d, unsigned n, bool armed, gva_t at);
 bool dbt_is_break(const struct dbt *d, gva_t at, unsigned *n);
 
 /* ---- dump.c ---- */
+#define DBT_PRINT_TEXT 160u
 struct dbt_print {
     void (*line)(const char *format, ...) __attribute__((format(printf, 1, 2)));
+    /* One instruction as text; they return its length, 0 if it is none. NULL: only bytes are printed. */
+    unsigned (*guest)(const struct block *b, uint64_t ip, const uint8_t *bytes, size_t available, char *text);
+    unsigned (*host)(struct dbt *d, const struct block *b, const uint8_t *code, char *text);
 };
 void dbt_print_block(struct dbt *d, const struct block *b, const struct dbt_print *print);
 size_t dbt_counters_text(const struct dbt *d, char *text, size_t size);

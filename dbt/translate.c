@@ -375,6 +375,7 @@ static void emit_block(struct translation *t)
     }
     if (records && !t->e->full)
         memcpy(b->body + 3, &b->record_id, 4);
+    b->stubs = (uint32_t)(t->e->p - b->indirect);
     emit_stubs(t);
     b->insn_count = (uint8_t)t->count;
     b->code_bytes = (uint32_t)(t->e->p - b->indirect);
