@@ -211,7 +211,22 @@ $(B)/dbt-differential: $(B)/host/tests/dbt/differential.o $(B)/dbt-engine/tests/
 	$(SAY) LD $@
 	$(Q)$(CC) -o $@ $^
 
-DBT_GUESTS := $(patsubst tests/dbt/%.asm,$(B)/tests/dbt/%.elf,$(sort $(wildcard tests/dbt/*.asm)))
+# The emitted code for single guest instructions, as text: tests/dbt/pinned_code.txt.
+$(B)/pin: $(B)/host/tests/dbt/pin.o $(B)/host/dbt/host/disassemble.o $(ZYDIS_FORMATTER_FILES:%=$(B)/host/zydis/%.o) $(DBT_OBJ)
+	$(SAY) LD $@
+	$(Q)$(CC) -o $@ $^
+
+$(B)/pins.bin: tests/dbt/pins.asm
+	$(SAY) NASM $<
+	$(Q)$(NASM) -w+error -f bin -o $@ $<
+
+#: make pin      writes tests/dbt/pinned_code.txt anew, where the emitted code was changed on purpose
+.PHONY: pin
+pin: $(B)/pin $(B)/pins.bin
+	$(Q)$(B)/pin $(B)/pins.bin > $(B)/pinned_code.txt
+	$(Q)mv $(B)/pinned_code.txt tests/dbt/pinned_code.txt
+
+DBT_GUESTS := $(patsubst tests/dbt/%.asm,$(B)/tests/dbt/%.elf,$(filter-out tests/dbt/pins.asm,$(sort $(wildcard tests/dbt/*.asm))))
 .PRECIOUS: $(B)/tests/dbt/%.o
 $(B)/tests/dbt/%.o: tests/dbt/%.asm $(B)/deps.mk
 	@mkdir -p $(@D)
@@ -222,7 +237,7 @@ $(B)/tests/dbt/%.elf: $(B)/tests/dbt/%.o guest/guest.ld
 	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments -T guest/guest.ld -o $@ $<
 
 #: make dbt-tests  the DBT engine as a Linux process: differential, guests
-DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-differential $(B)/mix-native $(DBT_GUESTS)
+DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-differential $(B)/mix-native $(B)/pin $(B)/pins.bin $(DBT_GUESTS)
 .PHONY: dbt-tests
 dbt-tests: $(DBT_TEST_DEPS) $(B)/engram guests $(B)/bin/bochs2list $(B)/bin/listcmp
 	@tests/run.sh dbt
