@@ -125,6 +125,7 @@ struct block {
     bool repeats; /* ends with a string instruction with a REP prefix */
     uint16_t guest_bytes;
     uint32_t code_bytes;
+    uint32_t stubs; /* offset of the ways out in the code */
     /* In the dictionary; id 0 where the block records nothing. */
     uint32_t record_id, record_first;
     uint16_t record_count, record_bytes;
@@ -324,9 +325,13 @@ void dbt_set_break(struct dbt *d, unsigned n, bool armed, gva_t at);
 bool dbt_is_break(const struct dbt *d, gva_t at, unsigned *n);
 
 /* ---- dump.c ---- */
+#define DBT_PRINT_TEXT 160u
 struct dbt_print {
     const struct dictionary *dictionary;
     void (*line)(const char *format, ...) __attribute__((format(printf, 1, 2)));
+    /* One instruction as text; they return its length, 0 if it is none. NULL: only bytes are printed. */
+    unsigned (*guest)(const struct block *b, uint64_t ip, const uint8_t *bytes, size_t available, char *text);
+    unsigned (*host)(struct dbt *d, const struct block *b, const uint8_t *code, char *text);
 };
 void dbt_print_block(struct dbt *d, const struct block *b, const struct dbt_print *print);
 size_t dbt_counters_text(const struct dbt *d, char *text, size_t size);

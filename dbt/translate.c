@@ -415,6 +415,7 @@ static void emit_block(struct translation *t)
     if (t->overflow)
         return;
     finish_record(t, charge);
+    b->stubs = (uint32_t)(t->e->p - b->indirect);
     emit_stubs(t);
     b->insn_count = (uint8_t)t->count;
     b->repeats = last->class == G_STRING && last->ends_block;
