@@ -204,6 +204,7 @@ static struct exit_site *new_exit(struct translation *t, const struct pending *p
     struct exit_site *x = &d->exits[d->exit_count++];
     *x = (struct exit_site){.block = t->b,
                             .kind = p->kind,
+                            .flags = p->flags,
                             .insn = p->insn,
                             .probe_access = p->probe_access,
                             .probe_bytes = p->probe_bytes,

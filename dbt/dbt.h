@@ -68,6 +68,13 @@ enum exit_kind_dbt {
     DBT_EXIT_TRAP,    /* the host CPU raised an exception in translated code */
 };
 
+/* Where the guest's arithmetic flags are. */
+enum flags_place {
+    FLAGS_IN_HOST, /* in RFLAGS */
+    FLAGS_SAVED,   /* in saved_flags, as LAHF and SETO have put them there: AL is OF, AH the others */
+    FLAGS_LOST,    /* nowhere: nothing sees them before they are set anew */
+};
+
 struct block;
 struct insn;
 struct hook_event;
@@ -87,6 +94,7 @@ struct string_form {
 struct exit_site {
     struct block *block;
     uint8_t kind;
+    uint8_t flags;        /* enum flags_place */
     uint8_t insn;         /* index in the block: the exit stands at (or, for branches, behind) it */
     uint8_t probe_access; /* DBT_READ, DBT_WRITE */
     uint8_t probe_bytes;
@@ -109,6 +117,7 @@ struct block_insn {
     uint16_t records;      /* accesses in the block's record before it, */
     uint16_t record_bytes; /* and how many bytes these take */
     uint8_t length;
+    uint8_t flags;   /* enum flags_place, behind its probes */
     uint8_t spilled; /* host registers whose guest value is in spill[]: count */
     uint8_t spill_reg[3];
 };
@@ -176,7 +185,7 @@ struct dbt {
     uint64_t budget;
     uint64_t zero;       /* minus the low half: instructions since the start */
     uint64_t iterations; /* of REPs that are not complete: they take time and are no instructions */
-    uint64_t spill[4], spilled_rcx, temp[4];
+    uint64_t spill[4], spilled_rcx, saved_flags, temp[4];
     uint64_t exit_site;
     uint64_t trap_pc, trap_address, trap_vector;
     uint64_t page_mask, jump_mask;

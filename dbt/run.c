@@ -13,9 +13,10 @@
  * so that dbt_icount() is the number of those completed before it.
  *
  * Flags: a probe may spoil arithmetic flags that the rest of its block does not
- * read. Where a block is left in its middle for a slow access, the next one (which
- * begins behind it and sets the flags anew) runs without a budget test, so that
- * no interrupt shows spoiled flags to the guest.
+ * read. Where a fault can show them they were put aside. Where nothing can, and the
+ * block is left in its middle for a slow access, the next one (which begins behind
+ * it and sets the flags anew) runs without a budget test, so that no interrupt shows
+ * spoiled flags to the guest.
  */
 #include "dbt/front.h"
 #include "dbt/string.h"
@@ -171,6 +172,16 @@ static void stop_at_insn(struct dbt *d)
 
 /* ---- leaving a block in its middle ---- */
 
+/* SF, ZF, AF, PF and CF as LAHF has them, OF as SETO (SDM Vol. 2A, LAHF). */
+static void restore_flags(struct dbt *d, uint8_t place)
+{
+    const uint64_t of_lahf = 0xd5, of = 1u << 11;
+    if (place != FLAGS_SAVED)
+        return;
+    d->cpu.v.rflags &= ~(uint64_t)ARITHMETIC_FLAGS;
+    d->cpu.v.rflags |= (d->saved_flags >> 8 & of_lahf) | (d->saved_flags & 1 ? of : 0);
+}
+
 /* RIP is at the block's instruction `insn`, before which all is done; what the head charged for the rest
  * comes back. */
 static void go_back_to(struct dbt *d, const struct block *b, unsigned insn)
@@ -289,6 +300,7 @@ static void handle_miss(struct dbt *d, const struct exit_site *x)
     struct raw_map map;
 
     d->counters.misses++;
+    restore_flags(d, x->flags);
     leave_inside(d, x->block, x->insn);
     if (!check_access(d, x, at)) {
         deliver(d);
@@ -304,7 +316,7 @@ static void handle_miss(struct dbt *d, const struct exit_site *x)
     else
         deliver(d);
     d->mode_dirty = true;
-    d->quiet_block = true;
+    d->quiet_block = x->flags == FLAGS_LOST;
 }
 
 static void set_budget(struct dbt *d, uint64_t instructions)
@@ -416,6 +428,7 @@ static void handle_trap(struct dbt *d)
         i--;
     for (unsigned s = 0; s < b->insn[i].spilled; s++)
         d->cpu.v.gpr[b->insn[i].spill_reg[s]] = d->spill[s];
+    restore_flags(d, b->insn[i].flags);
     leave_inside(d, b, i);
     switch (d->trap_vector) {
     case VECTOR_DE:

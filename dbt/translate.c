@@ -403,6 +403,9 @@ static void emit_block(struct translation *t)
             t->count = t->index + 1;
             break;
         }
+        b->insn[t->index].flags = (uint8_t)t->flags;
+        if (g->flags_killed == ARITHMETIC_FLAGS)
+            t->flags = FLAGS_IN_HOST;
         forget_addresses(t, g);
         ended = g->ends_block && t->index + 1 == t->count;
     }
