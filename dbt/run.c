@@ -28,13 +28,14 @@
 
 /* ---- mode ---- */
 
+/* Of CS: reads; that it cannot be written in protected mode the translator knows. */
 static bool limited(const struct dbt *d, const struct segment *s, unsigned n)
 {
-    if ((d->mode & MODE_CODE_SIZE) == CODE_64 || n == SEG_CS)
-        return n == SEG_CS && (d->mode & MODE_CODE_SIZE) != CODE_64 && s->limit != 0xffffffffu;
-    bool data = !(s->access & 8);
+    if ((d->mode & MODE_CODE_SIZE) == CODE_64)
+        return false;
+    bool data = !(s->access & 8), restricted = !(s->access & 2) || (!data && n != SEG_CS);
     return (s->access & SEGMENT_UNUSABLE) || s->limit != 0xffffffffu || (data && (s->access & 4)) ||
-           ((d->cpu.v.cr0 & CR0_PE) && (!data || !(s->access & 2)));
+           (restricted && d->mode & MODE_PROTECTED);
 }
 
 uint32_t dbt_mode(const struct dbt *d)
@@ -43,8 +44,8 @@ uint32_t dbt_mode(const struct dbt *d)
     uint32_t mode = sys_code_size(&d->cpu);
     if (v->seg[SEG_SS].access & SEGMENT_DB)
         mode |= MODE_STACK32;
-    if ((v->cr0 & CR0_PE) && dbt_cpl(&d->cpu) == 3)
-        mode |= MODE_USER;
+    if (v->cr0 & CR0_PE)
+        mode |= MODE_PROTECTED | (dbt_cpl(&d->cpu) == 3 ? MODE_USER : 0);
     if (v->cr0 & CR0_PG)
         mode |= MODE_PAGING;
     if (v->cr0 & (CR0_EM | CR0_TS))

@@ -34,6 +34,10 @@ resume:
     dd 0
 resume_sp:
     dq 0
+resume_at:
+    dq 0
+data_selector:
+    dd SEL_DATA
 ring0_return:
     dd 0
 
@@ -54,13 +58,14 @@ name_%1:
 %endmacro
     names unexpected, cr2, ip, cs, flags, sp, ss, ax, cx, dx, bx, bp, si, di, r8, r9, r10, r11, r12, r13, r14, r15
 
-; entry KIND, label, low, high: registers or constants; to EDI, in 32- and 64-bit code.
+; entry KIND, label, low, high: registers or constants; to EDI, in 32- and 64-bit code. No flag changes: they need
+; not be saved, and where some are undefined that does not show in memory.
 %macro entry 3-4 0
     mov dword [edi], %1
     mov dword [edi + 4], %2
     mov dword [edi + 8], %3
     mov dword [edi + 12], %4
-    add edi, 16
+    lea edi, [edi + 16]
 %endmacro
 
     section .text
@@ -82,32 +87,29 @@ log_name:
 
 ; On the stack: label, value.
 frame_see32:
-    pushfd
     push edi
     push eax
     push edx
     mov edi, [log_next]
-    mov eax, [esp + 20]
-    mov edx, [esp + 24]
+    mov eax, [esp + 16]
+    mov edx, [esp + 20]
     entry LINE, eax, edx
     mov [log_next], edi
     pop edx
     pop eax
     pop edi
-    popfd
     ret 8
 
     bits 64
 %macro begin_see64 0
-    pushfq
     push rdi
     push rax
     push rdx
     push rcx
     mov edi, [log_next]
-    mov eax, [rsp + 48]
-    mov edx, [rsp + 56]
-    mov ecx, [rsp + 60]
+    mov eax, [rsp + 40]
+    mov edx, [rsp + 48]
+    mov ecx, [rsp + 52]
 %endmacro
 frame_see64:
     begin_see64
@@ -122,7 +124,6 @@ end_see64:
     pop rdx
     pop rax
     pop rdi
-    popfq
     ret 16
 
 ; ---- exceptions ----
@@ -162,7 +163,6 @@ caught32:
     mov ebp, esp
     mov eax, SEL_DATA
     mov ds, eax
-    mov es, eax
     cld
     mov edi, [log_next]
     mov ecx, [ebp + 36] ; vector
@@ -196,13 +196,20 @@ caught32:
     test eax, eax
     jz .unexpected
     mov [log_next], edi
+    mov [resume_at], eax
     mov dword [resume], 0
-    mov edx, SEL_DATA
-    mov ss, edx
+    mov eax, [ebp + 32]
+    mov ecx, [ebp + 28]
+    mov edx, [ebp + 24]
+    mov ebx, [ebp + 20]
+    mov esi, [ebp + 8]
+    mov edi, [ebp + 4]
+    mov ebp, [ebp + 12]
+    mov ss, [data_selector]
     mov esp, [resume_sp]
     push dword 2
     popfd
-    jmp eax
+    jmp [resume_at]
 .unexpected:
     entry LINE, name_unexpected, 0
     mov [log_next], edi
@@ -266,13 +273,21 @@ caught64:
     test eax, eax
     jz .unexpected
     mov [log_next], edi
+    mov [resume_at], rax
     mov dword [resume], 0
     xor edx, edx
     mov ss, edx
+    pop rdi
+    pop rsi
+    pop rbp
+    pop rbx
+    pop rdx
+    pop rcx
+    pop rax
     mov rsp, [resume_sp]
     push 2
     popfq
-    jmp rax
+    jmp [resume_at]
 .unexpected:
     entry LINE, name_unexpected, 0
     mov [log_next], edi
