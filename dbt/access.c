@@ -168,13 +168,15 @@ static struct pending *note_miss(struct translation *t, uint8_t *place, unsigned
     p->probe_bytes = (uint8_t)bytes;
     p->undo_tag = !free;
     p->restore_rcx = free;
-    p->not_first = t->access_count > t->b->insn[t->index].records;
+    p->not_first = t->probed;
+    t->probed = true;
     return p;
 }
 
 static struct pending *emit_lookup(struct translation *t, unsigned access, unsigned bytes)
 {
     struct emit *e = t->e;
+    t->b->spoils = true;
     emit_add_mem(e, 8, SCRATCH, state_indexed(tag_field(t, access), SCRATCH2));
     emit_cmp_imm32(e, 8, SCRATCH, (int32_t)(PAGE_SIZE - bytes));
     struct pending *miss = note_miss(t, emit_jcc(e, CC_A, NULL), access, bytes, false);

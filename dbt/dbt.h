@@ -109,6 +109,7 @@ struct block {
     uint8_t budget; /* instructions charged at the head */
     bool valid;
     bool crosses; /* its code lies on two pages: found anew each time when paging is on */
+    bool spoils;  /* some probe in it leaves flags that are dead there wrong */
     bool repeats; /* ends with a string instruction with a REP prefix */
     uint16_t guest_bytes;
     uint32_t code_bytes;

@@ -227,14 +227,14 @@ static bool fill_and_retry(struct dbt *d, const struct exit_site *x, gva_t at, u
     return true;
 }
 
-/* A probe missed. Where a filled TLB does not help, the slow path executes the instruction; so it does where
- * accesses before this one are to be recorded before what the fill records. */
+/* A probe missed. Where a filled TLB does not help, the slow path executes the instruction; so it does if
+ * there was an access before this one: that is to be recorded before what the fill records, and its page and
+ * this one may take the same place in the TLB. */
 static void handle_miss(struct dbt *d, const struct exit_site *x)
 {
     const struct block *b = x->block;
     uint64_t at = d->scratch, start = d->record;
     bool crosses = (at & (PAGE_SIZE - 1)) + x->probe_bytes > PAGE_SIZE, fast;
-    bool ordered = x->not_first && d->mode & MODE_PAGING;
 
     d->counters.misses++;
     leave_inside(d, b, x->insn, x->records, x->insn);
@@ -242,17 +242,17 @@ static void handle_miss(struct dbt *d, const struct exit_site *x)
         deliver(d);
         return;
     }
-    if (!crosses && !x->limited && !ordered && fill_and_retry(d, x, at, start))
+    if (!crosses && !x->limited && !x->not_first && fill_and_retry(d, x, at, start))
         return;
     d->budget -= 1;
     if (!slow_execute(d))
         deliver(d);
     else
         d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
-    if (ordered && !crosses && !x->limited)
+    if (x->not_first && !crosses && !x->limited)
         tlb_fill(d, at, x->probe_access, &fast);
     d->mode_dirty = true;
-    d->quiet_block = true;
+    d->quiet_block = b->spoils && x->insn + 1u < b->insn_count;
 }
 
 static void count_instructions(struct dbt *d)

@@ -353,6 +353,7 @@ static void emit_block(struct translation *t)
                                   .ip = (uint16_t)(g->ip - b->ip),
                                   .length = g->z.length,
                                   .records = (uint16_t)t->access_count};
+        t->probed = false;
         if (!translate_insn(t, g)) {
             emit_leave(t, DBT_EXIT_UNSUPPORTED);
             ended = true;

@@ -14,7 +14,7 @@
     global start, region_begin, region_end, marker, all_done
     global frame_done, frame_absent, frame_leave_long, frame_leave_real, mode_return, real_return
     global frame_abandon64, frame_abandon_real
-    extern tables_reset, idt_reset64, log_name, log_print, log_take_real, real_stubs, real_idt, real_idt_pointer
+    extern tables_reset, idt_reset64, log_name, log_print, log_take_real, real_stubs, real_idt
     extern idt_pointer, gdt, gdt_pointer, page_directory, pae_pdpt, pml4, stack, resume, real_resume
     extern behaviours_start, behaviours_end
 

@@ -3,7 +3,7 @@
 %define FRAME_ITSELF
 %include "behaviour.inc"
 
-    global gdt, gdt_pointer, idt, idt_pointer, tss, ldt, real_idt_pointer, real_idt
+    global gdt, gdt_pointer, idt, idt_pointer, tss, ldt, real_idt
     global page_directory, window_table, pae_pdpt, pae_directory, pae_window_directory, pae_window_table, pml4, pdpt
     global window_frames, stack, stack_user, stack_tss, stack_ist
     global tables_reset, idt_reset64, frame_set_gate32, frame_set_gate64
@@ -40,9 +40,6 @@ gdt_pointer:
 idt_pointer:
     dw VECTORS * 16 - 1
     dd idt, 0
-real_idt_pointer:
-    dw 0x3ff
-    dd real_idt
 
     section .bss
     alignb 4096
