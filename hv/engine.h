@@ -49,6 +49,7 @@ struct machine;
 
 struct engine {
     const char *name; /* "vmx", "dbt" */
+    bool has_a20;     /* carries out itself what closing the A20 gate (port 0x92) does */
 
     /* True if this engine can run here. `why` gets one line either way. */
     bool (*probe)(char *why, size_t size);

@@ -266,6 +266,7 @@ static void dbt_stop(void) {}
 
 const struct engine dbt_engine = {
     .name = "dbt",
+    .has_a20 = true,
     .probe = dbt_probe,
     .memory = dbt_memory,
     .init = dbt_engine_init,
