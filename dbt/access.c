@@ -232,8 +232,10 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
         return;
     }
     if (t->held && same_address(&t->held_address, a) && bytes <= t->held_bytes &&
-        (t->held_access & DBT_WRITE || !(access & DBT_WRITE)))
+        (t->held_access & DBT_WRITE || !(access & DBT_WRITE))) {
+        t->probed = true; /* by an instruction before: this one cannot start anew without it */
         return;
+    }
     emit_linear(t, SCRATCH, a);
     emit_rorx(e, 4, SCRATCH2, SCRATCH, PAGE_SHIFT);
     emit_move_zx(e, 1, SCRATCH2, SCRATCH2);

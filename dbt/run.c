@@ -16,6 +16,7 @@
 #include "dbt/front.h"
 #include "dbt/switch.h"
 
+#include "console.h"
 #include "dbt/sys/sys.h"
 #include "trace/hook.h"
 #include "x86/cpu.h"
@@ -157,6 +158,15 @@ static void stop_at_insn(struct dbt *d)
     p += 7;
     hex(&p, d->cpu.v.rip, 16);
     *p = '\0';
+    stop(d, d->stop_line);
+}
+
+/* "exception VECTOR at HOST-PC (address ADDRESS) in translated code: an error of the translator" */
+static void stop_at_exception(struct dbt *d)
+{
+    format_text(d->stop_line, sizeof(d->stop_line),
+                "exception %u at 0x%lx (address 0x%lx) in translated code: an error of the translator",
+                (unsigned)d->trap_vector, (unsigned long)d->trap_pc, (unsigned long)d->trap_address);
     stop(d, d->stop_line);
 }
 
@@ -366,7 +376,7 @@ static void handle_trap(struct dbt *d)
         dbt_raise_error(&d->cpu, VECTOR_GP, 0);
         break;
     default:
-        stop(d, "a host exception in translated code: an error of the translator");
+        stop_at_exception(d);
         return;
     }
     deliver(d);

@@ -35,14 +35,13 @@
     mov ecx, eax
     mov ebx, edx
     rdtsc
-    sub eax, ecx ; SBB borrows
+    sub eax, ecx
     sbb edx, ebx
-    to_ring0
-    cmp edx, 0
-    mov eax, 0
+    mov eax, 0 ; what differs from run to run does not come into memory
     mov ebx, eax
     mov ecx, eax
-    mov edx, eax
+    to_ring0
+    cmp edx, 0
     see_flags "monotonic", FLAG_ZF
     mov eax, cr4
     or eax, 1 << 30

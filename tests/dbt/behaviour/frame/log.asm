@@ -2,29 +2,29 @@
 ;
 ;     dd kind, label, low half, high half
 ;
-; Exceptions that nobody has asked for end the behaviour.
+; Each behaviour has room of its own, so that its accesses do not depend on what
+; others have seen. Exceptions that nobody has asked for end the behaviour.
 %define FRAME_ITSELF
 %include "behaviour.inc"
 %include "serial.inc"
 
-    global log_name, log_print, frame_see16, frame_see32, frame_see64, frame_see64_low, log_take_real
+    global log_begin, log_name, log_print, frame_see16, frame_see32, frame_see64, frame_see64_low, log_take_real
     global resume, resume_sp, real_resume, real_resume_sp, ring0_return
     global vector_stubs32, vector_stubs64, vector_to_ring0_32, vector_to_ring0_64, real_stubs
     extern stack, frame_done, frame_abandon64, frame_abandon_real
 
-NAME equ 0 ; of a behaviour
+NAME equ 8 ; of a behaviour, or another line without a value
 LINE equ 1 ; 8 digits
 WIDE equ 2 ; or'd: 16 digits
 MORE equ 4 ; or'd: on the same line
-ENTRIES equ 32768
+ENTRIES equ 1024
+BEHAVIOURS equ 200
 VECTORS equ 0x60
 VECTOR_PF equ 14
 
-    section .bss
-    alignb 16
+    section .log nobits alloc noexec write align=16 ; behind all else, as it is large
 log:
-    resb ENTRIES * 16
-log_end:
+    resb BEHAVIOURS * ENTRIES * 16
 
     section .data
     align 8
@@ -71,17 +71,19 @@ name_%1:
     section .text
     bits 32
 
+; EAX: number of the behaviour that begins. Clobbers eax.
+log_begin:
+    imul eax, ENTRIES * 16
+    add eax, log
+    mov [log_next], eax
+    ret
+
 ; EAX: the string. Clobbers edi.
 log_name:
     mov edi, [log_next]
-    cmp edi, log_end - 65536
-    jae .full
     entry NAME, eax, 0
     mov [log_next], edi
     ret
-.full:
-    print "error: the log is full", 10
-    guest_end
 
 ; ---- see ----
 
@@ -432,15 +434,16 @@ log_take_real:
 
 ; ---- printing ----
 
-; Clobbers all.
+; EBP: number of the behaviour. Clobbers all.
 log_print:
-    mov ebp, log
+    imul ebp, ENTRIES * 16
+    add ebp, log
 .next:
-    cmp ebp, [log_next]
-    jae .all
     mov eax, [ebp]
     test eax, eax
-    jz .name
+    jz .all
+    test eax, NAME
+    jnz .name
     test eax, MORE
     jnz .more
     print 10, "  "
@@ -467,5 +470,4 @@ log_print:
     add ebp, 16
     jmp .next
 .all:
-    print 10
     ret
