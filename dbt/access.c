@@ -141,10 +141,7 @@ struct pending *add_exit(struct translation *t, unsigned kind, uint8_t *place)
         return &spare;
     }
     struct pending *p = &t->pending[t->pending_count++];
-    *p = (struct pending){.place = place,
-                          .kind = (uint8_t)kind,
-                          .insn = (uint8_t)t->index,
-                          .records = (uint16_t)t->b->insn[t->index].records};
+    *p = (struct pending){.place = place, .kind = (uint8_t)kind, .insn = (uint8_t)t->index};
     return p;
 }
 
@@ -243,7 +240,6 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
         t->g[t->index].flags_dead ? emit_lookup(t, access, bytes) : emit_lookup_flag_free(t, access, bytes);
     miss->segment = a->segment;
     t->held = true;
-    t->held_record = 0;
     t->held_address = *a;
     t->held_access = (uint8_t)access;
     t->held_bytes = (uint8_t)bytes;
@@ -256,33 +252,46 @@ static bool is_recorded(const struct translation *t, unsigned kind)
     return !t->bounce && (kind == ACCESS_WRITE ? t->d->record_writes : t->d->record_reads);
 }
 
-unsigned emit_record(struct translation *t, const struct address *a, unsigned kind, unsigned bytes,
-                     uint8_t flags)
+/* Nothing but a constant: the dictionary holds it. */
+static bool is_constant(const struct translation *t, const struct address *a)
 {
-    if (!is_recorded(t, kind))
-        return 0;
-    unsigned place = t->record_bytes ? t->record_bytes : 4, width = address_bytes(t);
-    bool shared = t->held && t->held_record && same_address(&t->held_address, a);
-    unsigned data = shared ? place : place + width;
-    if (t->access_count == RECORDS_MAX || data + record_data_bytes(bytes) > t->d->host->room_bytes / 2) {
-        t->overflow = true;
-        return 0;
+    return a->base == HOST_NONE && a->index == HOST_NONE && !has_base(t, a);
+}
+
+/* Whether an address that differs by a constant before it is cut to its size differs by the same in linear
+ * memory. */
+static bool is_linear(const struct translation *t, const struct address *a)
+{
+    return a->bytes == address_bytes(t);
+}
+
+/* How far `a` is from an address in the record; NULL: none can tell. */
+static const struct known_address *find_known(const struct translation *t, const struct address *a,
+                                              int64_t *distance)
+{
+    for (unsigned i = 0; i < t->known_count; i++) {
+        const struct known_address *k = &t->known[i];
+        if (k->a.base != a->base || k->a.index != a->index || k->a.scale != a->scale ||
+            k->a.segment != a->segment || k->a.bytes != a->bytes)
+            continue;
+        int64_t d = a->disp - k->a.disp + k->moved;
+        if (d != 0 && !is_linear(t, a))
+            continue;
+        *distance = d;
+        return k;
     }
-    t->access[t->access_count++] =
-        (struct record_access){.rip = t->b->cs_base + t->g[t->index].ip,
-                               .address = (uint16_t)(shared ? t->held_record : place),
-                               .data = (uint16_t)data,
-                               .kind = (uint8_t)kind,
-                               .size = (uint8_t)bytes,
-                               .flags = flags,
-                               .address_bytes = (uint8_t)width};
-    if (t->code_size != CODE_64)
-        t->access[t->access_count - 1].rip = (uint32_t)t->access[t->access_count - 1].rip;
-    t->record_bytes = data + record_data_bytes(bytes);
-    if (shared)
-        return data;
-    if (t->held && same_address(&t->held_address, a))
-        t->held_record = place;
+    return NULL;
+}
+
+static void remember_address(struct translation *t, const struct address *a, unsigned place)
+{
+    if (t->known_count < KNOWN_MAX)
+        t->known[t->known_count++] = (struct known_address){.a = *a, .place = (uint16_t)place};
+}
+
+static void store_address(struct translation *t, const struct address *a, unsigned place)
+{
+    unsigned width = address_bytes(t);
     bool plain = a->base != HOST_NONE && !is_stolen(a->base) && a->index == HOST_NONE && a->disp == 0 &&
                  a->bytes >= width && !has_base(t, a);
     host_reg from = plain ? a->base : SCRATCH2;
@@ -296,7 +305,103 @@ unsigned emit_record(struct translation *t, const struct address *a, unsigned ki
             emit_load(t->e, 8, SCRATCH, STATE(temp[3]));
     }
     emit_store(t->e, width, from, at(RECORD, (int32_t)place));
+}
+
+unsigned emit_record(struct translation *t, const struct address *a, unsigned kind, unsigned bytes,
+                     uint8_t flags)
+{
+    if (!is_recorded(t, kind))
+        return 0;
+    const unsigned width = address_bytes(t), place = t->record_bytes ? t->record_bytes : RAW_BLOCK_HEAD;
+    int64_t distance = 0;
+    const struct known_address *known = is_constant(t, a) ? NULL : find_known(t, a, &distance);
+    bool stored = !known && !is_constant(t, a);
+    unsigned data = stored ? place + width : place;
+
+    if (t->access_count == RECORDS_MAX || data + record_data_bytes(bytes) > ROOM_BYTES / 2) {
+        t->overflow = true;
+        return 0;
+    }
+    t->access[t->access_count++] = (struct raw_access){
+        .displacement = is_constant(t, a) ? (int64_t)truncate_address((uint64_t)a->disp, a->bytes) : distance,
+        .rip_offset = (uint32_t)(t->g[t->index].ip - t->b->ip),
+        .address = (uint16_t)(known    ? known->place
+                              : stored ? place
+                                       : 0),
+        .data = (uint16_t)data,
+        .address_bytes = (uint8_t)width,
+        .instruction = (uint8_t)t->index,
+        .kind = (uint8_t)kind,
+        .flags = flags,
+        .size = (uint8_t)bytes};
+    t->record_bytes = data + record_data_bytes(bytes);
+    if (stored) {
+        store_address(t, a, place);
+        remember_address(t, a, place);
+    }
     return data;
+}
+
+/* By how much the instruction moves a register, where that is known: then addresses made of it are as well.
+ */
+static bool known_step(const struct translation *t, const struct guest_insn *g, host_reg r, int64_t *step)
+{
+    const unsigned width = address_bytes(t);
+    const ZydisDecodedOperand *o = g->op;
+    if (r == RSP && (g->class == G_PUSH || g->class == G_POP) && stack_width(t) == width &&
+        !(g->class == G_POP && g->memory < 0 && front_gpr(o[0].reg.value) == RSP)) {
+        *step = g->z.operand_width / 8 * (g->class == G_PUSH ? -1 : 1);
+        return true;
+    }
+    if (o[0].type != ZYDIS_OPERAND_TYPE_REGISTER || front_gpr(o[0].reg.value) != r || o[0].size != 8 * width)
+        return false;
+    switch (g->z.mnemonic) {
+    case ZYDIS_MNEMONIC_INC:
+    case ZYDIS_MNEMONIC_DEC:
+        *step = g->z.mnemonic == ZYDIS_MNEMONIC_INC ? 1 : -1;
+        return true;
+    case ZYDIS_MNEMONIC_ADD:
+    case ZYDIS_MNEMONIC_SUB:
+        if (o[1].type != ZYDIS_OPERAND_TYPE_IMMEDIATE)
+            return false;
+        *step = g->z.mnemonic == ZYDIS_MNEMONIC_ADD ? o[1].imm.value.s : -o[1].imm.value.s;
+        return true;
+    case ZYDIS_MNEMONIC_LEA:
+        if (front_gpr(o[1].mem.base) != r || o[1].mem.index != ZYDIS_REGISTER_NONE ||
+            g->z.address_width != 8 * width)
+            return false;
+        *step = o[1].mem.disp.value;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool may_change(const struct guest_insn *g, host_reg r)
+{
+    return r != HOST_NONE &&
+           (front_writes_gpr(g, r) || (r == RSP && (g->class == G_PUSH || g->class == G_POP)));
+}
+
+void forget_addresses(struct translation *t, const struct guest_insn *g)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < t->known_count; i++) {
+        struct known_address k = t->known[i];
+        int64_t step;
+        if (may_change(g, k.a.base)) {
+            if (!is_linear(t, &k.a) || !known_step(t, g, k.a.base, &step))
+                continue;
+            k.moved += step;
+        }
+        if (may_change(g, k.a.index)) {
+            if (!is_linear(t, &k.a) || !known_step(t, g, k.a.index, &step))
+                continue;
+            k.moved += step * k.a.scale;
+        }
+        t->known[kept++] = k;
+    }
+    t->known_count = kept;
 }
 
 void emit_record_data(struct translation *t, unsigned place, unsigned bytes)

@@ -9,8 +9,8 @@
  *
  * While translated code runs: rax to r11 and rsp hold the guest's registers,
  * RFLAGS its arithmetic flags, GS points to struct dbt, r14 to where the next
- * record goes, r15 is the budget; r12 and r13 are scratch. The guest's own r12 to
- * r15 lie in the state. DF is 0: the guest's is part of the mode.
+ * record goes, r15 is the budget and counts events; r12 and r13 are scratch. The
+ * guest's own r12 to r15 lie in the state. DF is 0: the guest's is part of the mode.
  */
 #ifndef ENGRAM_DBT_DBT_H
 #define ENGRAM_DBT_DBT_H
@@ -61,6 +61,7 @@ enum exit_kind_dbt {
     DBT_EXIT_SYSTEM,   /* the instruction is for sys_execute() */
     DBT_EXIT_MISS,     /* a probe missed; SCRATCH is the linear address */
     DBT_EXIT_SLOW,     /* the instruction is for slow_execute() */
+    DBT_EXIT_STRING,   /* … for string_execute() */
     DBT_EXIT_UD,       /* … raises #UD */
     DBT_EXIT_NM,       /* … #NM, or #UD: the guest has switched the FPU or SSE off */
     DBT_EXIT_UNSUPPORTED,
@@ -72,6 +73,17 @@ struct block;
 struct insn;
 struct hook_event;
 
+enum string_kind { STRING_MOVS, STRING_STOS, STRING_LODS, STRING_CMPS, STRING_SCAS, STRING_OTHER };
+enum string_repeat { REPEAT_NONE, REPEAT_WHILE_EQUAL, REPEAT_WHILE_NOT_EQUAL };
+
+struct string_form {
+    uint8_t kind;    /* enum string_kind */
+    uint8_t repeat;  /* enum string_repeat; of MOVS, STOS, LODS: not REPEAT_NONE, the condition is none */
+    uint8_t bytes;   /* of an element */
+    uint8_t width;   /* of addresses and count: bytes */
+    uint8_t segment; /* of the source */
+};
+
 /* A place where translated code leaves; its index is what the code leaves in `exit_site`. */
 struct exit_site {
     struct block *block;
@@ -82,19 +94,21 @@ struct exit_site {
     bool limited;   /* the segment's limit and rights have to be checked */
     bool not_first; /* the instruction has made another access before */
     uint8_t segment;
-    uint16_t records; /* of the block that are complete */
-    uint64_t target;  /* IP, for DBT_EXIT_CHAIN */
-    uint8_t *jump;    /* displacement of the jump that is patched to chain */
-    uint8_t *stub;    /* what it points to while it is not linked */
+    struct string_form string; /* for DBT_EXIT_STRING */
+    uint64_t target;           /* IP, for DBT_EXIT_CHAIN; behind the instruction, for DBT_EXIT_STRING */
+    uint8_t *jump;             /* displacement of the jump that is patched to chain */
+    uint8_t *stub;             /* what it points to while it is not linked */
     struct block *linked;
     struct exit_site *next_incoming;
 };
 
 /* A guest instruction in a block. */
 struct block_insn {
-    uint32_t code;    /* offset of its host code in the block's */
-    uint16_t ip;      /* relative to the block's */
-    uint16_t records; /* in the block before it */
+    uint32_t code;         /* offset of its host code in the block's */
+    uint32_t prefix;       /* id of the record that ends before it, 0: none yet */
+    uint16_t ip;           /* relative to the block's */
+    uint16_t records;      /* accesses in the block's record before it, */
+    uint16_t record_bytes; /* and how many bytes these take */
     uint8_t length;
     uint8_t spilled; /* host registers whose guest value is in spill[]: count */
     uint8_t spill_reg[3];
@@ -113,11 +127,15 @@ struct block {
     bool repeats; /* ends with a string instruction with a REP prefix */
     uint16_t guest_bytes;
     uint32_t code_bytes;
-    uint32_t record_id; /* of the dictionary; 0 where the block records nothing */
-    gpa_t gpa, gpa2;    /* first byte; first byte on the second page */
-    uint8_t *code;      /* entry for direct branches */
-    uint8_t *body;      /* behind the budget and the room test */
-    uint8_t *indirect;  /* entry that compares SCRATCH2 with the block's IP */
+    uint32_t stubs; /* offset of the ways out in the code */
+    /* In the dictionary; id 0 where the block records nothing. */
+    uint32_t record_id, record_first;
+    uint16_t record_count, record_bytes;
+    uint8_t context;
+    gpa_t gpa, gpa2;   /* first byte; first byte on the second page */
+    uint8_t *code;     /* entry for direct branches */
+    uint8_t *body;     /* behind the budget and the room test */
+    uint8_t *indirect; /* entry that compares SCRATCH2 with the block's IP */
     struct block_insn *insn;
     uint64_t executed;
     struct block *next_hash;
@@ -127,9 +145,8 @@ struct block {
 };
 
 struct dbt_counters {
-    uint64_t blocks, chains, lookups, misses, fills, flushes, invalidations, bounces, system, traps, budget,
-        drains;
-    uint64_t tlb_flushes, faults, interrupts, unlinked;
+    uint64_t blocks, chains, lookups, misses, fills, flushes, invalidations, bounces, system, traps, budget;
+    uint64_t tlb_flushes, faults, interrupts, unlinked, segments, dictionaries, runs;
 };
 
 #define JUMP_BITS 12
@@ -143,7 +160,12 @@ struct dbt {
 
     /* What translated code and the trampoline touch. */
     uint64_t host_rsp, resume, exit_flags;
-    uint64_t record, budget, scratch, scratch2;
+    uint64_t record, scratch, scratch2;
+    /* The low half is the address that every block loads from, one lower for each instruction; the high half
+     * counts the events recorded in this segment. */
+    uint64_t budget;
+    uint64_t zero;       /* minus the low half: instructions since the start */
+    uint64_t iterations; /* of REPs that are not complete: they take time and are no instructions */
     uint64_t spill[4], spilled_rcx, temp[4];
     uint64_t exit_site;
     uint64_t trap_pc, trap_address, trap_vector;
@@ -185,13 +207,12 @@ struct dbt {
     bool stepping;           /* what the host waits for is so near that blocks are single instructions */
     bool between_iterations; /* of a REP: events there show RF set (SDM Vol. 3B, 17.3.1.1) */
     bool mode_dirty;
-    const uint8_t *retry; /* where the host code of an instruction begins that is to start anew */
-    uint64_t permissions; /* what the TLB's rights were derived from */
-    bool restart;         /* an exit that has not executed the instruction at RIP */
-    uint8_t access_flags; /* of what dbt_read() and dbt_write() record: ACCESS_LOCKED, ACCESS_REP */
+    const uint8_t *retry;  /* where the host code of an instruction begins that is to start anew */
+    uint64_t recorded_cr3; /* that a reader of the records knows */
+    uint64_t permissions;  /* what the TLB's rights were derived from */
+    bool restart;          /* an exit that has not executed the instruction at RIP */
+    uint8_t access_flags;  /* of what dbt_read() and dbt_write() record: ACCESS_LOCKED, ACCESS_REP */
     uint8_t bounce_access[BOUNCE_SLOTS], bounce_bytes[BOUNCE_SLOTS];
-    uint64_t budget_start;
-    uint64_t instructions;
     struct dbt_counters counters;
     char stop_line[200];
 };
@@ -203,10 +224,14 @@ struct dbt {
 /* What the machine around the processor does. C code may use vector registers in these only if it saves
  * them. */
 struct dbt_host {
-    uint64_t budget_base; /* the lowest address of the budget's readable range: see run.c */
-    uint64_t budget_bytes;
-    uint32_t room_bytes; /* behind the record buffer's end that are mapped: the largest block's records fit */
-    void (*drain)(struct dbt *d);
+    /* The budget's readable range (run.c), below 4 GiB; the page before it is not mapped. */
+    uint32_t budget_base, budget_bytes;
+    /* Segments end at a multiple of 64 KiB, and the 64 KiB behind are not mapped. `used` tells what is in the
+     * one that is full, NULL: there was none. They set recorder.start and end. */
+    void (*next_segment)(struct dbt *d, const struct raw_use *used);
+    void (*end_segments)(struct dbt *d, const struct raw_use *used);
+    void (*define)(struct dbt *d);            /* takes what waits for the dictionary in the recorder */
+    void (*new_dictionary)(struct dbt *d);    /* the old one is full; no segment is open */
     uint64_t (*next_deadline)(struct dbt *d); /* instructions from now until the host wants to be asked */
     bool (*poll)(struct dbt *d);              /* false: the run is over; cpu.stop_text says why */
     bool (*nmi)(
@@ -217,8 +242,11 @@ struct dbt_host {
     bool (*wait)(struct dbt *d);                 /* until an interrupt is due; false: none can come */
     uint32_t (*port_in)(struct dbt *d, uint16_t port, unsigned bytes);
     void (*port_out)(struct dbt *d, uint16_t port, unsigned bytes, uint32_t value);
-    void (*event)(struct dbt *d, const struct hook_event *e); /* the records before it are drained */
 };
+
+/* Bytes that are free behind the record pointer when a block begins: it may take half of them, and what is
+ * recorded about it meanwhile the rest. */
+#define ROOM_BYTES 4096u
 
 #define STATE(field) state_at(offsetof(struct dbt, field))
 static inline struct operand guest_gpr(unsigned n)
@@ -228,6 +256,18 @@ static inline struct operand guest_gpr(unsigned n)
 static inline struct dbt *dbt_of(struct dbt_cpu *c)
 {
     return (struct dbt *)c;
+}
+
+/* Instructions completed since the start; C code that executes one charges it when it is over. */
+static inline uint64_t dbt_icount(const struct dbt *d)
+{
+    return d->zero - (uint32_t)d->budget;
+}
+
+/* Linear address of an instruction. */
+static inline gva_t code_linear(uint32_t mode, uint64_t cs_base, uint64_t ip)
+{
+    return (mode & MODE_CODE_SIZE) == 2 ? ip : (uint32_t)(cs_base + ip);
 }
 
 /* ---- cache.c ---- */
@@ -249,8 +289,11 @@ struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce);
 
 /* ---- memory.c ---- */
 void tlb_flush_all(struct dbt *d);
-/* False: fault raised. *fast tells whether the probe will hit now. */
-bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast);
+/* False: fault raised. *fast: the probe will hit now; with paging on, `map` is what a reader of records must
+ * know then. */
+bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast, struct raw_map *map);
+void tlb_record(struct dbt *d, const struct raw_map *map);
+uint8_t dbt_context(const struct dbt *d); /* docs/format.md, context */
 void memory_init(struct dbt *d);
 
 /* ---- slow.c ---- */
@@ -271,14 +314,26 @@ bool dbt_trap(struct dbt *d, uint64_t pc, uint64_t address, uint64_t vector, uin
 void dbt_set_recording(struct dbt *d, bool reads, bool writes);
 /* The host is asked when at most `instructions` more are executed. */
 void dbt_ask_within(struct dbt *d, uint64_t instructions);
+/* How many more until then; iterations of a REP bring it nearer as instructions do. */
+static inline uint64_t dbt_budget_left(const struct dbt *d)
+{
+    uint32_t now = (uint32_t)d->budget;
+    return now > d->host->budget_base ? now - d->host->budget_base : 0;
+}
+void dbt_spend_iterations(struct dbt *d, uint64_t n);
 uint32_t dbt_mode(const struct dbt *d);
 void dbt_set_break(struct dbt *d, unsigned n, bool armed, gva_t at);
 /* True if `at` is where a break is armed; *n says which. */
 bool dbt_is_break(const struct dbt *d, gva_t at, unsigned *n);
 
 /* ---- dump.c ---- */
+#define DBT_PRINT_TEXT 160u
 struct dbt_print {
+    const struct dictionary *dictionary;
     void (*line)(const char *format, ...) __attribute__((format(printf, 1, 2)));
+    /* One instruction as text; they return its length, 0 if it is none. NULL: only bytes are printed. */
+    unsigned (*guest)(const struct block *b, uint64_t ip, const uint8_t *bytes, size_t available, char *text);
+    unsigned (*host)(struct dbt *d, const struct block *b, const uint8_t *code, char *text);
 };
 void dbt_print_block(struct dbt *d, const struct block *b, const struct dbt_print *print);
 size_t dbt_counters_text(const struct dbt *d, char *text, size_t size);

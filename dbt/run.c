@@ -2,11 +2,15 @@
  * The dispatcher: finds or translates the block at CS:RIP, runs translated code
  * until it leaves, and does what it left for.
  *
- * The budget is an address. A block subtracts its instructions from r15 and loads
- * a byte there: below the range that can be read the host CPU faults, and what
- * counts as an interrupt has cost one load a block and touched no flag. The same
- * way a load ahead of r14 notices that the record buffer is full. Host faults
- * come back here through dbt_trap() as exits.
+ * The budget is an address, in the low half of r15. A block subtracts its
+ * instructions and loads a byte there: below the range that can be read the host
+ * CPU faults, and what counts as an interrupt has cost one load a block and touched
+ * no flag. The same way a load ahead of r14 notices that the segment is full. Host
+ * faults come back here through dbt_trap() as exits. The high half of r15 counts the
+ * events that blocks record.
+ *
+ * Whatever C code does for the guest happens with the instruction not yet charged,
+ * so that dbt_icount() is the number of those completed before it.
  *
  * Flags: a probe may spoil arithmetic flags that the rest of its block does not
  * read. Where a block is left in its middle for a slow access, the next one (which
@@ -14,10 +18,12 @@
  * no interrupt shows spoiled flags to the guest.
  */
 #include "dbt/front.h"
+#include "dbt/string.h"
 #include "dbt/switch.h"
 
 #include "console.h"
 #include "dbt/sys/sys.h"
+#include "trace/bytes.h"
 #include "trace/hook.h"
 #include "x86/cpu.h"
 #include "x86/debug.h"
@@ -170,17 +176,32 @@ static void stop_at_exception(struct dbt *d)
     stop(d, d->stop_line);
 }
 
-/* ---- records of a block that is left in its middle ---- */
+/* ---- leaving a block in its middle ---- */
 
-static void leave_inside(struct dbt *d, const struct block *b, unsigned insn, unsigned records,
-                         unsigned executed)
+/* RIP is at the block's instruction `insn`, before which all is done; what the head charged for the rest
+ * comes back. */
+static void go_back_to(struct dbt *d, const struct block *b, unsigned insn)
 {
     const struct block_insn *i = &b->insn[insn];
     d->cpu.v.rip = b->ip + i->ip;
     if ((b->mode & MODE_CODE_SIZE) != CODE_64)
         d->cpu.v.rip = (uint32_t)d->cpu.v.rip;
-    d->budget += b->budget - executed;
-    recorder_close(d, b->record_id, records);
+    d->budget += b->budget - insn;
+}
+
+/* … and its record is that of the accesses so far. */
+static void leave_inside(struct dbt *d, struct block *b, unsigned insn)
+{
+    go_back_to(d, b, insn);
+    d->budget -= (uint64_t)(b->record_count - b->insn[insn].records) << 32;
+    recorder_close(d, b, insn);
+}
+
+/* The instruction at which the block was left is complete. */
+static void charge(struct dbt *d)
+{
+    d->budget -= 1;
+    d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
 }
 
 /* ---- exits ---- */
@@ -212,28 +233,56 @@ static bool check_access(struct dbt *d, const struct exit_site *x, gva_t at)
     return !is_misaligned(d, x, at) || dbt_raise_error(&d->cpu, VECTOR_GP, 0);
 }
 
-/* The TLB is filled and the instruction starts anew. What the fill itself records (page-table bits, mappings)
- * belongs behind the block's records so far. False: it cannot, or need not, be filled. */
+/* Goes on in the block that leave_inside() has left with the record at `start`, behind a mapping that is put
+ * before it: no access of the block so far can have used another for the same page. */
+static void resume_block(struct dbt *d, const struct block *b, unsigned insn, uint64_t start,
+                         const struct raw_map *map)
+{
+    const struct block_insn *i = &b->insn[insn];
+    uint8_t *record = (uint8_t *)(uintptr_t)start;
+
+    if (d->recorder.on && d->mode & MODE_PAGING) {
+        memmove(record + sizeof(*map), record, i->record_bytes);
+        memcpy(record, map, sizeof(*map));
+        record += sizeof(*map);
+    }
+    d->record = (uint64_t)(uintptr_t)record;
+    d->budget -= b->budget - insn;
+    if (b->record_id) {
+        d->budget += (uint64_t)(b->record_count - i->records) << 32;
+        store32(record, b->record_id);
+        store32(record + 4, (uint32_t)d->budget);
+    }
+    d->retry = b->indirect + i->code;
+}
+
+static bool may_resume(const struct dbt *d, const struct block *b, uint64_t start)
+{
+    return !d->recorder.on ||
+           (start + sizeof(struct raw_map) + b->record_bytes <= (uint64_t)(uintptr_t)d->recorder.end &&
+            recorder_has_room(d));
+}
+
+/* The TLB is filled and the instruction starts anew. What the fill itself records (page-table bits) belongs
+ * behind the block's records so far, which begin at `start`: then another block goes on from here. False: it
+ * cannot, or need not, be filled. */
 static bool fill_and_retry(struct dbt *d, const struct exit_site *x, gva_t at, uint64_t start)
 {
-    const struct block *b = x->block;
-    uint64_t filled = d->record;
+    uint64_t left = d->record;
+    struct raw_map map;
     bool fast;
-    if (!tlb_fill(d, at, x->probe_access, &fast)) {
+    if (!tlb_fill(d, at, x->probe_access, &fast, &map)) {
         deliver(d);
         return true;
     }
     if (!fast)
         return false;
-    if (d->record != filled) {
-        d->restart = true; /* something was recorded: go on with a block that begins here */
+    if (d->record == left && may_resume(d, x->block, start)) {
+        resume_block(d, x->block, x->insn, start, &map);
         return true;
     }
-    d->record = start;
-    d->budget -= b->budget - x->insn;
-    if (b->record_id)
-        memcpy((void *)(uintptr_t)d->record, &b->record_id, sizeof(b->record_id));
-    d->retry = b->indirect + b->insn[x->insn].code;
+    tlb_record(d, &map);
+    d->restart = true;
     return true;
 }
 
@@ -245,47 +294,60 @@ static void handle_miss(struct dbt *d, const struct exit_site *x)
     const struct block *b = x->block;
     uint64_t at = d->scratch, start = d->record;
     bool crosses = (at & (PAGE_SIZE - 1)) + x->probe_bytes > PAGE_SIZE, fast;
+    struct raw_map map;
 
     d->counters.misses++;
-    leave_inside(d, b, x->insn, x->records, x->insn);
+    leave_inside(d, x->block, x->insn);
     if (!check_access(d, x, at)) {
         deliver(d);
         return;
     }
     if (!crosses && !x->limited && !x->not_first && fill_and_retry(d, x, at, start))
         return;
-    d->budget -= 1;
-    if (!slow_execute(d))
-        deliver(d);
+    bool done = slow_execute(d);
+    if (done && x->not_first && !crosses && !x->limited && tlb_fill(d, at, x->probe_access, &fast, &map) &&
+        fast)
+        tlb_record(d, &map);
+    if (done)
+        charge(d);
     else
-        d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
-    if (x->not_first && !crosses && !x->limited)
-        tlb_fill(d, at, x->probe_access, &fast);
+        deliver(d);
     d->mode_dirty = true;
-    d->quiet_block = b->spoils && x->insn + 1u < b->insn_count;
+    d->quiet_block = done && b->spoils && x->insn + 1u < b->insn_count;
 }
 
-static void count_instructions(struct dbt *d)
+static void set_budget(struct dbt *d, uint64_t instructions)
 {
-    d->instructions += d->budget_start - d->budget;
-    d->budget_start = d->budget;
+    uint32_t before = (uint32_t)d->budget, now = d->host->budget_base + (uint32_t)instructions;
+    d->budget = (d->budget & ~0xffffffffull) | now;
+    d->zero += (uint64_t)now - before;
+    if (d->recorder.on)
+        recorder_number(d, RAW_ICOUNT, d->zero);
 }
 
 static void refill_budget(struct dbt *d)
 {
-    count_instructions(d);
     uint64_t most = d->host->budget_bytes - PAGE_SIZE, n = d->host->next_deadline(d);
-    d->budget = d->budget_start = d->host->budget_base + (n < most ? n : most);
+    set_budget(d, n < most ? n : most);
+    if (d->recorder.on)
+        recorder_number(d, RAW_TIME, rdtsc());
 }
 
-/* What has been counted so far stays counted. */
 void dbt_ask_within(struct dbt *d, uint64_t instructions)
 {
-    uint64_t base = d->host->budget_base, left = d->budget - base;
-    if (d->budget < base || left <= instructions)
+    if (dbt_budget_left(d) > instructions)
+        set_budget(d, instructions);
+}
+
+void dbt_spend_iterations(struct dbt *d, uint64_t n)
+{
+    if (n == 0)
         return;
-    d->budget_start -= left - instructions;
-    d->budget = base + instructions;
+    d->iterations += n;
+    d->budget -= n;
+    d->zero -= n;
+    if (d->recorder.on)
+        recorder_number(d, RAW_ICOUNT, d->zero);
 }
 
 static bool poll(struct dbt *d)
@@ -296,7 +358,7 @@ static bool poll(struct dbt *d)
         return false;
     }
     refill_budget(d);
-    d->stepping = d->budget - d->host->budget_base < BLOCK_INSNS_MAX;
+    d->stepping = dbt_budget_left(d) < BLOCK_INSNS_MAX;
     d->mode_dirty = true;
     return true;
 }
@@ -348,14 +410,14 @@ static void handle_trap(struct dbt *d)
         return;
     }
     if (pc < (uint64_t)(uintptr_t)b->body) {
-        d->budget += b->budget;
-        d->cpu.v.rip = b->ip;
+        go_back_to(d, b, 0);
+        d->budget -= (uint64_t)b->record_count << 32;
         d->restart = true;
         uint64_t base = d->host->budget_base;
         if (d->trap_address < base && base - d->trap_address <= PAGE_SIZE)
             poll(d);
         else
-            d->host->drain(d);
+            recorder_next_segment(d);
         return;
     }
     unsigned i = b->insn_count - 1u;
@@ -363,7 +425,7 @@ static void handle_trap(struct dbt *d)
         i--;
     for (unsigned s = 0; s < b->insn[i].spilled; s++)
         d->cpu.v.gpr[b->insn[i].spill_reg[s]] = d->spill[s];
-    leave_inside(d, b, i, b->insn[i].records, i);
+    leave_inside(d, b, i);
     switch (d->trap_vector) {
     case VECTOR_DE:
     case VECTOR_UD:
@@ -388,9 +450,7 @@ static void handle_system(struct dbt *d, const struct exit_site *x)
     size_t available;
     struct insn insn;
 
-    d->cpu.v.rip = x->block->ip + x->block->insn[x->insn].ip;
-    if ((d->mode & MODE_CODE_SIZE) != CODE_64)
-        d->cpu.v.rip = (uint32_t)d->cpu.v.rip;
+    go_back_to(d, x->block, x->insn);
     d->counters.system++;
     if (!slow_fetch(d, d->cpu.v.rip, bytes, &available)) {
         deliver(d);
@@ -401,7 +461,9 @@ static void handle_system(struct dbt *d, const struct exit_site *x)
         deliver(d);
         return;
     }
-    if (!(io_handles(&insn) ? io_execute(d, &insn) : sys_execute(&d->cpu, &insn)))
+    if (io_handles(&insn) ? io_execute(d, &insn) : sys_execute(&d->cpu, &insn))
+        d->budget -= 1;
+    else
         deliver(d);
     d->mode_dirty = true;
     if (d->cpu.interrupt_shadow)
@@ -413,9 +475,7 @@ static void handle_by_c(struct dbt *d, const struct exit_site *x)
 {
     bool ok;
 
-    d->cpu.v.rip = x->block->ip + x->block->insn[x->insn].ip;
-    if ((d->mode & MODE_CODE_SIZE) != CODE_64)
-        d->cpu.v.rip = (uint32_t)d->cpu.v.rip;
+    go_back_to(d, x->block, x->insn);
     switch (x->kind) {
     case DBT_EXIT_SLOW:
         ok = slow_execute(d);
@@ -428,9 +488,25 @@ static void handle_by_c(struct dbt *d, const struct exit_site *x)
         ok = dbt_raise(&d->cpu, d->cpu.v.cr0 & (CR0_TS | CR0_EM) ? VECTOR_NM : VECTOR_UD);
         break;
     }
-    if (!ok)
+    if (ok)
+        charge(d);
+    else
         deliver(d);
-    d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
+    d->mode_dirty = true;
+}
+
+/* An interrupt may come before the instruction is resumed: then it is restarted later, with the count that is
+ * left. */
+static void handle_string(struct dbt *d, const struct exit_site *x)
+{
+    bool complete = false;
+    go_back_to(d, x->block, x->insn);
+    if (!string_execute(d, &x->string, x->target, &complete))
+        deliver(d);
+    else if (complete)
+        charge(d);
+    else
+        d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
     d->mode_dirty = true;
 }
 
@@ -453,6 +529,9 @@ static void handle_exit(struct dbt *d, struct exit_site **chain)
     case DBT_EXIT_NM:
         handle_by_c(d, x);
         break;
+    case DBT_EXIT_STRING:
+        handle_string(d, x);
+        break;
     case DBT_EXIT_MISS:
         handle_miss(d, x);
         break;
@@ -463,7 +542,7 @@ static void handle_exit(struct dbt *d, struct exit_site **chain)
         handle_trap(d);
         break;
     default:
-        leave_inside(d, x->block, x->insn, 0, x->insn);
+        go_back_to(d, x->block, x->insn);
         stop_at_insn(d);
         break;
     }
@@ -484,12 +563,10 @@ static struct block *find_block(struct dbt *d)
     struct block *b = cache_find(d, d->cpu.v.rip, gpa);
     if (b && !(b->crosses && d->mode & MODE_PAGING))
         return b;
-    if (cache_is_nearly_full(d) || d->recorder.block_count + 4 * BLOCK_INSNS_MAX > RECORD_BLOCKS_MAX ||
-        d->recorder.access_count + 1024 > RECORD_ACCESSES_MAX) {
-        if (d->record_reads || d->record_writes)
-            d->host->drain(d);
-        d->recorder.block_count = RECORD_FIRST_BLOCK;
-        d->recorder.access_count = 0;
+    if (d->recorder.on && !recorder_has_room(d)) {
+        recorder_new_dictionary(d);
+        cache_flush(d);
+    } else if (cache_is_nearly_full(d)) {
         cache_flush(d);
     }
     b = translate_block(d, d->cpu.v.rip, false);
@@ -521,9 +598,9 @@ static const void *entry_of(struct dbt *d, struct block *b)
     d->quiet_block = false;
     d->mode_dirty = d->mode_dirty || d->cpu.interrupt_shadow;
     d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
-    d->budget -= b->budget;
-    if (d->record > (uint64_t)(uintptr_t)d->recorder.end)
-        d->host->drain(d);
+    if (d->recorder.on && d->record + ROOM_BYTES > (uint64_t)(uintptr_t)d->recorder.end)
+        recorder_next_segment(d);
+    d->budget += ((uint64_t)b->record_count << 32) - b->budget;
     return b->body;
 }
 
@@ -621,7 +698,6 @@ void dbt_run(struct dbt *d)
     struct exit_site *chain = NULL;
 
     d->mode_dirty = true;
-    d->budget = d->budget_start = d->host->budget_base;
     refill_budget(d);
     while (may_go_on(d)) {
         if (!d->quiet_block) {
@@ -635,9 +711,6 @@ void dbt_run(struct dbt *d)
         if (!d->cpu.stop && !d->cpu.halted)
             step(d, &chain);
     }
-    count_instructions(d);
-    if (d->record_reads || d->record_writes)
-        d->host->drain(d);
 }
 
 bool dbt_trap(struct dbt *d, uint64_t pc, uint64_t address, uint64_t vector, uint64_t *resume)
@@ -651,18 +724,23 @@ bool dbt_trap(struct dbt *d, uint64_t pc, uint64_t address, uint64_t vector, uin
     return true;
 }
 
+/* Translated code records or does not: it is made anew. What the records so far refer to stays. */
 void dbt_set_recording(struct dbt *d, bool reads, bool writes)
 {
+    bool on = reads || writes;
+    if (d->recorder.on && !on)
+        recorder_stop(d);
     d->record_reads = reads;
     d->record_writes = writes;
-    recorder_reset(d);
     cache_flush(d);
+    if (on && !d->recorder.on)
+        recorder_start(d);
 }
 
 void dbt_init(struct dbt *d, void *code, size_t code_bytes)
 {
     d->cpu.mode_changed = NULL;
+    d->budget = d->zero = d->host->budget_base;
     memory_init(d);
     cache_init(d, code, code_bytes);
-    recorder_reset(d);
 }

@@ -5,7 +5,7 @@
 #include "dbt/dbt.h"
 
 struct host_options {
-    uint64_t ram_bytes, ring_bytes, buffer_bytes;
+    uint64_t ram_bytes, ring_bytes;
     bool reads, writes;
     bool discard;             /* records are thrown away: what the inline path costs */
     bool wrap;                /* the ring */
@@ -28,7 +28,7 @@ void host_save_vectors(void);
 void host_restore_vectors(void);
 
 /* timer.c */
-/* The machine's time: instructions executed, the one under way included, and what passed in HLT. */
+/* The machine's time: instructions and iterations of REPs completed, and what passed in HLT. */
 uint64_t host_time(const struct dbt *d);
 /* `port` from 40H on. */
 void timer_write(const struct dbt *d, unsigned port, uint8_t value);
@@ -59,8 +59,11 @@ int host_exit_code(void);
 void trace_init(struct dbt *d);
 void trace_start(struct dbt *d);
 void trace_stop(struct dbt *d, const char *why);
-void trace_drain(struct dbt *d);
-void trace_event(struct dbt *d, const struct hook_event *e);
+void trace_next_segment(struct dbt *d, const struct raw_use *used);
+void trace_end_segments(struct dbt *d, const struct raw_use *used);
+void trace_define(struct dbt *d);
+void trace_new_dictionary(struct dbt *d);
+const struct dictionary *trace_dictionary(void);
 void trace_console_byte(struct dbt *d, uint8_t byte);
 bool trace_write(struct dbt *d, const char *guest, const char *end);
 

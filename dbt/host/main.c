@@ -6,6 +6,7 @@
  * ram=MiB ring=MiB trace=w|r|rw|none out=FILE start=TEXT|rip:ADDRESS stop=TEXT|rip:ADDRESS
  * ring.mode=wrap|stop discard=1 counters=1 timing=1 print=IP cache=KiB tick=INSTRUCTIONS
  */
+#include "dbt/host/disassemble.h"
 #include "dbt/host/host.h"
 
 #include "multiboot_guest.h"
@@ -23,12 +24,10 @@
 #define CODE_BYTES_MIN (256u << 10)
 #define BLOCKS_MAX 65536u
 #define BUDGET_BYTES (4u << 20)
-#define ROOM_BYTES 8192u
 #define GUARD_BYTES (1u << 16)
 
 struct host_options host_options = {.ram_bytes = 64 << 20,
                                     .ring_bytes = 64 << 20,
-                                    .buffer_bytes = 1 << 20,
                                     .print_block = ~0ull,
                                     .start_rip = ~0ull,
                                     .stop_rip = ~0ull,
@@ -107,15 +106,17 @@ static void host_at_break(struct dbt *d, unsigned n)
     host_restore_vectors();
 }
 
-static struct dbt_host machine_host = {.drain = trace_drain,
+static struct dbt_host machine_host = {.next_segment = trace_next_segment,
+                                       .end_segments = trace_end_segments,
+                                       .define = trace_define,
+                                       .new_dictionary = trace_new_dictionary,
                                        .next_deadline = next_deadline,
                                        .poll = host_poll,
                                        .interrupt = host_interrupt,
                                        .wait = host_wait,
                                        .at_break = host_at_break,
                                        .port_in = ports_in,
-                                       .port_out = ports_out,
-                                       .event = trace_event};
+                                       .port_out = ports_out};
 
 #define CPUID_7_ECX_UMIP (1u << 2)
 
@@ -151,30 +152,19 @@ static uint64_t guest_tsc(struct dbt_cpu *c)
 
 /* ---- building the machine ---- */
 
+/* Below 4 GiB: see run.c. */
 static void map_budget(void)
 {
-    uint8_t *p = map(GUARD_BYTES + BUDGET_BYTES, PROT_NONE);
-    machine_host.budget_base = (uint64_t)(uintptr_t)(p + GUARD_BYTES);
+    uint8_t *p = mmap(NULL, GUARD_BYTES + BUDGET_BYTES, PROT_NONE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_32BIT, -1, 0);
+    if (p == MAP_FAILED)
+        host_fail("no address space below 4 GiB for the budget");
+    machine_host.budget_base = (uint32_t)(uintptr_t)(p + GUARD_BYTES);
     machine_host.budget_bytes = BUDGET_BYTES;
     /* Never written: every page of it is the kernel's one page of zeros. */
     if (mprotect(p + GUARD_BYTES, BUDGET_BYTES, PROT_READ) ||
         madvise(p + GUARD_BYTES, BUDGET_BYTES, MADV_NOHUGEPAGE))
         host_fail("the budget's range cannot be mapped");
-}
-
-/* Loads at `room` behind the record pointer fault once the pointer is at the buffer's end. */
-static void map_buffer(struct dbt *d)
-{
-    uint64_t bytes = host_options.buffer_bytes;
-    uint8_t *p = map(bytes + ROOM_BYTES + GUARD_BYTES, PROT_NONE);
-    if (mprotect(p, bytes + ROOM_BYTES, PROT_READ | PROT_WRITE))
-        host_fail("the record buffer cannot be mapped");
-    /* As the hypervisor's ring will be: large pages, there from the start. */
-    madvise(p, bytes, MADV_HUGEPAGE);
-    memset(p, 0, bytes);
-    d->recorder.start = p;
-    d->recorder.end = p + bytes;
-    machine_host.room_bytes = ROOM_BYTES;
 }
 
 static struct dbt *make_engine(void)
@@ -193,10 +183,7 @@ static struct dbt *make_engine(void)
     d->blocks = map(d->block_max * sizeof(*d->blocks), PROT_READ | PROT_WRITE);
     d->insns = map(d->insn_max * sizeof(*d->insns), PROT_READ | PROT_WRITE);
     d->exits = map(d->exit_max * sizeof(*d->exits), PROT_READ | PROT_WRITE);
-    d->recorder.block = map(RECORD_BLOCKS_MAX * sizeof(struct record_block), PROT_READ | PROT_WRITE);
-    d->recorder.access = map(RECORD_ACCESSES_MAX * sizeof(struct record_access), PROT_READ | PROT_WRITE);
     map_budget();
-    map_buffer(d);
     d->cpu.physical_bits = 40;
     d->cpu.has_gib_pages = true;
     d->cpu.cr4_allowed = 0x310ffc; /* TSD to UMIP, FSGSBASE, SMEP, SMAP */
@@ -289,8 +276,6 @@ static bool take_option(const char *arg)
         o->ram_bytes = strtoull(v, NULL, 0) << 20;
     else if (option(arg, "ring", &v))
         o->ring_bytes = strtoull(v, NULL, 0) << 20;
-    else if (option(arg, "buffer", &v))
-        o->buffer_bytes = strtoull(v, NULL, 0) << 10;
     else if (option(arg, "trace", &v)) {
         o->reads = v[0] == 'r';
         o->writes = v[0] == 'w' || (v[0] == 'r' && v[1] == 'w');
@@ -327,9 +312,46 @@ static void print_line(const char *format, ...)
     va_end(args);
 }
 
+static unsigned print_guest(const struct block *b, uint64_t ip, const uint8_t *bytes, size_t available,
+                            char *text)
+{
+    return disassemble_guest(bytes, available, ip, (enum code_size)(b->mode & MODE_CODE_SIZE), text);
+}
+
+static const struct block *printed;
+
+/* Within the block by offset, others by their IP. */
+static bool name_target(const struct target_names *names, uint64_t target, char *text, size_t size)
+{
+    const uint8_t *to = (const uint8_t *)(uintptr_t)target;
+    const struct block *b = cache_block_at(engine, target);
+    (void)names;
+    if (b == printed)
+        snprintf(text, size, "+%u", (unsigned)(to - b->indirect));
+    else if (b)
+        snprintf(text, size, "block 0x%lx", (unsigned long)b->ip);
+    else if (to == engine->leave)
+        snprintf(text, size, "leave");
+    else if (to == engine->leave_indirect)
+        snprintf(text, size, "leave_indirect");
+    else
+        return false;
+    return true;
+}
+
+static unsigned print_host(struct dbt *d, const struct block *b, const uint8_t *code, char *text)
+{
+    static const struct target_names names = {name_target};
+    (void)d;
+    printed = b;
+    return disassemble_host(code, &names, text);
+}
+
 static void print_blocks(struct dbt *d)
 {
-    static const struct dbt_print print = {print_line};
+    const struct dbt_print print = {
+        .dictionary = trace_dictionary(), .line = print_line, .guest = print_guest, .host = print_host};
+    recorder_hand_over(d);
     for (uint32_t i = 0; i < d->block_count; i++)
         if (host_options.print_block == 0 || d->blocks[i].ip == host_options.print_block)
             dbt_print_block(d, &d->blocks[i], &print);

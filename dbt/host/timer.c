@@ -37,7 +37,7 @@ static uint64_t slept;
 
 uint64_t host_time(const struct dbt *d)
 {
-    return d->instructions + (d->budget_start - d->budget) + slept;
+    return dbt_icount(d) + d->iterations + slept;
 }
 
 static uint64_t ticks(const struct dbt *d)

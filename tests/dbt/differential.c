@@ -32,8 +32,8 @@
 #define TABLES_AT 0x200000u
 #define CODE_CACHE_BYTES (8u << 20)
 #define BUDGET_BYTES (1u << 20)
-#define ROOM_BYTES 8192u
-#define BUFFER_BYTES (1u << 20)
+#define SEGMENT_BYTES (1u << 20)
+#define DICTIONARY_BYTES (1u << 20)
 #define GUARD_BYTES 65536u
 #define XSTATE_BYTES 4096u
 #define ARCH_SET_GS 0x1001
@@ -195,14 +195,12 @@ static bool place_is_right(const struct access *a)
            (!crosses || a->gpa2 == (physical(last) & PAGE_MASK));
 }
 
-static void explain(const struct access *a, void *context)
+static bool explain(void *context, const struct access *a)
 {
     (void)context;
     uint64_t at_byte = a->gva - CODE_AT;
-    if (a->cause != CAUSE_INSTRUCTION)
-        return;
-    if (model_failed)
-        return;
+    if (a->cause != CAUSE_INSTRUCTION || model_failed)
+        return true;
     if (at_byte > WINDOW_BYTES - a->size || !place_is_right(a)) {
         model_failed = true;
         snprintf(model_text, sizeof(model_text), "access at 0x%lx (physical 0x%lx)", (unsigned long)a->gva,
@@ -215,12 +213,47 @@ static void explain(const struct access *a, void *context)
                  "read of %u bytes at 0x%lx by 0x%lx has other data than memory", a->size,
                  (unsigned long)a->gva, (unsigned long)a->rip);
     }
+    return true;
 }
 
-static void drain(struct dbt *d)
+static uint8_t *segment;
+static struct dictionary dictionary;
+
+static void define(struct dbt *d)
 {
-    recorder_drain(d, explain, NULL);
+    const struct recorder *r = &d->recorder;
+    if (!dictionary_add_accesses(&dictionary, r->access, r->staged_accesses) ||
+        !dictionary_add_blocks(&dictionary, r->block, r->staged_blocks)) {
+        model_failed = true;
+        snprintf(model_text, sizeof(model_text), "the dictionary refuses a block");
+    }
 }
+
+static void end_segments(struct dbt *d, const struct raw_use *used)
+{
+    static const struct raw_sink sink = {.access = explain};
+    uint32_t damaged;
+    (void)d;
+    if (!raw_read(&dictionary, segment, used->bytes, &sink, NULL, &damaged)) {
+        model_failed = true;
+        snprintf(model_text, sizeof(model_text), "records cannot be read at %u", damaged);
+    }
+}
+
+static void next_segment(struct dbt *d, const struct raw_use *used)
+{
+    if (used)
+        end_segments(d, used);
+    d->recorder.start = segment;
+    d->recorder.end = segment + SEGMENT_BYTES;
+}
+
+static void new_dictionary(struct dbt *d)
+{
+    dictionary.block_count = dictionary.access_count = 0;
+    d->recorder.block_count = d->recorder.access_count = 0;
+}
+
 static uint64_t deadline(struct dbt *d)
 {
     (void)d;
@@ -241,18 +274,14 @@ static int no_interrupt(struct dbt *d)
     (void)d;
     return -1;
 }
-static void no_event(struct dbt *d, const struct hook_event *e)
-{
-    (void)d;
-    (void)e;
-}
-static struct dbt_host host = {.drain = drain,
+static struct dbt_host host = {.next_segment = next_segment,
+                               .end_segments = end_segments,
+                               .define = define,
+                               .new_dictionary = new_dictionary,
                                .next_deadline = deadline,
                                .poll = yes,
                                .interrupt = no_interrupt,
-                               .wait = no,
-                               .event = no_event,
-                               .room_bytes = ROOM_BYTES};
+                               .wait = no};
 
 static void reset_cpu(struct dbt *d)
 {
@@ -296,13 +325,14 @@ static void run_translated(size_t bytes)
     make_tables(d);
     model_failed = false;
     reset_cpu(d);
+    new_dictionary(d);
     dbt_set_recording(d, true, true);
-    recorder_page(d, false, ~0ull, d->cpu.v.cr3);
     save_vectors(own);
     load_vectors(initial.vectors);
     dbt_run(d);
     save_vectors(dbt_end.vectors);
     load_vectors(own);
+    dbt_set_recording(d, false, false);
     memcpy(dbt_end.gpr, d->cpu.v.gpr, sizeof(dbt_end.gpr));
     dbt_end.rflags = d->cpu.v.rflags & STATUS_FLAGS;
     copy_window(d, dbt_end.memory, NULL);
@@ -469,15 +499,19 @@ static void make_machine(void)
     d->blocks = map(d->block_max * sizeof(*d->blocks), rw);
     d->insns = map(d->insn_max * sizeof(*d->insns), rw);
     d->exits = map(d->exit_max * sizeof(*d->exits), rw);
-    d->recorder.block = map(RECORD_BLOCKS_MAX * sizeof(struct record_block), rw);
-    d->recorder.access = map(RECORD_ACCESSES_MAX * sizeof(struct record_access), rw);
-    uint8_t *budget = map(GUARD_BYTES + BUDGET_BYTES, PROT_NONE);
+    void *dictionary_memory = map(DICTIONARY_BYTES, rw);
+    dictionary_init(&dictionary, dictionary_memory, DICTIONARY_BYTES);
+    d->recorder.blocks_max = dictionary.block_max;
+    d->recorder.accesses_max = dictionary.access_max;
+    uint8_t *budget = mmap(NULL, GUARD_BYTES + BUDGET_BYTES, PROT_NONE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_32BIT, -1, 0);
     mprotect(budget + GUARD_BYTES, BUDGET_BYTES, PROT_READ);
-    host.budget_base = (uint64_t)(uintptr_t)(budget + GUARD_BYTES);
+    host.budget_base = (uint32_t)(uintptr_t)(budget + GUARD_BYTES);
     host.budget_bytes = BUDGET_BYTES;
-    d->recorder.start = map(BUFFER_BYTES + ROOM_BYTES + GUARD_BYTES, PROT_NONE);
-    mprotect(d->recorder.start, BUFFER_BYTES + ROOM_BYTES, rw);
-    d->recorder.end = d->recorder.start + BUFFER_BYTES;
+    /* At a multiple of 64 KiB, and nothing behind. */
+    segment = map(SEGMENT_BYTES + 2 * GUARD_BYTES, PROT_NONE);
+    segment += -(uintptr_t)segment % GUARD_BYTES;
+    mprotect(segment, SEGMENT_BYTES, rw);
     d->cpu.physical_bits = 40;
     d->cpu.xcr0_allowed = 7;
     model = map(WINDOW_BYTES, rw);
