@@ -165,6 +165,8 @@ static void note_miss(struct translation *t, uint8_t *place, unsigned access, un
     struct pending *p = add_exit(t, DBT_EXIT_MISS, place);
     p->probe_access = (uint8_t)access;
     p->probe_bytes = (uint8_t)bytes;
+    p->alignment = (uint8_t)front_alignment(&t->g[t->index]);
+    p->waits = front_waits(&t->g[t->index]);
     p->undo_tag = !free;
     p->restore_rcx = free;
 }
@@ -201,6 +203,12 @@ static bool same_address(const struct address *a, const struct address *b)
            a->bytes == b->bytes && a->disp == b->disp;
 }
 
+/* Which protected mode does not allow. */
+static bool writes_code_segment(const struct translation *t, const struct address *a, unsigned access)
+{
+    return a->segment == SEG_CS && (access & DBT_WRITE) && t->code_size != CODE_64;
+}
+
 void emit_probe(struct translation *t, const struct address *a, unsigned access, unsigned bytes)
 {
     struct emit *e = t->e;
@@ -211,10 +219,10 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
         }
         t->d->bounce_access[t->bounced] = (uint8_t)access;
         t->d->bounce_bytes[t->bounced] = (uint8_t)bytes;
-        emit_constant(e, SCRATCH, (uint64_t)(uintptr_t)t->d->bounce[t->bounced++]);
+        emit_load(e, 8, SCRATCH, state_at(offsetof(struct dbt, bounce_at) + 8u * t->bounced++));
         return;
     }
-    if (t->mode & MODE_LIMITED(a->segment)) {
+    if (t->mode & MODE_LIMITED(a->segment) || writes_code_segment(t, a, access)) {
         emit_linear(t, SCRATCH, a);
         note_miss(t, emit_jmp(e, NULL), access, bytes, true);
         t->pending[t->pending_count - 1].restore_rcx = false;

@@ -209,6 +209,8 @@ static struct exit_site *new_exit(struct translation *t, const struct pending *p
                             .insn = p->insn,
                             .probe_access = p->probe_access,
                             .probe_bytes = p->probe_bytes,
+                            .alignment = p->alignment,
+                            .waits = p->waits,
                             .records = p->records,
                             .limited = p->limited,
                             .target = p->target};

@@ -23,8 +23,18 @@ enum dbt_stop {
     DBT_UNSUPPORTED, /* `stop_text` says what, in one line */
 };
 
+/* To the last x87 instruction that was no control instruction, and its operand: offsets and selectors. */
+struct x87_pointers {
+    uint64_t ip, dp, cs, ds, opcode;
+};
+
+/* Where they are stored: FNSTENV and FNSAVE; FXSAVE and the XSAVE family. */
+enum x87_image { X87_ENVIRONMENT, X87_FXSAVE, X87_IMAGES };
+
 struct dbt_cpu {
     struct vcpu v;
+
+    struct x87_pointers x87, x87_fault; /* the latter: of the last instruction with an unmasked exception */
 
     /* What the processor can do; set before the guest starts. */
     uint8_t physical_bits; /* MAXPHYADDR: page-table bits above it are reserved */
@@ -32,7 +42,12 @@ struct dbt_cpu {
     uint64_t
         cr4_allowed; /* bits the guest may set; without VME, PVI, VMXE, CET, PKE: these are not implemented */
     uint64_t xcr0_allowed; /* CPUID.0DH.0:EDX:EAX */
-    uint64_t pdpte[4];     /* with PAE paging, as the CPU holds them; loaded by sys_load_pdptes() */
+    struct x87_shows {
+        uint8_t ip, dp, opcode;
+    } x87_shows[X87_IMAGES]; /* set by x87_probe() */
+    bool x87_has_selectors;
+    uint32_t has;      /* bits enum sys_has: instructions that this CPU knows */
+    uint64_t pdpte[4]; /* with PAE paging, as the CPU holds them; loaded by sys_load_pdptes() */
 
     /* MSRs that the guest may change and the engine must know (others go through the core). */
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
@@ -61,6 +76,8 @@ struct dbt_cpu {
     bool (*read_msr)(struct dbt_cpu *c, uint32_t msr, uint64_t *value);
     bool (*write_msr)(struct dbt_cpu *c, uint32_t msr, uint64_t value);
     uint64_t (*read_tsc)(struct dbt_cpu *c);
+    uint32_t (*port_in)(struct dbt_cpu *c, uint16_t port, unsigned bytes);
+    void (*port_out)(struct dbt_cpu *c, uint16_t port, unsigned bytes, uint32_t value);
 
     /* Called when what the translator derived from the state may be stale. */
     void (*mode_changed)(struct dbt_cpu *c); /* CR0, CR4, EFER, DR7, segments, CPL; AC with SMAP */

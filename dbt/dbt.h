@@ -3,7 +3,7 @@
  *
  *     run.c ──► cache.c (find) ──► translate.c ──► front.c (decode, liveness)
  *       │                            ├─ access.c (probe, record)   copy.c (re-encode)
- *       │                            └─ stack.c  string.c  branch.c
+ *       │                            └─ stack.c  string.c  branch.c  x87.c
  *       ├─ enter() ─► translated code ─► exit
  *       └─ slow.c (TLB fill, bounce)   memory.c   record.c   sys/
  *
@@ -49,9 +49,16 @@ struct tlb {
 #define MODE_PAGING 0x10u
 #define MODE_DF 0x20u
 #define MODE_TF 0x40u
-#define MODE_NO_VECTORS 0x80u                /* CR0.EM, CR0.TS or CR4.OSFXSR do not let them run */
 #define MODE_BASED(seg) (0x100u << (seg))    /* its base is not 0 */
 #define MODE_LIMITED(seg) (0x4000u << (seg)) /* accesses need the checks of segmentation */
+/* What the guest has not switched on (front_fault()). */
+#define MODE_EM 0x00100000u        /* CR0.EM */
+#define MODE_TS 0x00200000u        /* CR0.TS */
+#define MODE_WAIT_NM 0x00400000u   /* CR0.TS and CR0.MP: FWAIT is #NM */
+#define MODE_NO_SSE 0x00800000u    /* CR4.OSFXSR = 0 */
+#define MODE_NO_VEX 0x01000000u    /* real or virtual-8086 mode */
+#define MODE_NO_AVX 0x02000000u    /* by CR4.OSXSAVE and XCR0 */
+#define MODE_NO_AVX512 0x04000000u /* by CR4.OSXSAVE and XCR0 */
 
 enum exit_kind_dbt {
     DBT_EXIT_CHAIN,    /* a direct branch whose target is not linked yet */
@@ -59,9 +66,8 @@ enum exit_kind_dbt {
     DBT_EXIT_SYSTEM,   /* the instruction is for sys_execute() */
     DBT_EXIT_MISS,     /* a probe missed; SCRATCH is the linear address */
     DBT_EXIT_SLOW,     /* the instruction is for slow_execute() */
-    DBT_EXIT_LEGACY,   /* … for legacy_execute() */
     DBT_EXIT_UD,       /* … raises #UD */
-    DBT_EXIT_NM,       /* … #NM, or #UD: the guest has switched the FPU or SSE off */
+    DBT_EXIT_NM,       /* … raises #NM */
     DBT_EXIT_UNSUPPORTED,
     DBT_EXIT_BOUNCED, /* a bounced instruction is complete */
     DBT_EXIT_TRAP,    /* the host CPU raised an exception in translated code */
@@ -78,11 +84,13 @@ struct exit_site {
     uint8_t insn;         /* index in the block: the exit stands at (or, for branches, behind) it */
     uint8_t probe_access; /* DBT_READ, DBT_WRITE */
     uint8_t probe_bytes;
-    bool limited;     /* the segment's limit and rights have to be checked */
-    uint16_t records; /* of the block that are complete */
-    uint64_t target;  /* IP, for DBT_EXIT_CHAIN */
-    uint8_t *jump;    /* displacement of the jump that is patched to chain */
-    uint8_t *stub;    /* what it points to while it is not linked */
+    uint8_t alignment; /* that the instruction asks for */
+    bool waits;        /* the instruction raises a pending x87 exception */
+    bool limited;      /* the segment's limit and rights have to be checked */
+    uint16_t records;  /* of the block that are complete */
+    uint64_t target;   /* IP, for DBT_EXIT_CHAIN */
+    uint8_t *jump;     /* displacement of the jump that is patched to chain */
+    uint8_t *stub;     /* what it points to while it is not linked */
     struct block *linked;
     struct exit_site *next_incoming;
 };
@@ -131,6 +139,7 @@ struct dbt_counters {
 #define JUMP_ENTRIES (1u << JUMP_BITS)
 #define HASH_ENTRIES 8192u
 #define BOUNCE_SLOTS 2u
+#define BOUNCE_BYTES 128u /* 64 of an operand, which is aligned there as it is in memory */
 #define DBT_BREAKS 2u
 
 struct dbt {
@@ -145,7 +154,9 @@ struct dbt {
     uint64_t page_mask, jump_mask;
     struct tlb tlb[2];
     uint64_t jump_target[JUMP_ENTRIES];
-    uint8_t bounce[BOUNCE_SLOTS][64] __attribute__((aligned(64)));
+    uint8_t bounce[BOUNCE_SLOTS][BOUNCE_BYTES] __attribute__((aligned(64)));
+    uint64_t bounce_at[BOUNCE_SLOTS]; /* where in it the operand lies */
+    uint16_t x87_status;              /* after a bounced x87 instruction with an operand in memory */
 
     /* The host. */
     uint8_t *ram;
@@ -245,18 +256,22 @@ void tlb_flush_all(struct dbt *d);
 bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast);
 void memory_init(struct dbt *d);
 
+/* ---- x87.c ---- */
+/* After a bounced instruction that stores: false if an exception has kept it from that. */
+bool x87_store_was_made(const struct dbt *d);
+/* An unmasked exception is pending. */
+bool x87_is_pending(void);
+
 /* ---- slow.c ---- */
-/* Executes the instruction at v.rip on bounce buffers through dbt_read() and dbt_write(). */
-bool slow_execute(struct dbt *d);
+/* Executes the instruction at v.rip, for which translated code left at `x`, on bounce buffers through
+ * dbt_read() and dbt_write(). */
+bool slow_execute(struct dbt *d, const struct exit_site *x);
+/* An access at `at` has raised a page fault: what the CPU would have found first instead. */
+void slow_prefer_earlier_fault(struct dbt *d, const struct exit_site *x, gva_t at);
+/* d->cpu.fault from the host's exception in translated code. Returns false. */
+bool raise_trap(struct dbt *d);
 /* The bytes at CS:ip, at most 15; fewer where the second page is absent. False: fault. */
 bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available);
-
-/* ---- legacy.c: PUSHA, POPA, ENTER ---- */
-bool legacy_execute(struct dbt *d, const struct insn *insn);
-
-/* ---- io.c: IN and OUT ---- */
-bool io_handles(const struct insn *insn);
-bool io_execute(struct dbt *d, const struct insn *insn);
 
 /* ---- run.c ---- */
 void dbt_init(struct dbt *d, void *code, size_t code_bytes);

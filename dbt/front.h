@@ -3,9 +3,7 @@
 #define ENGRAM_DBT_FRONT_H
 
 #include "dbt/dbt.h"
-#include "decode/insn.h"
-
-#include <Zydis/Zydis.h>
+#include "decode/zydis.h"
 
 enum guest_class {
     G_COPY, /* as it is, with registers and memory operand replaced where needed */
@@ -23,11 +21,22 @@ enum guest_class {
     G_LEAVE,
     G_STRING,
     G_SLOW,   /* always by the slow path: its address is not one that the probe can compute */
-    G_LEGACY, /* C code executes it (legacy.c): not in 64-bit mode, or too many accesses */
-    G_UD,     /* UD0, UD1, UD2 */
+    G_UD,     /* raises #UD, as on a processor that does not know it */
     G_DF,     /* CLD, STD */
     G_SYSTEM, /* C code executes it */
     G_UNSUPPORTED,
+};
+
+/* What has to be switched on for an instruction (SDM Vol. 3A, 2.5 and 13.1; Vol. 2A, 2.4 to 2.8). */
+enum feature {
+    FEATURE_NONE,
+    FEATURE_X87,
+    FEATURE_WAIT,
+    FEATURE_MMX,
+    FEATURE_SSE,
+    FEATURE_VEX,
+    FEATURE_AVX,
+    FEATURE_AVX512
 };
 
 struct guest_insn {
@@ -40,6 +49,7 @@ struct guest_insn {
     bool ends_block;
     bool can_fault; /* other than by its memory operand */
     bool divides;
+    uint8_t feature; /* enum feature */
     bool touches_memory;
     uint32_t flags_read, flags_killed;
     bool flags_dead; /* before the instruction: nothing that follows in the block, and no fault, sees them */
@@ -49,8 +59,17 @@ struct guest_insn {
 bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, uint64_t ip,
                   enum code_size size);
 
+/* The exception that the mode makes of the instruction: VECTOR_UD, VECTOR_NM, or 0. */
+uint8_t front_fault(const struct guest_insn *g, uint32_t mode);
+
 /* Backwards over the block. `exposed`: faults show the flags. */
 void front_liveness(struct guest_insn *g, unsigned count, bool exposed);
+
+/* What the address of its memory operand must be a multiple of, else #GP; 1 where it may be any. */
+unsigned front_alignment(const struct guest_insn *g);
+
+/* It raises an x87 exception that is pending, before it does anything else. */
+bool front_waits(const struct guest_insn *g);
 
 /* Number of a general-purpose register of any size (AH is 0 as AL is), or HOST_NONE. */
 host_reg front_gpr(ZydisRegister r);

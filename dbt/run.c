@@ -22,19 +22,38 @@
 #include "x86/debug.h"
 #include "x86/exceptions.h"
 
-#define VECTOR_NM 7
-#define VECTOR_MF 16
-#define VECTOR_XM 19
-
 /* ---- mode ---- */
 
 static bool limited(const struct dbt *d, const struct segment *s, unsigned n)
 {
-    if ((d->mode & MODE_CODE_SIZE) == CODE_64 || n == SEG_CS)
-        return n == SEG_CS && (d->mode & MODE_CODE_SIZE) != CODE_64 && s->limit != 0xffffffffu;
+    if ((d->mode & MODE_CODE_SIZE) == CODE_64)
+        return false;
+    if (n == SEG_CS) /* that it must not be written the probe knows */
+        return s->limit != 0xffffffffu || ((d->cpu.v.cr0 & CR0_PE) && !(s->access & 2));
     bool data = !(s->access & 8);
     return (s->access & SEGMENT_UNUSABLE) || s->limit != 0xffffffffu || (data && (s->access & 4)) ||
            ((d->cpu.v.cr0 & CR0_PE) && (!data || !(s->access & 2)));
+}
+
+/* SDM Vol. 3A, 2.5 and 2.6. */
+static uint32_t vector_mode(const struct vcpu *v)
+{
+    const uint64_t avx = XCR0_SSE | XCR0_AVX;
+    uint64_t enabled = v->cr4 & CR4_OSXSAVE ? v->xcr0 : 0;
+    uint32_t mode = 0;
+    if (v->cr0 & CR0_EM)
+        mode |= MODE_EM;
+    if (v->cr0 & CR0_TS)
+        mode |= v->cr0 & CR0_MP ? MODE_TS | MODE_WAIT_NM : MODE_TS;
+    if (!(v->cr4 & CR4_OSFXSR))
+        mode |= MODE_NO_SSE;
+    if (!(v->cr0 & CR0_PE) || (v->rflags & RFLAGS_VM))
+        mode |= MODE_NO_VEX;
+    if ((enabled & avx) != avx)
+        mode |= MODE_NO_AVX;
+    if ((enabled & (avx | XCR0_AVX512)) != (avx | XCR0_AVX512))
+        mode |= MODE_NO_AVX512;
+    return mode;
 }
 
 uint32_t dbt_mode(const struct dbt *d)
@@ -47,8 +66,7 @@ uint32_t dbt_mode(const struct dbt *d)
         mode |= MODE_USER;
     if (v->cr0 & CR0_PG)
         mode |= MODE_PAGING;
-    if (v->cr0 & (CR0_EM | CR0_TS))
-        mode |= MODE_NO_VECTORS;
+    mode |= vector_mode(v);
     if (v->rflags & RFLAGS_DF)
         mode |= MODE_DF;
     if (v->rflags & RFLAGS_TF)
@@ -181,11 +199,14 @@ static void handle_miss(struct dbt *d, const struct exit_site *x)
     bool fast = false;
 
     d->counters.misses++;
-    bool crosses = (at & (PAGE_SIZE - 1)) + x->probe_bytes > PAGE_SIZE;
+    /* What is not canonical is for segmentation as well: #SS on the stack. */
+    bool checks =
+        (at & (PAGE_SIZE - 1)) + x->probe_bytes > PAGE_SIZE || x->limited || !sys_is_canonical(&d->cpu, at);
     uint64_t start = d->record;
     leave_inside(d, b, x->insn, x->records, x->insn);
     uint64_t filled = d->record;
-    if (!crosses && !x->limited && !tlb_fill(d, at, x->probe_access, &fast)) {
+    if (!checks && !tlb_fill(d, at, x->probe_access, &fast)) {
+        slow_prefer_earlier_fault(d, x, at);
         deliver(d);
         return;
     }
@@ -202,7 +223,7 @@ static void handle_miss(struct dbt *d, const struct exit_site *x)
         return;
     }
     d->budget -= 1;
-    if (!slow_execute(d))
+    if (!slow_execute(d, x))
         deliver(d);
     else
         d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
@@ -288,21 +309,7 @@ static void handle_trap(struct dbt *d)
     for (unsigned s = 0; s < b->insn[i].spilled; s++)
         d->cpu.v.gpr[b->insn[i].spill_reg[s]] = d->spill[s];
     leave_inside(d, b, i, b->insn[i].records, i);
-    switch (d->trap_vector) {
-    case VECTOR_DE:
-    case VECTOR_UD:
-    case VECTOR_NM:
-    case VECTOR_MF:
-    case VECTOR_XM:
-        dbt_raise(&d->cpu, (uint8_t)d->trap_vector);
-        break;
-    case VECTOR_GP:
-        dbt_raise_error(&d->cpu, VECTOR_GP, 0);
-        break;
-    default:
-        stop(d, "a host exception in translated code: an error of the translator");
-        return;
-    }
+    raise_trap(d);
     deliver(d);
 }
 
@@ -325,8 +332,10 @@ static void handle_system(struct dbt *d, const struct exit_site *x)
         deliver(d);
         return;
     }
-    if (!(io_handles(&insn) ? io_execute(d, &insn) : sys_execute(&d->cpu, &insn)))
+    d->access_flags = insn.rep ? ACCESS_REP : 0;
+    if (!sys_execute(&d->cpu, &insn))
         deliver(d);
+    d->access_flags = 0;
     d->mode_dirty = true;
     if (d->cpu.interrupt_shadow)
         d->quiet_block = true;
@@ -335,9 +344,6 @@ static void handle_system(struct dbt *d, const struct exit_site *x)
 /* Instructions that C code executes, or that fault: RIP goes there. */
 static void handle_by_c(struct dbt *d, const struct exit_site *x)
 {
-    uint8_t bytes[INSN_BYTES_MAX];
-    size_t available;
-    struct insn insn;
     bool ok;
 
     d->cpu.v.rip = x->block->ip + x->block->insn[x->insn].ip;
@@ -345,19 +351,13 @@ static void handle_by_c(struct dbt *d, const struct exit_site *x)
         d->cpu.v.rip = (uint32_t)d->cpu.v.rip;
     switch (x->kind) {
     case DBT_EXIT_SLOW:
-        ok = slow_execute(d);
+        ok = slow_execute(d, x);
         break;
-    case DBT_EXIT_UD:
-        ok = dbt_raise(&d->cpu, VECTOR_UD);
-        break;
-    /* SDM Vol. 3A, table 2-2 and 13.1: EM and OSFXSR make #UD of SSE, TS makes #NM of all */
     case DBT_EXIT_NM:
-        ok = dbt_raise(&d->cpu, d->cpu.v.cr0 & (CR0_TS | CR0_EM) ? VECTOR_NM : VECTOR_UD);
+        ok = dbt_raise(&d->cpu, VECTOR_NM);
         break;
     default:
-        ok = slow_fetch(d, d->cpu.v.rip, bytes, &available) &&
-             insn_decode(&insn, bytes, available, (enum code_size)(d->mode & MODE_CODE_SIZE)) &&
-             legacy_execute(d, &insn);
+        ok = dbt_raise(&d->cpu, VECTOR_UD);
         break;
     }
     if (!ok)
@@ -381,7 +381,6 @@ static void handle_exit(struct dbt *d, struct exit_site **chain)
         handle_system(d, x);
         break;
     case DBT_EXIT_SLOW:
-    case DBT_EXIT_LEGACY:
     case DBT_EXIT_UD:
     case DBT_EXIT_NM:
         handle_by_c(d, x);
@@ -578,7 +577,7 @@ void dbt_set_recording(struct dbt *d, bool reads, bool writes)
 
 void dbt_init(struct dbt *d, void *code, size_t code_bytes)
 {
-    d->cpu.mode_changed = NULL;
+    sys_probe(&d->cpu);
     memory_init(d);
     cache_init(d, code, code_bytes);
     recorder_reset(d);

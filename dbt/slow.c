@@ -11,7 +11,10 @@
  */
 #include "dbt/switch.h"
 
+#include "dbt/sys/sys.h"
 #include "decode/insn.h"
+#include "trace/access.h"
+#include "x86/cpu.h"
 #include "x86/exceptions.h"
 
 bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available)
@@ -40,24 +43,21 @@ bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available)
     return true;
 }
 
-/* Segmentation's limit checks (SDM Vol. 3A, 5.3), for 16- and 32-bit code. */
-static bool check_limit(struct dbt *d, const struct insn *insn, const struct insn_memory *m, unsigned size)
+/* What segmentation says of the operands (SDM Vol. 3A, 5.3). In the forms that come here each operand is one
+ * access of the list. */
+static bool check_segments(struct dbt *d, const struct insn *insn, const struct access_list *list)
 {
-    const struct segment *s = &d->cpu.v.seg[m->address.segment];
-    if (insn->code_size == CODE_64)
-        return true;
-    uint64_t offset = (uint32_t)(insn_linear(insn, m, &d->cpu.v) - s->base), last = offset + size - 1;
-    bool data = !(s->access & 8), down = data && (s->access & 4), writes = m->flags & INSN_WRITE;
-    bool outside = down ? offset <= s->limit || last > (s->access & SEGMENT_DB ? 0xffffffffu : 0xffffu)
-                        : last > s->limit;
-    bool forbidden = (s->access & SEGMENT_UNUSABLE) || (writes && (!data || !(s->access & 2))) ||
-                     (!writes && !data && !(s->access & 2));
-    /* In real mode a segment may be written whatever its type says. */
-    if (!(d->cpu.v.cr0 & 1))
-        forbidden = false;
-    if (!outside && !forbidden)
-        return true;
-    return dbt_raise_error(&d->cpu, m->address.segment == SEG_SS ? VECTOR_SS : VECTOR_GP, 0);
+    for (unsigned i = 0; i < insn->memory_count && i < list->count; i++) {
+        const struct insn_memory *m = &insn->memory[i];
+        bool based = insn->code_size != CODE_64 || m->address.segment >= SEG_FS;
+        uint64_t offset = list->a[i].linear - (based ? d->cpu.v.seg[m->address.segment].base : 0);
+        gva_t linear;
+        if (insn->code_size != CODE_64)
+            offset = (uint32_t)offset;
+        if (!sys_linear(&d->cpu, m->address.segment, offset, m->size, m->flags & INSN_WRITE, &linear))
+            return false;
+    }
+    return true;
 }
 
 /* Which accesses are made on which buffer. */
@@ -104,18 +104,30 @@ static bool make_plan(struct dbt *d, struct access_list *list, unsigned slots, s
 
 static bool check_writable(struct dbt *d, const struct insn_access *a)
 {
-    gpa_t gpa;
-    return dbt_translate(&d->cpu, a->linear, DBT_WRITE, &gpa) &&
-           (((a->linear ^ (a->linear + a->size - 1)) < PAGE_SIZE) ||
-            dbt_translate(&d->cpu, a->linear + a->size - 1, DBT_WRITE, &gpa));
+    return sys_writable(&d->cpu, a->linear, a->size);
+}
+
+/* Aligned as in memory: some instructions fault on operands that are not. */
+static void place_buffers(struct dbt *d, const struct plan *p)
+{
+    for (unsigned s = 0; s < p->slots; s++) {
+        gva_t linear = p->write[s] ? p->write[s]->linear : p->read[s]->linear;
+        d->bounce_at[s] = (uint64_t)(uintptr_t)d->bounce[s] + (linear & 63);
+    }
+}
+
+static uint8_t *buffer(struct dbt *d, unsigned slot)
+{
+    return (uint8_t *)(uintptr_t)d->bounce_at[slot];
 }
 
 static bool load_buffers(struct dbt *d, const struct plan *p)
 {
+    place_buffers(d, p);
     for (unsigned s = 0; s < p->slots; s++) {
         if (p->write[s] && p->read[s] && !check_writable(d, p->write[s]))
             return false;
-        if (p->read[s] && !dbt_read(&d->cpu, p->read[s]->linear, d->bounce[s], p->read[s]->size, DBT_READ,
+        if (p->read[s] && !dbt_read(&d->cpu, p->read[s]->linear, buffer(d, s), p->read[s]->size, DBT_READ,
                                     CAUSE_INSTRUCTION))
             return false;
     }
@@ -128,10 +140,28 @@ static bool load_buffers(struct dbt *d, const struct plan *p)
 static bool store_buffers(struct dbt *d, const struct plan *p)
 {
     for (unsigned s = 0; s < p->slots; s++)
-        if (p->write[s] && !dbt_write(&d->cpu, p->write[s]->linear, d->bounce[s], p->write[s]->size,
+        if (p->write[s] && !dbt_write(&d->cpu, p->write[s]->linear, buffer(d, s), p->write[s]->size,
                                       DBT_WRITE, CAUSE_INSTRUCTION))
             return false;
     return true;
+}
+
+bool raise_trap(struct dbt *d)
+{
+    switch (d->trap_vector) {
+    case VECTOR_DE:
+    case VECTOR_UD:
+    case VECTOR_NM:
+    case VECTOR_MF:
+        return dbt_raise(&d->cpu, (uint8_t)d->trap_vector);
+    case VECTOR_XM: /* SDM Vol. 3A, 2.5: CR4.OSXMMEXCPT */
+        return dbt_raise(&d->cpu, d->cpu.v.cr4 & CR4_OSXMMEXCPT ? VECTOR_XM : VECTOR_UD);
+    case VECTOR_GP:
+        return dbt_raise_error(&d->cpu, VECTOR_GP, 0);
+    default:
+        return dbt_stop_unsupported(&d->cpu,
+                                    "a host exception in translated code: an error of the translator");
+    }
 }
 
 static bool run_on_buffers(struct dbt *d, const struct insn *insn, const struct block *b,
@@ -143,21 +173,32 @@ static bool run_on_buffers(struct dbt *d, const struct insn *insn, const struct 
         return false;
     if (insn->form == FORM_BIT_OFFSET) /* the buffer is where the bit is */
         d->cpu.v.gpr[insn->bit_register] &= 8u * insn->operand_bytes - 1;
+    d->x87_status = 0;
     switch_enter(d, b->body);
     if (d->exits[d->exit_site].kind == DBT_EXIT_TRAP) {
         d->cpu.v = before;
-        return dbt_raise(&d->cpu, (uint8_t)d->trap_vector);
+        return raise_trap(d);
     }
     if (insn->form == FORM_BIT_OFFSET)
         d->cpu.v.gpr[insn->bit_register] = before.gpr[insn->bit_register];
     uint64_t next = d->cpu.v.rip;
     d->cpu.v.rip = rip;
-    bool ok = store_buffers(d, p);
+    bool ok = !x87_store_was_made(d) || store_buffers(d, p);
     d->cpu.v.rip = next;
     return ok;
 }
 
-bool slow_execute(struct dbt *d)
+void slow_prefer_earlier_fault(struct dbt *d, const struct exit_site *x, gva_t at)
+{
+    if (d->cpu.stop || d->cpu.fault.vector != VECTOR_PF)
+        return;
+    if (x->waits && x87_is_pending())
+        dbt_raise(&d->cpu, VECTOR_MF);
+    else if (x->alignment && at & (x->alignment - 1u))
+        dbt_raise_error(&d->cpu, VECTOR_GP, 0);
+}
+
+bool slow_execute(struct dbt *d, const struct exit_site *x)
 {
     uint8_t bytes[INSN_BYTES_MAX];
     size_t available;
@@ -168,15 +209,15 @@ bool slow_execute(struct dbt *d)
     uint32_t blocks = d->block_count, insns = d->insn_count, exits = d->exit_count;
 
     d->counters.bounces++;
+    if (x->waits && x87_is_pending())
+        return dbt_raise(&d->cpu, VECTOR_MF);
     if (!slow_fetch(d, d->cpu.v.rip, bytes, &available))
         return false;
     if (!insn_decode(&insn, bytes, available, (enum code_size)(d->mode & MODE_CODE_SIZE)))
         return dbt_raise(&d->cpu, VECTOR_UD);
-    for (unsigned i = 0; i < insn.memory_count; i++)
-        if (d->mode & MODE_LIMITED(insn.memory[i].address.segment) &&
-            !check_limit(d, &insn, &insn.memory[i], insn.memory[i].size))
-            return false;
     insn_accesses(&insn, &d->cpu.v, NULL, &list);
+    if (!check_segments(d, &insn, &list))
+        return false;
     memset(d->bounce_bytes, 0, sizeof(d->bounce_bytes));
     struct block *b = translate_block(d, d->cpu.v.rip, true);
     if (!b)
@@ -188,6 +229,8 @@ bool slow_execute(struct dbt *d)
     bool ok = make_plan(d, &list, slots, &plan)
                   ? run_on_buffers(d, &insn, b, &plan)
                   : dbt_stop_unsupported(&d->cpu, "memory operand of a form the slow path does not know");
+    if (!ok && list.count)
+        slow_prefer_earlier_fault(d, x, list.a[0].linear);
     d->access_flags = 0;
     d->e = e;
     d->block_count = blocks;

@@ -147,8 +147,12 @@ static void unroll(struct translation *t)
 
 static bool translate_copy(struct translation *t, const struct guest_insn *g)
 {
-    if (g->memory < 0)
-        return emit_copy(t, g);
+    if (g->memory < 0) {
+        if (!emit_copy(t, g))
+            return false;
+        emit_x87_pointers(t, g, NULL);
+        return true;
+    }
 
     const ZydisDecodedOperand *o = &g->op[g->memory];
     unsigned bytes = o->size / 8;
@@ -178,6 +182,7 @@ static bool translate_copy(struct translation *t, const struct guest_insn *g)
         emit_store(t->e, bytes, plain, at(RECORD, (int32_t)(read_place | write_place)));
     else
         emit_record_data(t, write_place, bytes);
+    emit_x87_pointers(t, g, &a);
     return true;
 }
 
@@ -231,8 +236,9 @@ static bool translate_slow(struct translation *t, const struct guest_insn *g)
 
 static bool translate_insn(struct translation *t, const struct guest_insn *g)
 {
-    if (t->mode & MODE_NO_VECTORS && g->class == G_COPY && g->can_fault && !g->divides) {
-        emit_leave(t, DBT_EXIT_NM);
+    uint8_t fault = g->class == G_COPY ? front_fault(g, t->mode) : 0;
+    if (fault) {
+        emit_leave(t, fault == VECTOR_NM ? DBT_EXIT_NM : DBT_EXIT_UD);
         return true;
     }
     switch (g->class) {
@@ -256,9 +262,6 @@ static bool translate_insn(struct translation *t, const struct guest_insn *g)
             return true;
         }
         return translate_slow(t, g);
-    case G_LEGACY:
-        emit_leave(t, DBT_EXIT_LEGACY);
-        return true;
     case G_UD:
         emit_leave(t, DBT_EXIT_UD);
         return true;

@@ -21,7 +21,8 @@ struct pending {
     uint8_t *place; /* displacement that jumps here */
     uint8_t kind;   /* enum exit_kind_dbt */
     uint8_t insn;
-    uint8_t probe_access, probe_bytes;
+    uint8_t probe_access, probe_bytes, alignment;
+    bool waits;
     bool undo_tag;    /* the probe has added the TLB's tag to SCRATCH */
     bool limited;     /* no probe: segmentation's checks have to be made */
     bool restore_rcx; /* the probe has saved RCX */
@@ -91,6 +92,11 @@ bool emit_copy(struct translation *t, const struct guest_insn *g);
 /* The value of a guest register into a host register and back; `bytes` as in a MOV. */
 void emit_get_gpr(struct translation *t, host_reg to, host_reg guest);
 void emit_set_gpr(struct translation *t, unsigned bytes, host_reg guest, host_reg from);
+
+/* ---- x87.c ---- */
+/* Behind a copied instruction: notes it as the last one of the FPU, if it is one to note. `a`: its operand,
+ * or NULL. */
+void emit_x87_pointers(struct translation *t, const struct guest_insn *g, const struct address *a);
 
 /* ---- stack.c: PUSH, POP, CALL, RET, LEAVE; string.c; branch.c. False: not supported ---- */
 bool translate_stack(struct translation *t, const struct guest_insn *g);

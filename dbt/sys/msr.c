@@ -205,6 +205,8 @@ bool op_rdtscp(struct dbt_cpu *c, const struct sys_insn *i)
 
 bool op_rdpid(struct dbt_cpu *c, const struct sys_insn *i)
 {
+    if (!has(c, HAS_RDPID))
+        return raise_ud(c);
     c->v.gpr[i->rm] = (uint32_t)c->tsc_aux;
     return true;
 }

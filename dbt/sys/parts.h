@@ -45,6 +45,23 @@ static inline uint64_t truncate_to(uint64_t v, unsigned bytes)
     return bytes >= 8 ? v : v & ((1ull << 8 * bytes) - 1);
 }
 
+/* ---- probe.c ---- */
+
+enum sys_has {
+    HAS_CLFLUSHOPT,
+    HAS_CLWB,
+    HAS_CLZERO,
+    HAS_MOVDIR64B,
+    HAS_RDPID,
+    HAS_XSAVEOPT,
+    HAS_XSAVEC,
+    HAS_XSAVES,
+};
+static inline bool has(const struct dbt_cpu *c, enum sys_has what)
+{
+    return c->has >> what & 1;
+}
+
 /* ---- operand.c: an instruction taken apart, its registers and memory ---- */
 
 enum opcode_map { MAP_ONE_BYTE, MAP_0F, MAP_0F38, MAP_0F3A };
@@ -57,9 +74,10 @@ struct sys_insn {
     uint8_t modrm, reg, rm; /* reg, rm: with REX.R, REX.B */
     uint8_t modrm_at;       /* index in the instruction's bytes */
     uint8_t rex;
-    uint8_t repeat;  /* F3, F2 or 0 */
-    uint8_t segment; /* override, or NO_REGISTER */
-    bool memory;     /* ModRM names memory */
+    uint8_t repeat;    /* F3, F2 or 0 */
+    bool operand_size; /* 66 */
+    uint8_t segment;   /* override, or NO_REGISTER */
+    bool memory;       /* ModRM names memory */
 };
 void sys_take_apart(const struct insn *insn, struct sys_insn *i);
 
@@ -69,10 +87,6 @@ struct sys_place {
     unsigned segment;
 };
 struct sys_place sys_place(const struct dbt_cpu *c, const struct sys_insn *i);
-
-/* Segmentation's checks (limit, type, canonical) and the linear address. */
-bool sys_linear(struct dbt_cpu *c, unsigned segment, uint64_t offset, unsigned bytes, bool write,
-                gva_t *linear);
 
 /* Memory operand, or the part of it that begins at `offset`. */
 bool read_operand(struct dbt_cpu *c, const struct sys_insn *i, unsigned offset, void *to, unsigned bytes);
@@ -100,6 +114,8 @@ struct stack stack_current(const struct dbt_cpu *c, uint8_t cause);
 struct stack stack_new(const struct segment *ss, uint64_t sp, bool flat64, bool system, uint8_t cause);
 bool stack_push(struct dbt_cpu *c, struct stack *s, uint64_t value, unsigned bytes);
 bool stack_pop(struct dbt_cpu *c, struct stack *s, uint64_t *value, unsigned bytes);
+/* True if `count` pushes would go through. */
+bool stack_reserve(struct dbt_cpu *c, const struct stack *s, unsigned count, unsigned bytes);
 /* What a pop would read after `offset` bytes; the stack stays. */
 bool stack_peek(struct dbt_cpu *c, const struct stack *s, unsigned offset, uint64_t *value, unsigned bytes);
 void stack_skip(struct stack *s, int64_t bytes);
@@ -261,6 +277,18 @@ sys_handler op_mov_from_cr, op_mov_to_cr, op_clts, op_lmsw, op_smsw, op_invlpg, 
 sys_handler op_mov_from_dr, op_mov_to_dr;
 /* msr.c */
 sys_handler op_rdmsr, op_wrmsr, op_xgetbv, op_xsetbv, op_cpuid, op_rdtsc, op_rdtscp, op_rdpid, op_rdpmc;
+/* frame.c */
+sys_handler op_pusha, op_popa, op_enter, op_bound, op_arpl;
+/* decimal.c */
+sys_handler op_daa, op_das, op_aaa, op_aas, op_aam, op_aad, op_salc;
+/* port.c */
+sys_handler op_in, op_out, op_ins, op_outs;
+/* line.c */
+sys_handler op_flush_line, op_clzero, op_movdir64b;
+/* x87.c */
+sys_handler op_fnstenv, op_fldenv, op_fnsave, op_frstor, op_fninit, op_fnclex;
+/* xstate.c */
+sys_handler op_fxsave, op_fxrstor, op_xsave, op_xsaveopt, op_xsavec, op_xsaves, op_xrstor, op_xrstors;
 /* flags.c */
 sys_handler op_cli, op_sti, op_pushf, op_popf, op_hlt, op_clac, op_stac;
 

@@ -83,6 +83,18 @@ bool stack_pop(struct dbt_cpu *c, struct stack *s, uint64_t *value, unsigned byt
     return true;
 }
 
+bool stack_reserve(struct dbt_cpu *c, const struct stack *s, unsigned count, unsigned bytes)
+{
+    struct stack at = *s;
+    while (count--) {
+        gva_t linear;
+        stack_skip(&at, -(int64_t)bytes);
+        if (!locate(c, s, at.sp, bytes, &linear) || !sys_writable(c, linear, bytes))
+            return false;
+    }
+    return true;
+}
+
 void stack_commit(struct dbt_cpu *c, const struct stack *s)
 {
     unsigned bytes = width(s);

@@ -16,7 +16,6 @@
 #define CPUID_7_EBX_BMI2 (1u << 8)
 #define CPUID_1_ECX_XSAVE (1u << 26)
 #define RFLAGS_OF_CPL3 (ARITHMETIC_FLAGS | RFLAGS_DF | RFLAGS_ONE)
-#define CR4_OSXMMEXCPT (1ull << 10)
 #define XCR0_OF_GUESTS 7ull /* x87, SSE, AVX */
 
 static struct dbt *user_dbt(void)

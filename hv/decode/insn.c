@@ -11,7 +11,8 @@
  */
 #include "decode/insn.h"
 
-#include <Zydis/Zydis.h>
+#include "decode/zydis.h"
+
 #include <string.h>
 
 #define FXSAVE_BYTES_64 416u
@@ -363,20 +364,11 @@ static bool is_inexact(const ZydisDecodedInstruction *z, const ZydisDecodedOpera
 
 bool insn_decode(struct insn *insn, const uint8_t *bytes, size_t available, enum code_size size)
 {
-    static const ZydisMachineMode modes[] = {
-        [CODE_16] = ZYDIS_MACHINE_MODE_LONG_COMPAT_16,
-        [CODE_32] = ZYDIS_MACHINE_MODE_LONG_COMPAT_32,
-        [CODE_64] = ZYDIS_MACHINE_MODE_LONG_64,
-    };
-    static const ZydisStackWidth widths[] = {
-        [CODE_16] = ZYDIS_STACK_WIDTH_16, [CODE_32] = ZYDIS_STACK_WIDTH_32, [CODE_64] = ZYDIS_STACK_WIDTH_64};
-    ZydisDecoder decoder;
     ZydisDecodedInstruction z;
     ZydisDecodedOperand o[ZYDIS_MAX_OPERAND_COUNT];
 
     memset(insn, 0, sizeof *insn);
-    if (ZYAN_FAILED(ZydisDecoderInit(&decoder, modes[size], widths[size])) ||
-        ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, available, &z, o)))
+    if (zydis_decode(&z, o, bytes, available, size) != ZYDIS_DECODED)
         return false;
 
     insn->length = z.length;
