@@ -99,7 +99,7 @@ $(B)/lz4.o: $(B)/deps.mk
 # What runs at CPL 3 is one object: it sees no symbol of the core, and shows only those of hv/dbt/shared.h.
 DBT_USER_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/dbt/user/*.c hv/decode/*.c)) hv/lib/string.c hv/format_text.c
 DBT_USER_OBJ := $(DBT_USER_SRC:%.c=$(B)/dbt-user/%.o) $(ZYDIS_FILES:%=$(B)/zydis/%.o)
-DBT_USER_SYMBOLS := dbt_shared dbt_user_engine dbt_core_call dbt_trap_entry dbt_user_run dbt_user_command
+DBT_USER_SYMBOLS := dbt_shared dbt_user_engine dbt_core_call dbt_trap_entry dbt_user_run dbt_user_command dbt_user_selftest
 
 $(B)/dbt-user.o: $(DBT_USER_OBJ) hv/dbt/user.ld
 	$(SAY) LD $@
@@ -124,24 +124,26 @@ $(B)/builtin.o: $(B)/guest/benchmark.elf hv/builtin.S
 GUEST_NAMES := $(filter-out aout,$(patsubst guest/%.asm,%,$(sort $(wildcard guest/*.asm))))
 GUESTS := $(GUEST_NAMES:%=$(B)/guest/%.elf) $(B)/guest/aout.bin
 GUEST_FORMAT_elf64 := elf64
+# nasm 2.16 does not list what it includes.
+GUEST_INCLUDES := $(wildcard guest/include/*.inc)
 GUEST_LINK_elf64 := elf_x86_64
 guests: $(GUESTS)
 
 .PRECIOUS: $(B)/guest/%.o
-$(B)/guest/%.o: guest/%.asm $(B)/deps.mk
+$(B)/guest/%.o: guest/%.asm $(GUEST_INCLUDES) $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
-	$(Q)$(NASM) -w+error -f $(or $(GUEST_FORMAT_$*),elf32) -g -F dwarf -I guest/include/ -MP -MD $(@:.o=.d) -o $@ $<
+	$(Q)$(NASM) -w+error -f $(or $(GUEST_FORMAT_$*),elf32) -g -F dwarf -I guest/include/ -o $@ $<
 
 $(B)/guest/%.elf: $(B)/guest/%.o guest/guest.ld
 	$(SAY) LD $@
 	$(Q)ld -m $(or $(GUEST_LINK_$*),elf_i386) -nostdlib -z noexecstack -z max-page-size=0x1000 \
 		--no-warn-rwx-segments -T guest/guest.ld -o $@ $<
 
-$(B)/guest/%.bin: guest/%.asm $(B)/deps.mk
+$(B)/guest/%.bin: guest/%.asm $(GUEST_INCLUDES) $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
-	$(Q)$(NASM) -w+error -f bin -I guest/include/ -MP -MD $(@:.bin=.d) -o $@ $<
+	$(Q)$(NASM) -w+error -f bin -I guest/include/ -o $@ $<
 
 # ---- the host command -------------------------------------------------------
 
@@ -164,8 +166,11 @@ $(B)/host/%.o: %.c $(B)/deps.mk
 
 DBT_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/decode/*.c)) hv/lib/string.c hv/format_text.c
 DBT_OBJ := $(DBT_SRC:%.c=$(B)/dbt-engine/%.o) $(ZYDIS_FILES:%=$(B)/dbt-engine/zydis/%.o)
-DBT_HOST_OBJ := $(patsubst %.c,$(B)/host/%.o,$(sort $(wildcard dbt/host/*.c)) $(addprefix hv/,bootinfo.c elf.c \
-	error_text.c memory_map.c multiboot_guest.c multiboot_header.c multiboot_info.c) $(TRACE_SRC))
+# Its devices run between the guest's instructions, too often to save the vector registers each time.
+DBT_DEVICES := dbt/host/pic.c dbt/host/ports.c dbt/host/timer.c
+DBT_HOST_OBJ := $(DBT_DEVICES:%.c=$(B)/dbt-engine/%.o) $(patsubst %.c,$(B)/host/%.o,$(filter-out $(DBT_DEVICES), \
+	$(sort $(wildcard dbt/host/*.c))) $(addprefix hv/,bootinfo.c elf.c error_text.c memory_map.c \
+	multiboot_guest.c multiboot_header.c multiboot_info.c) $(TRACE_SRC))
 
 $(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)
 	$(SAY) LD $@
@@ -173,7 +178,7 @@ $(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)
 
 # tests/dbt/: translated against the real CPU. At a fixed low address, which 32-bit code reaches; the guest's vector
 # registers are in the CPU when its functions are called back.
-DIFFERENTIAL_SRC := $(sort $(wildcard tests/dbt/*.c))
+DIFFERENTIAL_SRC := $(sort $(wildcard tests/dbt/*.c)) hv/trace/raw.c hv/trace/dictionary.c
 $(B)/dbt-engine/tests/dbt/%.o: CFLAGS_HERE := -fno-pie -fno-stack-protector
 $(B)/dbt-differential: $(DIFFERENTIAL_SRC:%.c=$(B)/dbt-engine/%.o) $(DBT_OBJ)
 	$(SAY) LD $@
@@ -181,16 +186,28 @@ $(B)/dbt-differential: $(DIFFERENTIAL_SRC:%.c=$(B)/dbt-engine/%.o) $(DBT_OBJ)
 
 DBT_GUESTS := $(patsubst tests/dbt/%.asm,$(B)/tests/dbt/%.elf,$(sort $(wildcard tests/dbt/*.asm)))
 .PRECIOUS: $(B)/tests/dbt/%.o
-$(B)/tests/dbt/%.o: tests/dbt/%.asm $(B)/deps.mk
+$(B)/tests/dbt/%.o: tests/dbt/%.asm $(GUEST_INCLUDES) $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
-	$(Q)$(NASM) -w+error -f elf32 -I guest/include/ -MP -MD $(@:.o=.d) -o $@ $<
+	$(Q)$(NASM) -w+error -f elf32 -I guest/include/ -o $@ $<
 $(B)/tests/dbt/%.elf: $(B)/tests/dbt/%.o guest/guest.ld
 	$(SAY) LD $@
 	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments -T guest/guest.ld -o $@ $<
 
+# tests/dbt/behaviour/NAME.asm is one behaviour; all of them and the frame that runs them are one kernel.
+BEHAVIOUR := tests/dbt/behaviour
+BEHAVIOURS := $(patsubst %.asm,$(B)/%.o,$(sort $(wildcard $(BEHAVIOUR)/frame/*.asm)) $(sort $(wildcard $(BEHAVIOUR)/*.asm)))
+$(B)/$(BEHAVIOUR)/%.o: $(BEHAVIOUR)/%.asm $(GUEST_INCLUDES) $(wildcard $(BEHAVIOUR)/frame/*.inc) $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) NASM $<
+	$(Q)$(NASM) -w+error -f elf32 -DBEHAVIOUR='"$*"' -I guest/include/ -I $(BEHAVIOUR)/frame/ -o $@ $<
+$(B)/$(BEHAVIOUR)s.elf: $(BEHAVIOURS) $(BEHAVIOUR)/behaviour.ld
+	$(SAY) LD $@
+	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments \
+		-T $(BEHAVIOUR)/behaviour.ld -o $@ $(BEHAVIOURS)
+
 #: make dbt-tests  the DBT engine as a Linux process: differential, guests
-DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-differential $(DBT_GUESTS)
+DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-differential $(DBT_GUESTS) $(B)/$(BEHAVIOUR)s.elf
 .PHONY: dbt-tests
 dbt-tests: $(DBT_TEST_DEPS) $(B)/engram guests $(B)/bin/bochs2list $(B)/bin/listcmp
 	@tests/run.sh dbt
@@ -298,9 +315,9 @@ $(B)/fuzz/%.o: %.c $(B)/test-deps
 	$(SAY) CC "$< (fuzzing)"
 	$(Q)clang $(HOST_CFLAGS) $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-#: make corpus   writes the first inputs of the trace and recv fuzzers anew
+#: make corpus   writes the first inputs of the trace, recv and raw fuzzers anew
 corpus: $(B)/fuzz/make_corpus
-	@mkdir -p tests/fuzz/corpus/trace tests/fuzz/corpus/recv
+	@mkdir -p tests/fuzz/corpus/trace tests/fuzz/corpus/recv tests/fuzz/corpus/raw
 	$(Q)$< tests/fuzz/corpus
 
 $(B)/fuzz/make_corpus: $(B)/host/tests/fuzz/make_corpus.o $(TRACE_SRC:%.c=$(B)/host/%.o)

@@ -141,10 +141,7 @@ struct pending *add_exit(struct translation *t, unsigned kind, uint8_t *place)
         return &spare;
     }
     struct pending *p = &t->pending[t->pending_count++];
-    *p = (struct pending){.place = place,
-                          .kind = (uint8_t)kind,
-                          .insn = (uint8_t)t->index,
-                          .records = (uint16_t)t->b->insn[t->index].records};
+    *p = (struct pending){.place = place, .kind = (uint8_t)kind, .insn = (uint8_t)t->index};
     return p;
 }
 
@@ -160,28 +157,30 @@ static size_t tag_field(const struct translation *t, unsigned access)
     return tlb_field(t, access & DBT_WRITE ? offsetof(struct tlb, write) : offsetof(struct tlb, read));
 }
 
-static void note_miss(struct translation *t, uint8_t *place, unsigned access, unsigned bytes, bool free)
+static struct pending *note_miss(struct translation *t, uint8_t *place, unsigned access, unsigned bytes,
+                                 bool free)
 {
     struct pending *p = add_exit(t, DBT_EXIT_MISS, place);
     p->probe_access = (uint8_t)access;
     p->probe_bytes = (uint8_t)bytes;
-    p->alignment = (uint8_t)front_alignment(&t->g[t->index]);
-    p->waits = front_waits(&t->g[t->index]);
     p->undo_tag = !free;
     p->restore_rcx = free;
+    p->not_first = t->access_count > t->b->insn[t->index].records;
+    return p;
 }
 
-static void emit_lookup(struct translation *t, unsigned access, unsigned bytes)
+static struct pending *emit_lookup(struct translation *t, unsigned access, unsigned bytes)
 {
     struct emit *e = t->e;
     emit_add_mem(e, 8, SCRATCH, state_indexed(tag_field(t, access), SCRATCH2));
     emit_cmp_imm32(e, 8, SCRATCH, (int32_t)(PAGE_SIZE - bytes));
-    note_miss(t, emit_jcc(e, CC_A, NULL), access, bytes, false);
+    struct pending *miss = note_miss(t, emit_jcc(e, CC_A, NULL), access, bytes, false);
     emit_add_mem(e, 8, SCRATCH, state_indexed(tlb_field(t, offsetof(struct tlb, host)), SCRATCH2));
+    return miss;
 }
 
 /* The last byte's distance from the page must have no bits above 11. */
-static void emit_lookup_flag_free(struct translation *t, unsigned access, unsigned bytes)
+static struct pending *emit_lookup_flag_free(struct translation *t, unsigned access, unsigned bytes)
 {
     struct emit *e = t->e;
     emit_store(e, 8, RCX, STATE(spilled_rcx));
@@ -190,23 +189,18 @@ static void emit_lookup_flag_free(struct translation *t, unsigned access, unsign
              (struct operand){.base = RCX, .index = SCRATCH, .scale = 1, .disp = (int32_t)bytes - 1});
     emit_pext(e, RCX, RCX, STATE(page_mask));
     uint8_t *hit = emit_jrcxz(e, 8);
-    note_miss(t, emit_jmp(e, NULL), access, bytes, true);
+    struct pending *miss = note_miss(t, emit_jmp(e, NULL), access, bytes, true);
     emit_here(e, hit);
     emit_load(e, 8, RCX, STATE(spilled_rcx));
     emit_load(e, 8, SCRATCH2, state_indexed(tlb_field(t, offsetof(struct tlb, addend)), SCRATCH2));
     emit_lea(e, 8, SCRATCH, (struct operand){.base = SCRATCH, .index = SCRATCH2, .scale = 1, .disp = 0});
+    return miss;
 }
 
 static bool same_address(const struct address *a, const struct address *b)
 {
     return a->base == b->base && a->index == b->index && a->scale == b->scale && a->segment == b->segment &&
            a->bytes == b->bytes && a->disp == b->disp;
-}
-
-/* Which protected mode does not allow. */
-static bool writes_code_segment(const struct translation *t, const struct address *a, unsigned access)
-{
-    return a->segment == SEG_CS && (access & DBT_WRITE) && t->code_size != CODE_64;
 }
 
 void emit_probe(struct translation *t, const struct address *a, unsigned access, unsigned bytes)
@@ -222,11 +216,14 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
         emit_load(e, 8, SCRATCH, state_at(offsetof(struct dbt, bounce_at) + 8u * t->bounced++));
         return;
     }
-    if (t->mode & MODE_LIMITED(a->segment) || writes_code_segment(t, a, access)) {
+    bool writes_code =
+        access & DBT_WRITE && a->segment == SEG_CS && t->code_size != CODE_64 && t->mode & MODE_PROTECTED;
+    if (t->mode & MODE_LIMITED(a->segment) || writes_code) {
         emit_linear(t, SCRATCH, a);
-        note_miss(t, emit_jmp(e, NULL), access, bytes, true);
-        t->pending[t->pending_count - 1].restore_rcx = false;
-        t->pending[t->pending_count - 1].limited = true;
+        struct pending *p = note_miss(t, emit_jmp(e, NULL), access, bytes, true);
+        p->restore_rcx = false;
+        p->limited = true;
+        p->segment = a->segment;
         return;
     }
     if (t->held && same_address(&t->held_address, a) && bytes <= t->held_bytes &&
@@ -235,12 +232,10 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
     emit_linear(t, SCRATCH, a);
     emit_rorx(e, 4, SCRATCH2, SCRATCH, PAGE_SHIFT);
     emit_move_zx(e, 1, SCRATCH2, SCRATCH2);
-    if (t->g[t->index].flags_dead)
-        emit_lookup(t, access, bytes);
-    else
-        emit_lookup_flag_free(t, access, bytes);
+    struct pending *miss =
+        t->g[t->index].flags_dead ? emit_lookup(t, access, bytes) : emit_lookup_flag_free(t, access, bytes);
+    miss->segment = a->segment;
     t->held = true;
-    t->held_record = 0;
     t->held_address = *a;
     t->held_access = (uint8_t)access;
     t->held_bytes = (uint8_t)bytes;
@@ -253,33 +248,46 @@ static bool is_recorded(const struct translation *t, unsigned kind)
     return !t->bounce && (kind == ACCESS_WRITE ? t->d->record_writes : t->d->record_reads);
 }
 
-unsigned emit_record(struct translation *t, const struct address *a, unsigned kind, unsigned bytes,
-                     uint8_t flags)
+/* Nothing but a constant: the dictionary holds it. */
+static bool is_constant(const struct translation *t, const struct address *a)
 {
-    if (!is_recorded(t, kind))
-        return 0;
-    unsigned place = t->record_bytes ? t->record_bytes : 4, width = address_bytes(t);
-    bool shared = t->held && t->held_record && same_address(&t->held_address, a);
-    unsigned data = shared ? place : place + width;
-    if (t->access_count == RECORDS_MAX || data + record_data_bytes(bytes) > t->d->host->room_bytes / 2) {
-        t->overflow = true;
-        return 0;
+    return a->base == HOST_NONE && a->index == HOST_NONE && !has_base(t, a);
+}
+
+/* Whether an address that differs by a constant before it is cut to its size differs by the same in linear
+ * memory. */
+static bool is_linear(const struct translation *t, const struct address *a)
+{
+    return a->bytes == address_bytes(t);
+}
+
+/* How far `a` is from an address in the record; NULL: none can tell. */
+static const struct known_address *find_known(const struct translation *t, const struct address *a,
+                                              int64_t *distance)
+{
+    for (unsigned i = 0; i < t->known_count; i++) {
+        const struct known_address *k = &t->known[i];
+        if (k->a.base != a->base || k->a.index != a->index || k->a.scale != a->scale ||
+            k->a.segment != a->segment || k->a.bytes != a->bytes)
+            continue;
+        int64_t d = a->disp - k->a.disp + k->moved;
+        if (d != 0 && !is_linear(t, a))
+            continue;
+        *distance = d;
+        return k;
     }
-    t->access[t->access_count++] =
-        (struct record_access){.rip = t->b->cs_base + t->g[t->index].ip,
-                               .address = (uint16_t)(shared ? t->held_record : place),
-                               .data = (uint16_t)data,
-                               .kind = (uint8_t)kind,
-                               .size = (uint8_t)bytes,
-                               .flags = flags,
-                               .address_bytes = (uint8_t)width};
-    if (t->code_size != CODE_64)
-        t->access[t->access_count - 1].rip = (uint32_t)t->access[t->access_count - 1].rip;
-    t->record_bytes = data + record_data_bytes(bytes);
-    if (shared)
-        return data;
-    if (t->held && same_address(&t->held_address, a))
-        t->held_record = place;
+    return NULL;
+}
+
+static void remember_address(struct translation *t, const struct address *a, unsigned place)
+{
+    if (t->known_count < KNOWN_MAX)
+        t->known[t->known_count++] = (struct known_address){.a = *a, .place = (uint16_t)place};
+}
+
+static void store_address(struct translation *t, const struct address *a, unsigned place)
+{
+    unsigned width = address_bytes(t);
     bool plain = a->base != HOST_NONE && !is_stolen(a->base) && a->index == HOST_NONE && a->disp == 0 &&
                  a->bytes >= width && !has_base(t, a);
     host_reg from = plain ? a->base : SCRATCH2;
@@ -293,7 +301,103 @@ unsigned emit_record(struct translation *t, const struct address *a, unsigned ki
             emit_load(t->e, 8, SCRATCH, STATE(temp[3]));
     }
     emit_store(t->e, width, from, at(RECORD, (int32_t)place));
+}
+
+unsigned emit_record(struct translation *t, const struct address *a, unsigned kind, unsigned bytes,
+                     uint8_t flags)
+{
+    if (!is_recorded(t, kind))
+        return 0;
+    const unsigned width = address_bytes(t), place = t->record_bytes ? t->record_bytes : RAW_BLOCK_HEAD;
+    int64_t distance = 0;
+    const struct known_address *known = is_constant(t, a) ? NULL : find_known(t, a, &distance);
+    bool stored = !known && !is_constant(t, a);
+    unsigned data = stored ? place + width : place;
+
+    if (t->access_count == RECORDS_MAX || data + record_data_bytes(bytes) > ROOM_BYTES / 2) {
+        t->overflow = true;
+        return 0;
+    }
+    t->access[t->access_count++] = (struct raw_access){
+        .displacement = is_constant(t, a) ? (int64_t)truncate_address((uint64_t)a->disp, a->bytes) : distance,
+        .rip_offset = (uint32_t)(t->g[t->index].ip - t->b->ip),
+        .address = (uint16_t)(known    ? known->place
+                              : stored ? place
+                                       : 0),
+        .data = (uint16_t)data,
+        .address_bytes = (uint8_t)width,
+        .instruction = (uint8_t)t->index,
+        .kind = (uint8_t)kind,
+        .flags = flags,
+        .size = (uint8_t)bytes};
+    t->record_bytes = data + record_data_bytes(bytes);
+    if (stored) {
+        store_address(t, a, place);
+        remember_address(t, a, place);
+    }
     return data;
+}
+
+/* By how much the instruction moves a register, where that is known: then addresses made of it are as well.
+ */
+static bool known_step(const struct translation *t, const struct guest_insn *g, host_reg r, int64_t *step)
+{
+    const unsigned width = address_bytes(t);
+    const ZydisDecodedOperand *o = g->op;
+    if (r == RSP && (g->class == G_PUSH || g->class == G_POP) && stack_width(t) == width &&
+        !(g->class == G_POP && g->memory < 0 && front_gpr(o[0].reg.value) == RSP)) {
+        *step = g->z.operand_width / 8 * (g->class == G_PUSH ? -1 : 1);
+        return true;
+    }
+    if (o[0].type != ZYDIS_OPERAND_TYPE_REGISTER || front_gpr(o[0].reg.value) != r || o[0].size != 8 * width)
+        return false;
+    switch (g->z.mnemonic) {
+    case ZYDIS_MNEMONIC_INC:
+    case ZYDIS_MNEMONIC_DEC:
+        *step = g->z.mnemonic == ZYDIS_MNEMONIC_INC ? 1 : -1;
+        return true;
+    case ZYDIS_MNEMONIC_ADD:
+    case ZYDIS_MNEMONIC_SUB:
+        if (o[1].type != ZYDIS_OPERAND_TYPE_IMMEDIATE)
+            return false;
+        *step = g->z.mnemonic == ZYDIS_MNEMONIC_ADD ? o[1].imm.value.s : -o[1].imm.value.s;
+        return true;
+    case ZYDIS_MNEMONIC_LEA:
+        if (front_gpr(o[1].mem.base) != r || o[1].mem.index != ZYDIS_REGISTER_NONE ||
+            g->z.address_width != 8 * width)
+            return false;
+        *step = o[1].mem.disp.value;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool may_change(const struct guest_insn *g, host_reg r)
+{
+    return r != HOST_NONE &&
+           (front_writes_gpr(g, r) || (r == RSP && (g->class == G_PUSH || g->class == G_POP)));
+}
+
+void forget_addresses(struct translation *t, const struct guest_insn *g)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < t->known_count; i++) {
+        struct known_address k = t->known[i];
+        int64_t step;
+        if (may_change(g, k.a.base)) {
+            if (!is_linear(t, &k.a) || !known_step(t, g, k.a.base, &step))
+                continue;
+            k.moved += step;
+        }
+        if (may_change(g, k.a.index)) {
+            if (!is_linear(t, &k.a) || !known_step(t, g, k.a.index, &step))
+                continue;
+            k.moved += step * k.a.scale;
+        }
+        t->known[kept++] = k;
+    }
+    t->known_count = kept;
 }
 
 void emit_record_data(struct translation *t, unsigned place, unsigned bytes)

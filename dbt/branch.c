@@ -38,7 +38,7 @@ uint8_t *emit_if_count_zero(struct translation *t, unsigned width)
 /* A jump may be patched to go straight to a block only where the target's mapping cannot change unnoticed. */
 static bool may_chain(const struct translation *t, uint64_t target)
 {
-    if (t->mode & MODE_TF)
+    if (t->mode & (MODE_TF | MODE_STEP))
         return true; /* never linked: the dispatcher looks at the mode */
     return !(t->mode & MODE_PAGING) || (!t->b->crosses && (target ^ t->b->ip) < PAGE_SIZE);
 }
@@ -53,7 +53,7 @@ struct pending *add_branch(struct translation *t, uint8_t *place, uint64_t targe
 void emit_leave(struct translation *t, unsigned kind)
 {
     emit_close(t);
-    add_exit(t, kind, emit_jmp(t->e, NULL))->records = (uint16_t)t->access_count;
+    add_exit(t, kind, emit_jmp(t->e, NULL));
 }
 
 void emit_leave_to(struct translation *t, uint64_t target)
@@ -102,7 +102,6 @@ static void translate_jcc(struct translation *t, const struct guest_insn *g)
             add_branch(t, emit_jcc(t->e, taken_inside ? cc ^ 1 : cc, NULL), taken_inside ? next : target);
         p->side = true;
         p->insn = (uint8_t)(t->index + 1);
-        p->records = (uint16_t)t->access_count;
         return;
     }
     emit_close(t);
@@ -180,20 +179,19 @@ bool translate_branch(struct translation *t, const struct guest_insn *g)
 static void emit_side(struct translation *t, const struct pending *p)
 {
     struct emit *e = t->e;
-    unsigned unused = t->b->budget - p->insn;
-    if (t->record_bytes) {
-        const struct record_access *last = &t->access[p->records ? p->records - 1 : 0];
-        unsigned bytes = p->records ? last->data + record_data_bytes(last->size) : 0;
-        if (bytes) {
-            uint32_t id = recorder_prefix(t->d, t->b->record_id, p->records);
-            if (!id)
-                t->overflow = true;
-            emit_store_imm32(e, 4, id, at(RECORD, 0));
-            emit_lea(e, 8, RECORD, at(RECORD, (int32_t)bytes));
-        }
-    }
-    if (unused)
-        emit_lea(e, 8, BUDGET, at(BUDGET, (int32_t)unused));
+    struct block *b = t->b;
+    const struct block_insn *i = &b->insn[p->insn];
+    uint32_t prefix = recorder_prefix(t->d, b, p->insn);
+    uint64_t unused_events = b->record_count - i->records;
+
+    if (prefix && prefix != b->record_id)
+        emit_store_imm32(e, 4, prefix, at(RECORD, 0));
+    if (prefix)
+        emit_lea(e, 8, RECORD, at(RECORD, (int32_t)i->record_bytes));
+    if (!unused_events && b->budget == p->insn)
+        return;
+    emit_constant(e, SCRATCH, (uint64_t)(b->budget - p->insn) - (unused_events << 32));
+    emit_lea(e, 8, BUDGET, (struct operand){.base = BUDGET, .index = SCRATCH, .scale = 1, .disp = 0});
 }
 
 static struct exit_site *new_exit(struct translation *t, const struct pending *p)
@@ -209,10 +207,10 @@ static struct exit_site *new_exit(struct translation *t, const struct pending *p
                             .insn = p->insn,
                             .probe_access = p->probe_access,
                             .probe_bytes = p->probe_bytes,
-                            .alignment = p->alignment,
-                            .waits = p->waits,
-                            .records = p->records,
                             .limited = p->limited,
+                            .string = p->string,
+                            .not_first = p->not_first,
+                            .segment = p->segment,
                             .target = p->target};
     return x;
 }

@@ -61,6 +61,7 @@ struct dbt_cpu {
     bool shadow_is_mov_ss; /* debug exceptions wait as well */
     bool nmi_blocked;      /* until IRET */
     bool halted;
+    bool delivered; /* an event was, since the caller cleared this: no single-step trap before its handler */
 
     struct dbt_fault fault; /* valid after something returned false and `stop` is DBT_RUNS */
     enum dbt_stop stop;

@@ -9,8 +9,8 @@
  *
  * While translated code runs: rax to r11 and rsp hold the guest's registers,
  * RFLAGS its arithmetic flags, GS points to struct dbt, r14 to where the next
- * record goes, r15 is the budget; r12 and r13 are scratch. The guest's own r12 to
- * r15 lie in the state. DF is 0: the guest's is part of the mode.
+ * record goes, r15 is the budget and counts events; r12 and r13 are scratch. The
+ * guest's own r12 to r15 lie in the state. DF is 0: the guest's is part of the mode.
  */
 #ifndef ENGRAM_DBT_DBT_H
 #define ENGRAM_DBT_DBT_H
@@ -51,14 +51,16 @@ struct tlb {
 #define MODE_TF 0x40u
 #define MODE_BASED(seg) (0x100u << (seg))    /* its base is not 0 */
 #define MODE_LIMITED(seg) (0x4000u << (seg)) /* accesses need the checks of segmentation */
+#define MODE_STEP 0x100000u                  /* one instruction: see dbt.stepping */
+#define MODE_PROTECTED 0x200000u
 /* What the guest has not switched on (front_fault()). */
-#define MODE_EM 0x00100000u        /* CR0.EM */
-#define MODE_TS 0x00200000u        /* CR0.TS */
-#define MODE_WAIT_NM 0x00400000u   /* CR0.TS and CR0.MP: FWAIT is #NM */
-#define MODE_NO_SSE 0x00800000u    /* CR4.OSFXSR = 0 */
-#define MODE_NO_VEX 0x01000000u    /* real or virtual-8086 mode */
-#define MODE_NO_AVX 0x02000000u    /* by CR4.OSXSAVE and XCR0 */
-#define MODE_NO_AVX512 0x04000000u /* by CR4.OSXSAVE and XCR0 */
+#define MODE_EM 0x00400000u        /* CR0.EM */
+#define MODE_TS 0x00800000u        /* CR0.TS */
+#define MODE_WAIT_NM 0x01000000u   /* CR0.TS and CR0.MP: FWAIT is #NM */
+#define MODE_NO_SSE 0x02000000u    /* CR4.OSFXSR = 0 */
+#define MODE_NO_VEX 0x04000000u    /* real or virtual-8086 mode */
+#define MODE_NO_AVX 0x08000000u    /* by CR4.OSXSAVE and XCR0 */
+#define MODE_NO_AVX512 0x10000000u /* by CR4.OSXSAVE and XCR0 */
 
 enum exit_kind_dbt {
     DBT_EXIT_CHAIN,    /* a direct branch whose target is not linked yet */
@@ -66,6 +68,7 @@ enum exit_kind_dbt {
     DBT_EXIT_SYSTEM,   /* the instruction is for sys_execute() */
     DBT_EXIT_MISS,     /* a probe missed; SCRATCH is the linear address */
     DBT_EXIT_SLOW,     /* the instruction is for slow_execute() */
+    DBT_EXIT_STRING,   /* … for string_execute() */
     DBT_EXIT_UD,       /* … raises #UD */
     DBT_EXIT_NM,       /* … raises #NM */
     DBT_EXIT_UNSUPPORTED,
@@ -77,6 +80,17 @@ struct block;
 struct insn;
 struct hook_event;
 
+enum string_kind { STRING_MOVS, STRING_STOS, STRING_LODS, STRING_CMPS, STRING_SCAS, STRING_OTHER };
+enum string_repeat { REPEAT_NONE, REPEAT_WHILE_EQUAL, REPEAT_WHILE_NOT_EQUAL };
+
+struct string_form {
+    uint8_t kind;    /* enum string_kind */
+    uint8_t repeat;  /* enum string_repeat; of MOVS, STOS, LODS: not REPEAT_NONE, the condition is none */
+    uint8_t bytes;   /* of an element */
+    uint8_t width;   /* of addresses and count: bytes */
+    uint8_t segment; /* of the source */
+};
+
 /* A place where translated code leaves; its index is what the code leaves in `exit_site`. */
 struct exit_site {
     struct block *block;
@@ -84,22 +98,24 @@ struct exit_site {
     uint8_t insn;         /* index in the block: the exit stands at (or, for branches, behind) it */
     uint8_t probe_access; /* DBT_READ, DBT_WRITE */
     uint8_t probe_bytes;
-    uint8_t alignment; /* that the instruction asks for */
-    bool waits;        /* the instruction raises a pending x87 exception */
-    bool limited;      /* the segment's limit and rights have to be checked */
-    uint16_t records;  /* of the block that are complete */
-    uint64_t target;   /* IP, for DBT_EXIT_CHAIN */
-    uint8_t *jump;     /* displacement of the jump that is patched to chain */
-    uint8_t *stub;     /* what it points to while it is not linked */
+    bool limited;   /* the segment's limit and rights have to be checked */
+    bool not_first; /* the instruction has made another access before */
+    uint8_t segment;
+    struct string_form string; /* for DBT_EXIT_STRING */
+    uint64_t target;           /* IP, for DBT_EXIT_CHAIN; behind the instruction, for DBT_EXIT_STRING */
+    uint8_t *jump;             /* displacement of the jump that is patched to chain */
+    uint8_t *stub;             /* what it points to while it is not linked */
     struct block *linked;
     struct exit_site *next_incoming;
 };
 
 /* A guest instruction in a block. */
 struct block_insn {
-    uint32_t code;    /* offset of its host code in the block's */
-    uint16_t ip;      /* relative to the block's */
-    uint16_t records; /* in the block before it */
+    uint32_t code;         /* offset of its host code in the block's */
+    uint32_t prefix;       /* id of the record that ends before it, 0: none yet */
+    uint16_t ip;           /* relative to the block's */
+    uint16_t records;      /* accesses in the block's record before it, */
+    uint16_t record_bytes; /* and how many bytes these take */
     uint8_t length;
     uint8_t spilled; /* host registers whose guest value is in spill[]: count */
     uint8_t spill_reg[3];
@@ -114,13 +130,17 @@ struct block {
     uint8_t budget; /* instructions charged at the head */
     bool valid;
     bool crosses; /* its code lies on two pages: found anew each time when paging is on */
+    bool repeats; /* ends with a string instruction with a REP prefix */
     uint16_t guest_bytes;
     uint32_t code_bytes;
-    uint32_t record_id; /* of the dictionary; 0 where the block records nothing */
-    gpa_t gpa, gpa2;    /* first byte; first byte on the second page */
-    uint8_t *code;      /* entry for direct branches */
-    uint8_t *body;      /* behind the budget and the room test */
-    uint8_t *indirect;  /* entry that compares SCRATCH2 with the block's IP */
+    /* In the dictionary; id 0 where the block records nothing. */
+    uint32_t record_id, record_first;
+    uint16_t record_count, record_bytes;
+    uint8_t context;
+    gpa_t gpa, gpa2;   /* first byte; first byte on the second page */
+    uint8_t *code;     /* entry for direct branches */
+    uint8_t *body;     /* behind the budget and the room test */
+    uint8_t *indirect; /* entry that compares SCRATCH2 with the block's IP */
     struct block_insn *insn;
     uint64_t executed;
     struct block *next_hash;
@@ -130,9 +150,8 @@ struct block {
 };
 
 struct dbt_counters {
-    uint64_t blocks, chains, lookups, misses, fills, flushes, invalidations, bounces, system, traps, budget,
-        drains;
-    uint64_t tlb_flushes, faults, interrupts, unlinked;
+    uint64_t blocks, chains, lookups, misses, fills, flushes, invalidations, bounces, system, traps, budget;
+    uint64_t tlb_flushes, faults, interrupts, unlinked, segments, dictionaries, runs;
 };
 
 #define JUMP_BITS 12
@@ -147,12 +166,18 @@ struct dbt {
 
     /* What translated code and the trampoline touch. */
     uint64_t host_rsp, resume, exit_flags;
-    uint64_t record, budget, scratch, scratch2;
+    uint64_t record, scratch, scratch2;
+    /* The low half is the address that every block loads from, one lower for each instruction; the high half
+     * counts the events recorded in this segment. */
+    uint64_t budget;
+    uint64_t zero;       /* minus the low half: instructions since the start */
+    uint64_t iterations; /* of REPs that are not complete: they take time and are no instructions */
     uint64_t spill[4], spilled_rcx, temp[4];
     uint64_t exit_site;
     uint64_t trap_pc, trap_address, trap_vector;
     uint64_t page_mask, jump_mask;
     struct tlb tlb[2];
+    uint8_t tlb_page_shift; /* of the largest page that either has parts of */
     uint64_t jump_target[JUMP_ENTRIES];
     uint8_t bounce[BOUNCE_SLOTS][BOUNCE_BYTES] __attribute__((aligned(64)));
     uint64_t bounce_at[BOUNCE_SLOTS]; /* where in it the operand lies */
@@ -186,15 +211,16 @@ struct dbt {
     gva_t
         break_at[DBT_BREAKS]; /* linear addresses where the host wants to be asked; blocks end before them */
     bool break_armed[DBT_BREAKS];
-    bool quiet_block; /* the next block runs without a budget test: see run.c */
+    bool quiet_block;        /* the next block runs without a budget test: see run.c */
+    bool stepping;           /* what the host waits for is so near that blocks are single instructions */
+    bool between_iterations; /* of a REP: events there show RF set (SDM Vol. 3B, 17.3.1.1) */
     bool mode_dirty;
-    const uint8_t *retry; /* where the host code of an instruction begins that is to start anew */
-    uint64_t permissions; /* what the TLB's rights were derived from */
-    bool restart;         /* an exit that has not executed the instruction at RIP */
-    uint8_t access_flags; /* of what dbt_read() and dbt_write() record: ACCESS_LOCKED, ACCESS_REP */
+    const uint8_t *retry;  /* where the host code of an instruction begins that is to start anew */
+    uint64_t recorded_cr3; /* that a reader of the records knows */
+    uint64_t permissions;  /* what the TLB's rights were derived from */
+    bool restart;          /* an exit that has not executed the instruction at RIP */
+    uint8_t access_flags;  /* of what dbt_read() and dbt_write() record: ACCESS_LOCKED, ACCESS_REP */
     uint8_t bounce_access[BOUNCE_SLOTS], bounce_bytes[BOUNCE_SLOTS];
-    uint64_t budget_start;
-    uint64_t instructions;
     struct dbt_counters counters;
     char stop_line[200];
 };
@@ -206,10 +232,14 @@ struct dbt {
 /* What the machine around the processor does. C code may use vector registers in these only if it saves
  * them. */
 struct dbt_host {
-    uint64_t budget_base; /* the lowest address of the budget's readable range: see run.c */
-    uint64_t budget_bytes;
-    uint32_t room_bytes; /* behind the record buffer's end that are mapped: the largest block's records fit */
-    void (*drain)(struct dbt *d);
+    /* The budget's readable range (run.c), below 4 GiB; the page before it is not mapped. */
+    uint32_t budget_base, budget_bytes;
+    /* Segments end at a multiple of 64 KiB, and the 64 KiB behind are not mapped. `used` tells what is in the
+     * one that is full, NULL: there was none. They set recorder.start and end. */
+    void (*next_segment)(struct dbt *d, const struct raw_use *used);
+    void (*end_segments)(struct dbt *d, const struct raw_use *used);
+    void (*define)(struct dbt *d);            /* takes what waits for the dictionary in the recorder */
+    void (*new_dictionary)(struct dbt *d);    /* the old one is full; no segment is open */
     uint64_t (*next_deadline)(struct dbt *d); /* instructions from now until the host wants to be asked */
     bool (*poll)(struct dbt *d);              /* false: the run is over; cpu.stop_text says why */
     bool (*nmi)(
@@ -220,8 +250,11 @@ struct dbt_host {
     bool (*wait)(struct dbt *d);                 /* until an interrupt is due; false: none can come */
     uint32_t (*port_in)(struct dbt *d, uint16_t port, unsigned bytes);
     void (*port_out)(struct dbt *d, uint16_t port, unsigned bytes, uint32_t value);
-    void (*event)(struct dbt *d, const struct hook_event *e); /* the records before it are drained */
 };
+
+/* Bytes that are free behind the record pointer when a block begins: it may take half of them, and what is
+ * recorded about it meanwhile the rest. */
+#define ROOM_BYTES 4096u
 
 #define STATE(field) state_at(offsetof(struct dbt, field))
 static inline struct operand guest_gpr(unsigned n)
@@ -231,6 +264,18 @@ static inline struct operand guest_gpr(unsigned n)
 static inline struct dbt *dbt_of(struct dbt_cpu *c)
 {
     return (struct dbt *)c;
+}
+
+/* Instructions completed since the start; C code that executes one charges it when it is over. */
+static inline uint64_t dbt_icount(const struct dbt *d)
+{
+    return d->zero - (uint32_t)d->budget;
+}
+
+/* Linear address of an instruction. */
+static inline gva_t code_linear(uint32_t mode, uint64_t cs_base, uint64_t ip)
+{
+    return (mode & MODE_CODE_SIZE) == 2 ? ip : (uint32_t)(cs_base + ip);
 }
 
 /* ---- cache.c ---- */
@@ -252,8 +297,11 @@ struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce);
 
 /* ---- memory.c ---- */
 void tlb_flush_all(struct dbt *d);
-/* False: fault raised. *fast tells whether the probe will hit now. */
-bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast);
+/* False: fault raised. *fast: the probe will hit now; with paging on, `map` is what a reader of records must
+ * know then. */
+bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast, struct raw_map *map);
+void tlb_record(struct dbt *d, const struct raw_map *map);
+uint8_t dbt_context(const struct dbt *d); /* docs/format.md, context */
 void memory_init(struct dbt *d);
 
 /* ---- x87.c ---- */
@@ -263,11 +311,8 @@ bool x87_store_was_made(const struct dbt *d);
 bool x87_is_pending(void);
 
 /* ---- slow.c ---- */
-/* Executes the instruction at v.rip, for which translated code left at `x`, on bounce buffers through
- * dbt_read() and dbt_write(). */
-bool slow_execute(struct dbt *d, const struct exit_site *x);
-/* An access at `at` has raised a page fault: what the CPU would have found first instead. */
-void slow_prefer_earlier_fault(struct dbt *d, const struct exit_site *x, gva_t at);
+/* Executes the instruction at v.rip on bounce buffers through dbt_read() and dbt_write(). */
+bool slow_execute(struct dbt *d);
 /* d->cpu.fault from the host's exception in translated code. Returns false. */
 bool raise_trap(struct dbt *d);
 /* The bytes at CS:ip, at most 15; fewer where the second page is absent. False: fault. */
@@ -279,6 +324,15 @@ void dbt_run(struct dbt *d);
 /* For the host's exception handler: true if `pc` is translated code, then execution goes on at *resume. */
 bool dbt_trap(struct dbt *d, uint64_t pc, uint64_t address, uint64_t vector, uint64_t *resume);
 void dbt_set_recording(struct dbt *d, bool reads, bool writes);
+/* The host is asked when at most `instructions` more are executed. */
+void dbt_ask_within(struct dbt *d, uint64_t instructions);
+/* How many more until then; iterations of a REP bring it nearer as instructions do. */
+static inline uint64_t dbt_budget_left(const struct dbt *d)
+{
+    uint32_t now = (uint32_t)d->budget;
+    return now > d->host->budget_base ? now - d->host->budget_base : 0;
+}
+void dbt_spend_iterations(struct dbt *d, uint64_t n);
 uint32_t dbt_mode(const struct dbt *d);
 void dbt_set_break(struct dbt *d, unsigned n, bool armed, gva_t at);
 /* True if `at` is where a break is armed; *n says which. */
@@ -286,6 +340,7 @@ bool dbt_is_break(const struct dbt *d, gva_t at, unsigned *n);
 
 /* ---- dump.c ---- */
 struct dbt_print {
+    const struct dictionary *dictionary;
     void (*line)(const char *format, ...) __attribute__((format(printf, 1, 2)));
 };
 void dbt_print_block(struct dbt *d, const struct block *b, const struct dbt_print *print);

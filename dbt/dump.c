@@ -18,25 +18,22 @@ static void bytes_line(char *to, const uint8_t *bytes, unsigned n)
 void dbt_print_block(struct dbt *d, const struct block *b, const struct dbt_print *print)
 {
     char text[2 * HOST_LINE + 1];
-    const struct record_block *r = b->record_id ? &d->recorder.block[b->record_id] : NULL;
+    const struct raw_access *access = &print->dictionary->access[b->record_first];
 
     print->line("block 0x%lx mode 0x%x gpa 0x%lx: %u instructions, %u guest bytes, %u host bytes, record %u "
                 "(%u bytes)%s\n",
                 (unsigned long)b->ip, b->mode, (unsigned long)b->gpa, b->insn_count, b->guest_bytes,
-                b->code_bytes, b->record_id, r ? r->bytes : 0u, b->valid ? "" : ", invalid");
+                b->code_bytes, b->record_id, b->record_bytes, b->valid ? "" : ", invalid");
     for (unsigned i = 0; i < b->insn_count; i++) {
         const struct block_insn *in = &b->insn[i];
         gpa_t gpa = b->gpa + in->ip;
         bytes_line(text, d->ram + gpa, in->length);
         print->line("  +%-3u guest %-30s host offset %u, after %u accesses\n", in->ip, text, in->code,
                     in->records);
-        if (r && i < b->insn_count)
-            for (unsigned k = in->records; k < (i + 1 < b->insn_count ? b->insn[i + 1].records : r->count);
-                 k++) {
-                const struct record_access *a = &d->recorder.access[r->first + k];
-                print->line("       %s of %u bytes at record offset %u\n",
-                            a->kind == ACCESS_WRITE ? "write" : "read", a->size, a->data);
-            }
+        for (unsigned k = in->records; k < b->insn[i + 1].records; k++)
+            print->line("       %s of %u bytes: address at record offset %u%+ld, data at %u\n",
+                        access[k].kind == ACCESS_WRITE ? "write" : "read", access[k].size, access[k].address,
+                        (long)access[k].displacement, access[k].data);
     }
     for (uint32_t at_byte = 0; at_byte < b->code_bytes; at_byte += HOST_LINE) {
         uint32_t n = b->code_bytes - at_byte < HOST_LINE ? b->code_bytes - at_byte : HOST_LINE;
@@ -51,7 +48,7 @@ size_t dbt_counters_text(const struct dbt *d, char *text, size_t size)
     const struct {
         const char *name;
         uint64_t value;
-    } all[] = {{"instructions", d->instructions},
+    } all[] = {{"instructions", dbt_icount(d)},
                {"blocks", n->blocks},
                {"chains", n->chains},
                {"unlinked", n->unlinked},
@@ -65,7 +62,9 @@ size_t dbt_counters_text(const struct dbt *d, char *text, size_t size)
                {"system", n->system},
                {"traps", n->traps},
                {"polls", n->budget},
-               {"drains", n->drains},
+               {"segments", n->segments},
+               {"dictionaries", n->dictionaries},
+               {"string_runs", n->runs},
                {"faults", n->faults},
                {"interrupts", n->interrupts}};
     size_t used = 0;

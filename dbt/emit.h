@@ -163,6 +163,13 @@ static inline void emit_move_zx(struct emit *e, unsigned bytes, host_reg to, hos
     else
         emit_op_reg(e, bytes == 1 ? 0x0fb6 : 0x0fb7, 4, to, from, bytes == 1);
 }
+/* Always with 8 bytes of constant, at the end of what is written: they may be filled in later. */
+static inline void emit_constant64(struct emit *e, host_reg to, uint64_t v)
+{
+    emit8(e, 0x48 | (to & 8 ? 1u : 0));
+    emit8(e, 0xb8 | (to & 7));
+    emit64(e, v);
+}
 static inline void emit_constant(struct emit *e, host_reg to, uint64_t v)
 {
     if (v <= UINT32_MAX) {
@@ -174,9 +181,7 @@ static inline void emit_constant(struct emit *e, host_reg to, uint64_t v)
         emit_op_reg(e, 0xc7, 8, 0, to, false);
         emit32(e, (uint32_t)v);
     } else {
-        emit8(e, 0x48 | (to & 8 ? 1u : 0));
-        emit8(e, 0xb8 | (to & 7));
-        emit64(e, v);
+        emit_constant64(e, to, v);
     }
 }
 /* LEA; `bytes` 2, 4 or 8 is the result's size. Never with state_at(). */
@@ -195,6 +200,22 @@ static inline void emit_lea_no_base(struct emit *e, unsigned bytes, host_reg to,
     emit8(e, (to & 7u) << 3 | 4);
     emit8(e, scale_bits(scale) << 6 | (index == HOST_NONE ? 4u : index & 7u) << 3 | 5);
     emit32(e, (uint32_t)disp);
+}
+
+/* MOV to, 0 of the low 16 bits. */
+static inline void emit_clear_low16(struct emit *e, host_reg to)
+{
+    emit8(e, 0x66);
+    if (to & 8)
+        emit8(e, 0x41);
+    emit8(e, 0xb8 | (to & 7));
+    emit8(e, 0);
+    emit8(e, 0);
+}
+/* PREFETCHW: a NOP where the CPU does not know it. */
+static inline void emit_prefetch_write(struct emit *e, struct operand m)
+{
+    emit_op_mem(e, 0x0f0d, 4, 1, m, false);
 }
 
 /* ---- BMI2 (SDM Vol. 2C, VEX prefix) ---- */

@@ -141,12 +141,13 @@ uint8_t front_fault(const struct guest_insn *g, uint32_t mode)
     }
 }
 
-/* ---- alignment ---- */
-
-/* SDM Vol. 2A, 2.4: legacy SSE operands of 16 bytes, but for moves that say so and the string compares. */
-static bool may_be_unaligned(ZydisMnemonic m)
+bool front_wants_alignment(const struct guest_insn *g)
 {
-    switch (m) {
+    switch (g->z.mnemonic) {
+    case ZYDIS_MNEMONIC_CMPXCHG16B:
+    case ZYDIS_MNEMONIC_CVTPD2PI:
+    case ZYDIS_MNEMONIC_CVTTPD2PI:
+        return true;
     case ZYDIS_MNEMONIC_MOVUPS:
     case ZYDIS_MNEMONIC_MOVUPD:
     case ZYDIS_MNEMONIC_MOVDQU:
@@ -155,40 +156,22 @@ static bool may_be_unaligned(ZydisMnemonic m)
     case ZYDIS_MNEMONIC_PCMPESTRM:
     case ZYDIS_MNEMONIC_PCMPISTRI:
     case ZYDIS_MNEMONIC_PCMPISTRM:
+        return false;
+    default:
+        break;
+    }
+    switch (g->z.meta.exception_class) {
+    case ZYDIS_EXCEPTION_CLASS_SSE1:
+    case ZYDIS_EXCEPTION_CLASS_SSE2:
+    case ZYDIS_EXCEPTION_CLASS_SSE4:
+        return g->z.meta.category != ZYDIS_CATEGORY_SHA;
+    case ZYDIS_EXCEPTION_CLASS_AVX1:
+    case ZYDIS_EXCEPTION_CLASS_E1:
+    case ZYDIS_EXCEPTION_CLASS_E1NF:
         return true;
     default:
         return false;
     }
-}
-
-static bool is_aligned_move(ZydisMnemonic m)
-{
-    switch (m) {
-    case ZYDIS_MNEMONIC_VMOVAPS:
-    case ZYDIS_MNEMONIC_VMOVAPD:
-    case ZYDIS_MNEMONIC_VMOVDQA:
-    case ZYDIS_MNEMONIC_VMOVDQA32:
-    case ZYDIS_MNEMONIC_VMOVDQA64:
-    case ZYDIS_MNEMONIC_VMOVNTPS:
-    case ZYDIS_MNEMONIC_VMOVNTPD:
-    case ZYDIS_MNEMONIC_VMOVNTDQ:
-    case ZYDIS_MNEMONIC_VMOVNTDQA:
-    case ZYDIS_MNEMONIC_CMPXCHG16B:
-        return true;
-    default:
-        return false;
-    }
-}
-
-unsigned front_alignment(const struct guest_insn *g)
-{
-    if (g->memory < 0)
-        return 1;
-    unsigned bytes = g->op[g->memory].size / 8u;
-    if (is_aligned_move(g->z.mnemonic))
-        return bytes;
-    bool sha = g->z.meta.category == ZYDIS_CATEGORY_SHA; /* on AMD's processors they may be anywhere */
-    return g->feature == FEATURE_SSE && bytes == 16 && !sha && !may_be_unaligned(g->z.mnemonic) ? bytes : 1;
 }
 
 bool front_waits(const struct guest_insn *g)

@@ -65,11 +65,12 @@ uint8_t front_fault(const struct guest_insn *g, uint32_t mode);
 /* Backwards over the block. `exposed`: faults show the flags. */
 void front_liveness(struct guest_insn *g, unsigned count, bool exposed);
 
-/* What the address of its memory operand must be a multiple of, else #GP; 1 where it may be any. */
-unsigned front_alignment(const struct guest_insn *g);
-
 /* It raises an x87 exception that is pending, before it does anything else. */
 bool front_waits(const struct guest_insn *g);
+
+/* True if the memory operand has to be aligned to its size (SDM Vol. 2A, 2.4: exceptions by class; not of SHA
+ * instructions, of which processors differ). */
+bool front_wants_alignment(const struct guest_insn *g);
 
 /* Number of a general-purpose register of any size (AH is 0 as AL is), or HOST_NONE. */
 host_reg front_gpr(ZydisRegister r);

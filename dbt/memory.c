@@ -1,6 +1,9 @@
 /* Guest memory: the software TLB, and the accesses that C code makes for the guest. */
 #include "dbt/dbt.h"
 
+#include "dbt/sys/sys.h"
+#include "decode/insn.h"
+
 #include "trace/format.h"
 #include "trace/hook.h"
 #include "x86/cpu.h"
@@ -18,6 +21,7 @@ void tlb_flush_all(struct dbt *d)
     for (unsigned user = 0; user < 2; user++)
         for (unsigned i = 0; i < TLB_ENTRIES; i++)
             d->tlb[user].read[i] = d->tlb[user].write[i] = no_page(i);
+    d->tlb_page_shift = PAGE_SHIFT;
     d->counters.tlb_flushes++;
 }
 
@@ -27,16 +31,30 @@ static void tlb_flush_callback(struct dbt_cpu *c, bool global)
     (void)global; /* keeping global pages would only save time */
     tlb_flush_all(d);
     cache_forget_jumps(d);
-    if (d->record_reads || d->record_writes)
-        recorder_page(d, false, ~0ull, c->v.cr3);
+    if (d->recorder.on && c->v.cr3 != d->recorded_cr3) {
+        d->recorded_cr3 = c->v.cr3;
+        recorder_number(d, RAW_CR3, c->v.cr3);
+    }
+}
+
+/* An entry of the page of 2^shift bytes around `at`; of another one it does no harm. */
+static void forget_entry(struct tlb *t, unsigned i, gva_t at, unsigned shift)
+{
+    if (((0 - t->read[i]) ^ at) >> shift == 0 || ((0 - t->write[i]) ^ at) >> shift == 0)
+        t->read[i] = t->write[i] = no_page(i);
 }
 
 static void tlb_flush_page_callback(struct dbt_cpu *c, gva_t at)
 {
     struct dbt *d = dbt_of(c);
-    unsigned i = at >> PAGE_SHIFT & (TLB_ENTRIES - 1);
-    for (unsigned user = 0; user < 2; user++)
-        d->tlb[user].read[i] = d->tlb[user].write[i] = no_page(i);
+    unsigned first = at >> PAGE_SHIFT & (TLB_ENTRIES - 1), last = first;
+    if (d->tlb_page_shift > PAGE_SHIFT) { /* all parts of a large page (SDM Vol. 3A, 4.10.4.1) */
+        first = 0;
+        last = TLB_ENTRIES - 1;
+    }
+    for (unsigned i = first; i <= last; i++)
+        for (unsigned user = 0; user < 2; user++)
+            forget_entry(&d->tlb[user], i, at, d->tlb_page_shift);
     cache_forget_jumps(d);
 }
 
@@ -56,7 +74,7 @@ static bool is_device(const struct dbt *d, gpa_t gpa)
     return gpa < d->ram_bytes ? d->page_flags[gpa >> PAGE_SHIFT] & PAGE_DEVICE : gpa < d->window_bytes;
 }
 
-bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast)
+bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast, struct raw_map *map)
 {
     bool user = d->mode & MODE_USER;
     unsigned i = at >> PAGE_SHIFT & (TLB_ENTRIES - 1);
@@ -79,11 +97,19 @@ bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast)
         tlb->write[i] = 0 - page;
     tlb->host[i] = (uint64_t)(uintptr_t)d->ram + frame;
     tlb->addend[i] = tlb->host[i] - page;
+    if (d->cpu.page_shift > d->tlb_page_shift)
+        d->tlb_page_shift = d->cpu.page_shift;
     *fast = true;
     d->counters.fills++;
-    if (d->mode & MODE_PAGING && (d->record_reads || d->record_writes))
-        recorder_page(d, user, page >> PAGE_SHIFT, frame >> PAGE_SHIFT);
+    *map = (struct raw_map){
+        .id = RAW_MAP, .user = user, .page = page >> PAGE_SHIFT, .frame = frame >> PAGE_SHIFT};
     return true;
+}
+
+void tlb_record(struct dbt *d, const struct raw_map *map)
+{
+    if (d->recorder.on && d->mode & MODE_PAGING)
+        recorder_map(d, map);
 }
 
 /* ---- accesses by C code ---- */
@@ -158,15 +184,13 @@ static void write_physical(struct dbt *d, gpa_t at, const void *from, unsigned b
     }
 }
 
-static uint8_t context_now(const struct dbt *d)
+uint8_t dbt_context(const struct dbt *d)
 {
+    static const uint8_t modes[] = {
+        [CODE_16] = MODE_PROT16, [CODE_32] = MODE_PROT32, [CODE_64] = MODE_LONG64};
     const struct vcpu *v = &d->cpu.v;
-    unsigned size = d->mode & MODE_CODE_SIZE;
     bool protected_mode = v->cr0 & CR0_PE;
-    unsigned mode = !protected_mode ? MODE_REAL
-                    : size == 2     ? MODE_LONG64
-                    : size == 1     ? MODE_PROT32
-                                    : MODE_PROT16;
+    unsigned mode = protected_mode ? modes[sys_code_size(&d->cpu)] : MODE_REAL;
     return (uint8_t)((protected_mode ? dbt_cpl(&d->cpu) : 0) | mode << CONTEXT_MODE_SHIFT |
                      (v->cr0 & CR0_PG ? CONTEXT_PAGING : 0));
 }
@@ -179,17 +203,16 @@ static void record(struct dbt *d, gva_t at, const struct place *p, const void *d
         return;
     if (!is_ram(d, p->gpa[0], 1) && !(crosses && is_ram(d, p->gpa[1], 1)))
         return; /* of RAM only, as with VMX */
-    uint64_t rip =
-        (d->mode & MODE_CODE_SIZE) == 2 ? d->cpu.v.rip : (uint32_t)(d->cpu.v.rip + d->cpu.v.seg[SEG_CS].base);
-    struct access a = {.rip = rip,
+    struct access a = {.rip = code_linear(d->mode, d->cpu.v.seg[SEG_CS].base, d->cpu.v.rip),
                        .gva = at,
                        .gpa = p->gpa[0],
                        .gpa2 = p->gpa[1] & PAGE_MASK,
                        .cr3 = d->cpu.v.cr3,
+                       .icount = dbt_icount(d),
                        .kind = kind,
                        .cause = cause,
                        .size = (uint8_t)bytes,
-                       .context = context_now(d),
+                       .context = dbt_context(d),
                        .has_data = 1};
     a.flags = cause == CAUSE_INSTRUCTION ? d->access_flags : 0;
     if (cause == CAUSE_EXCEPTION || cause == CAUSE_INTERRUPT)
@@ -199,7 +222,7 @@ static void record(struct dbt *d, gva_t at, const struct place *p, const void *d
     if (!is_ram(d, p->gpa[0], 1))
         a.flags |= ACCESS_MMIO;
     memcpy(a.data, data, bytes);
-    recorder_spell(d, &a);
+    recorder_access(d, &a);
 }
 
 static void tell_hidden(struct dbt *d, const struct place *p, unsigned bytes)
@@ -260,10 +283,8 @@ void dbt_record_walk(struct dbt_cpu *c, gpa_t entry, uint64_t value, unsigned by
 void dbt_record_event(struct dbt_cpu *c, const struct hook_event *e)
 {
     struct dbt *d = dbt_of(c);
-    if (!d->record_reads && !d->record_writes)
-        return;
-    d->host->drain(d);
-    d->host->event(d, e);
+    if (d->recorder.on)
+        recorder_event(d, e, c->read_tsc(c));
 }
 
 static uint32_t port_in_callback(struct dbt_cpu *c, uint16_t port, unsigned bytes)

@@ -1,195 +1,216 @@
-/* The dictionary of records, and the way from records to accesses. */
+/* The dictionary's new entries, and the records that C code writes. */
 #include "dbt/dbt.h"
 
-#include "dbt/record.h"
 #include "trace/bytes.h"
-#include "trace/format.h"
 #include "x86/cpu.h"
 
 #include <string.h>
 
-uint32_t recorder_define(struct dbt *d, const struct record_access *access, unsigned count, unsigned bytes,
-                         uint8_t context)
-{
-    struct recorder *r = &d->recorder;
-    if (r->block_count == RECORD_BLOCKS_MAX || r->access_count + count > RECORD_ACCESSES_MAX)
-        return 0;
-    memcpy(&r->access[r->access_count], access, count * sizeof(*access));
-    r->block[r->block_count] = (struct record_block){
-        .first = r->access_count, .count = (uint16_t)count, .bytes = (uint16_t)bytes, .context = context};
-    r->access_count += count;
-    return r->block_count++;
-}
+/* ---- segments ---- */
 
-static unsigned bytes_of_prefix(const struct recorder *r, const struct record_block *b, unsigned count)
+static unsigned put_mappings(const struct dbt *d, uint8_t *to)
 {
-    if (!count)
-        return 0;
-    const struct record_access *a = &r->access[b->first + count - 1];
-    return a->data + record_data_bytes(a->size);
-}
-
-uint32_t recorder_prefix(struct dbt *d, uint32_t id, unsigned count)
-{
-    struct recorder *r = &d->recorder;
-    if (count == r->block[id].count)
-        return id;
-    for (uint32_t p = r->block[id].prefix; p; p = r->block[p].prefix)
-        if (r->block[p].count == count)
-            return p;
-    if (r->block_count == RECORD_BLOCKS_MAX)
-        return 0;
-    uint32_t n = r->block_count++;
-    r->block[n] = r->block[id];
-    r->block[n].count = (uint16_t)count;
-    r->block[n].bytes = (uint16_t)bytes_of_prefix(r, &r->block[id], count);
-    r->block[id].prefix = n;
+    unsigned n = 0;
+    for (unsigned user = 0; user < 2; user++) {
+        const struct tlb *tlb = &d->tlb[user];
+        for (unsigned i = 0; i < TLB_ENTRIES; i++) {
+            uint64_t page = (0 - tlb->read[i]) >> PAGE_SHIFT;
+            if (page % TLB_ENTRIES != i)
+                continue; /* an empty entry holds a neighbour's page */
+            struct raw_map m = {.id = RAW_MAP,
+                                .user = user,
+                                .page = page,
+                                .frame = (tlb->host[i] - (uint64_t)(uintptr_t)d->ram) >> PAGE_SHIFT};
+            memcpy(to + n++ * sizeof(m), &m, sizeof(m));
+        }
+    }
     return n;
 }
 
-void recorder_close(struct dbt *d, uint32_t id, unsigned count)
+/* With paging off linear addresses are physical ones. */
+static void begin_segment(struct dbt *d)
 {
-    if (!id || !count)
-        return;
-    uint32_t prefix = recorder_prefix(d, id, count);
-    store32((void *)(uintptr_t)d->record, prefix);
-    d->record += d->recorder.block[prefix].bytes;
+    struct raw_preamble p = {.zero = d->zero,
+                             .cr3 = d->cpu.v.cr3,
+                             .icount = dbt_icount(d),
+                             .tsc = rdtsc(),
+                             .context = dbt_context(d)};
+    uint8_t *body = d->recorder.start;
+    d->recorded_cr3 = d->cpu.v.cr3;
+    p.map_count = d->cpu.v.cr0 & CR0_PG ? put_mappings(d, body + sizeof(p)) : 0;
+    memcpy(body, &p, sizeof(p));
+    d->record = (uint64_t)(uintptr_t)(body + sizeof(p)) + p.map_count * sizeof(struct raw_map);
 }
 
-static void make_room(struct dbt *d, unsigned bytes)
+/* Hands over what waits, and what the segment holds now. */
+static struct raw_use end_segment(struct dbt *d)
+{
+    struct raw_use use = {.bytes = (uint32_t)(d->record - (uint64_t)(uintptr_t)d->recorder.start),
+                          .events = d->budget >> 32};
+    d->budget = (uint32_t)d->budget;
+    d->host->define(d);
+    d->recorder.staged_blocks = d->recorder.staged_accesses = 0;
+    return use;
+}
+
+void recorder_next_segment(struct dbt *d)
+{
+    struct raw_use use = end_segment(d);
+    d->counters.segments++;
+    d->host->next_segment(d, &use);
+    begin_segment(d);
+}
+
+void recorder_start(struct dbt *d)
+{
+    d->recorder.on = true;
+    d->budget = (uint32_t)d->budget;
+    d->host->next_segment(d, NULL);
+    begin_segment(d);
+}
+
+void recorder_stop(struct dbt *d)
+{
+    if (!d->recorder.on)
+        return;
+    struct raw_use use = end_segment(d);
+    d->host->end_segments(d, &use);
+    d->recorder.on = false;
+    d->recorder.start = d->recorder.end = NULL;
+    d->record = 0;
+}
+
+/* ---- the dictionary ---- */
+
+/* More than the largest block takes with the prefixes for its ways out. */
+#define BLOCKS_AT_ONCE (2u * BLOCK_INSNS_MAX)
+#define ACCESSES_AT_ONCE 256u
+
+bool recorder_has_room(const struct dbt *d)
+{
+    const struct recorder *r = &d->recorder;
+    return r->block_count + BLOCKS_AT_ONCE <= r->blocks_max &&
+           r->access_count + ACCESSES_AT_ONCE <= r->accesses_max;
+}
+
+void recorder_new_dictionary(struct dbt *d)
+{
+    bool on = d->recorder.on;
+    recorder_stop(d);
+    d->host->new_dictionary(d);
+    d->recorder.block_count = d->recorder.access_count = 0;
+    d->counters.dictionaries++;
+    if (on)
+        recorder_start(d);
+}
+
+static uint32_t stage_block(struct dbt *d, const struct raw_block *b, const struct raw_access *access,
+                            unsigned count)
+{
+    struct recorder *r = &d->recorder;
+    if (r->staged_blocks == STAGE_BLOCKS || r->staged_accesses + count > STAGE_ACCESSES) {
+        d->host->define(d);
+        r->staged_blocks = r->staged_accesses = 0;
+    }
+    memcpy(&r->access[r->staged_accesses], access, count * sizeof(*access));
+    r->staged_accesses += count;
+    r->access_count += count;
+    r->block[r->staged_blocks++] = *b;
+    return RAW_BLOCKS + r->block_count++;
+}
+
+static struct raw_block entry_of(const struct block *b)
+{
+    return (struct raw_block){.rip = code_linear(b->mode, b->cs_base, b->ip),
+                              .first = b->record_first,
+                              .count = b->record_count,
+                              .bytes = b->record_bytes,
+                              .context = b->context,
+                              .instructions = b->budget};
+}
+
+void recorder_define(struct dbt *d, struct block *b, const struct raw_access *access)
+{
+    b->record_first = d->recorder.access_count;
+    struct raw_block entry = entry_of(b);
+    b->record_id = stage_block(d, &entry, access, b->record_count);
+}
+
+uint32_t recorder_prefix(struct dbt *d, struct block *b, unsigned insn)
+{
+    struct block_insn *i = &b->insn[insn];
+    if (!b->record_id || i->records == 0)
+        return 0;
+    if (i->records == b->record_count)
+        return b->record_id;
+    if (!i->prefix) {
+        struct raw_block entry = entry_of(b);
+        entry.count = i->records;
+        entry.bytes = i->record_bytes;
+        i->prefix = stage_block(d, &entry, NULL, 0);
+    }
+    return i->prefix;
+}
+
+/* ---- records ---- */
+
+void recorder_close(struct dbt *d, struct block *b, unsigned insn)
+{
+    uint32_t id = recorder_prefix(d, b, insn);
+    if (!id)
+        return;
+    store32((void *)(uintptr_t)d->record, id);
+    d->record += id == b->record_id ? b->record_bytes : b->insn[insn].record_bytes;
+}
+
+uint8_t *recorder_claim(struct dbt *d, uint32_t bytes)
 {
     if (d->record + bytes > (uint64_t)(uintptr_t)d->recorder.end)
-        d->host->drain(d);
+        recorder_next_segment(d);
+    uint8_t *at = (uint8_t *)(uintptr_t)d->record;
+    d->record += bytes;
+    return at;
 }
 
-void recorder_spell(struct dbt *d, const struct access *a)
+void recorder_access(struct dbt *d, const struct access *a)
 {
-    struct spelled_record s = {.id = RECORD_SPELLED,
-                               .kind = a->kind,
-                               .cause = a->cause,
-                               .vector = a->vector,
-                               .flags = a->flags,
-                               .size = a->size,
-                               .context = a->context,
-                               .rip = a->rip,
-                               .gva = a->gva,
-                               .gpa = a->gpa,
-                               .gpa2 = a->gpa2,
-                               .cr3 = a->cr3};
-    memcpy(s.data, a->data, sizeof(s.data));
-    make_room(d, sizeof(s));
-    memcpy((void *)(uintptr_t)d->record, &s, sizeof(s));
-    d->record += sizeof(s);
+    struct raw_spelled s = {.id = RAW_ACCESS,
+                            .kind = a->kind,
+                            .cause = a->cause,
+                            .vector = a->vector,
+                            .flags = a->flags,
+                            .size = a->size,
+                            .context = a->context,
+                            .rip = a->rip,
+                            .gva = a->gva,
+                            .gpa = a->gpa,
+                            .gpa2 = a->gpa2,
+                            .icount = a->icount};
+    uint8_t *to = recorder_claim(d, (uint32_t)sizeof(s) + raw_padded(a->size));
+    memcpy(to, &s, sizeof(s));
+    memcpy(to + sizeof(s), a->data, raw_padded(a->size));
+    d->budget += 1ull << 32;
 }
 
-void recorder_page(struct dbt *d, bool user, uint64_t page, uint64_t frame)
+void recorder_number(struct dbt *d, enum raw_id id, uint64_t value)
 {
-    struct page_record p = {.id = RECORD_PAGE, .user = user, .page = page, .frame = frame};
-    make_room(d, sizeof(p));
-    memcpy((void *)(uintptr_t)d->record, &p, sizeof(p));
-    d->record += sizeof(p);
+    struct raw_number n = {.id = id, .value = value};
+    memcpy(recorder_claim(d, sizeof(n)), &n, sizeof(n));
 }
 
-/* ---- draining ---- */
-
-static void take_page(struct recorder *r, const struct page_record *p)
+void recorder_map(struct dbt *d, const struct raw_map *m)
 {
-    if (p->page == ~0ull) {
-        memset(r->page, 0xff, sizeof(r->page));
-        r->cr3 = p->frame;
-        return;
-    }
-    r->page[p->user][p->page % RECORD_PAGES].page = p->page;
-    r->page[p->user][p->page % RECORD_PAGES].frame = p->frame;
+    memcpy(recorder_claim(d, sizeof(*m)), m, sizeof(*m));
 }
 
-/* Where paging is off, linear is physical and no page records are written. */
-static uint64_t physical_of(const struct recorder *r, uint64_t gva, uint8_t context)
+void recorder_event(struct dbt *d, const struct hook_event *e, uint64_t tsc)
 {
-    uint64_t page = gva >> PAGE_SHIFT;
-    if (!(context & CONTEXT_PAGING))
-        return gva;
-    unsigned user = (context & CONTEXT_CPL_MASK) == 3;
-    if (r->page[user][page % RECORD_PAGES].page != page)
-        return ~0ull; /* cannot be: every TLB fill is logged */
-    return r->page[user][page % RECORD_PAGES].frame << PAGE_SHIFT | (gva & (PAGE_SIZE - 1));
-}
-
-static const uint8_t *take_block(struct recorder *r, const uint8_t *p, uint32_t id,
-                                 void (*take)(const struct access *a, void *context), void *context)
-{
-    const struct record_block *b = &r->block[id];
-    struct access out;
-    memset(&out, 0, sizeof(out));
-    out.context = b->context;
-    out.cr3 = r->cr3;
-    out.has_data = 1;
-    for (unsigned i = 0; i < b->count; i++) {
-        const struct record_access *a = &r->access[b->first + i];
-        const uint8_t *at = p + a->address;
-        out.rip = a->rip;
-        out.gva = a->address_bytes == 8 ? load64(at) : load32(at);
-        out.gpa = physical_of(r, out.gva, b->context);
-        out.kind = a->kind;
-        out.flags = a->flags;
-        out.size = a->size;
-        memcpy(out.data, p + a->data, a->size);
-        take(&out, context);
-        r->records++;
-    }
-    return p + b->bytes;
-}
-
-static const uint8_t *take_spelled(struct recorder *r, const uint8_t *p,
-                                   void (*take)(const struct access *a, void *context), void *context)
-{
-    struct spelled_record s;
-    memcpy(&s, p, sizeof(s));
-    struct access out = {.rip = s.rip,
-                         .gva = s.gva,
-                         .gpa = s.gpa,
-                         .gpa2 = s.gpa2,
-                         .cr3 = s.cr3,
-                         .kind = s.kind,
-                         .cause = s.cause,
-                         .vector = s.vector,
-                         .flags = s.flags,
-                         .size = s.size,
-                         .context = s.context,
-                         .has_data = 1};
-    memcpy(out.data, s.data, sizeof(out.data));
-    take(&out, context);
-    r->records++;
-    return p + sizeof(s);
-}
-
-void recorder_drain(struct dbt *d, void (*take)(const struct access *a, void *context), void *context)
-{
-    struct recorder *r = &d->recorder;
-    const uint8_t *p = r->start, *end = (const uint8_t *)(uintptr_t)d->record;
-    while (p < end) {
-        uint32_t id = load32(p);
-        if (id == RECORD_SPELLED) {
-            p = take_spelled(r, p, take, context);
-        } else if (id == RECORD_PAGE) {
-            struct page_record page;
-            memcpy(&page, p, sizeof(page));
-            take_page(r, &page);
-            p += sizeof(page);
-        } else {
-            p = take_block(r, p, id, take, context);
-        }
-    }
-    d->record = (uint64_t)(uintptr_t)r->start;
-    d->counters.drains++;
-}
-
-void recorder_reset(struct dbt *d)
-{
-    struct recorder *r = &d->recorder;
-    r->block_count = RECORD_FIRST_BLOCK;
-    r->access_count = 0;
-    memset(r->page, 0xff, sizeof(r->page));
-    r->cr3 = d->cpu.v.cr3;
-    d->record = (uint64_t)(uintptr_t)r->start;
+    struct raw_event r = {.id = RAW_EVENT,
+                          .vector = e->vector,
+                          .type = e->type,
+                          .has_error_code = e->has_error_code,
+                          .error_code = e->error_code,
+                          .rip = e->rip,
+                          .tsc = tsc};
+    memcpy(recorder_claim(d, sizeof(r)), &r, sizeof(r));
 }

@@ -1,92 +1,69 @@
 /*
- * Records of accesses as translated code appends them, and the dictionary that
- * says what they mean.
+ * What the engine records: raw segments (hv/trace/raw.h), filled one after the
+ * other where the host says. Translated code appends the records of blocks, C code
+ * all others.
  *
- *     record = u32 id │ address │ data │ address │ data │ ...
- *
- * What an id stands for is fixed: how many accesses, by which instruction each,
- * kind, size. An address that an access before it in the record has already is not
- * written again. Addresses take 4 bytes in 16- and 32-bit code and 8 in 64-bit code;
- * data take their size, at least 4. Everything that C code records is spelled out
- * behind RECORD_SPELLED; RECORD_PAGE says where a linear page lies from now on.
+ * The dictionary is the host's; what is new in it waits here until the segment is
+ * full or there is no more room.
  */
 #ifndef ENGRAM_DBT_RECORD_H
 #define ENGRAM_DBT_RECORD_H
 
-#include "trace/access.h"
+#include "trace/raw.h"
 #include "types.h"
 
-#define RECORD_NONE 0u
-#define RECORD_SPELLED 1u /* then struct spelled_record */
-#define RECORD_PAGE 2u    /* then struct page_record */
-#define RECORD_FIRST_BLOCK 3u
-
-struct spelled_record {
-    uint32_t id;
-    uint8_t kind, cause, vector, flags;
-    uint8_t size, context, unused[6];
-    uint64_t rip, gva, gpa, gpa2, cr3;
-    uint8_t data[ACCESS_SIZE_MAX];
-};
-
-struct page_record {
-    uint32_t id, user;    /* user: of the user's TLB */
-    uint64_t page, frame; /* numbers; page ~0: all mappings are forgotten, `frame` is CR3 from now on */
-};
-
-/* An access of a block. */
-struct record_access {
-    uint64_t rip;           /* linear */
-    uint16_t address, data; /* where they stand in the record; accesses at one address share it */
-    uint8_t kind, size, flags, address_bytes;
-};
-
-struct record_block {
-    uint32_t first; /* in `access` */
-    uint16_t count;
-    uint16_t bytes; /* of the whole record */
-    uint8_t context;
-    uint32_t prefix; /* id of the first of those that stand for fewer accesses, 0: none yet */
-};
-
-#define RECORD_BLOCKS_MAX 65536u
-#define RECORD_ACCESSES_MAX (4u * RECORD_BLOCKS_MAX)
-#define RECORD_PAGES 256u /* as many as a TLB has, in the same places */
+#define STAGE_BLOCKS 512u
+#define STAGE_ACCESSES 2048u
 
 struct recorder {
-    uint8_t *start, *end; /* of the buffer */
-    struct record_block *block;
-    uint32_t block_count;
-    struct record_access *access;
-    uint32_t access_count;
-    uint64_t cr3;     /* of what is in the buffer */
-    uint64_t records; /* drained */
-    struct {
-        uint64_t page, frame;
-    } page[2][RECORD_PAGES]; /* supervisor's, user's */
+    bool on;
+    uint8_t *start, *end; /* of the segment's body; struct dbt's `record` is where the next record goes */
+    uint32_t blocks_max, accesses_max;  /* of the dictionary */
+    uint32_t block_count, access_count; /* in the dictionary, what waits here included */
+    /* New entries. */
+    struct raw_block block[STAGE_BLOCKS];
+    struct raw_access access[STAGE_ACCESSES];
+    uint32_t staged_blocks, staged_accesses;
 };
 
 struct dbt;
+struct block;
 
 /* Bytes that `size` bytes of data take in a record. */
 static inline unsigned record_data_bytes(unsigned size)
 {
-    return size < 4 ? 4 : size;
+    return raw_padded(size);
 }
 
-/* A new id; 0 when the dictionary is full. */
-uint32_t recorder_define(struct dbt *d, const struct record_access *access, unsigned count, unsigned bytes,
-                         uint8_t context);
-/* The id that stands for the first `count` accesses of `id`. */
-uint32_t recorder_prefix(struct dbt *d, uint32_t id, unsigned count);
-/* Ends a record at d->record after its first `count` accesses. */
-void recorder_close(struct dbt *d, uint32_t id, unsigned count);
+/* Begins and ends recording. */
+void recorder_start(struct dbt *d);
+void recorder_stop(struct dbt *d);
 
-void recorder_spell(struct dbt *d, const struct access *a);
-void recorder_page(struct dbt *d, bool user, uint64_t page, uint64_t frame);
+/* ---- the dictionary ---- */
 
-/* Hands everything in the buffer to `take`, and empties it. */
-void recorder_drain(struct dbt *d, void (*take)(const struct access *a, void *context), void *context);
-void recorder_reset(struct dbt *d);
+/* False: there may be no room for another block and what goes with it. Then begin anew; all translated code
+ * has to go. */
+bool recorder_has_room(const struct dbt *d);
+void recorder_new_dictionary(struct dbt *d);
+
+/* The block's entry: sets its record_id and record_first. */
+void recorder_define(struct dbt *d, struct block *b, const struct raw_access *access);
+/* The id that stands for the accesses of the instructions before `insn`; 0: none. */
+uint32_t recorder_prefix(struct dbt *d, struct block *b, unsigned insn);
+
+/* ---- records ---- */
+
+/* Ends the block's record at d->record behind the accesses of the instructions before `insn`. */
+void recorder_close(struct dbt *d, struct block *b, unsigned insn);
+
+/* Room for `bytes`, here or in the next segment. */
+uint8_t *recorder_claim(struct dbt *d, uint32_t bytes);
+void recorder_access(struct dbt *d, const struct access *a);
+void recorder_number(struct dbt *d, enum raw_id id, uint64_t value);
+void recorder_map(struct dbt *d, const struct raw_map *m);
+void recorder_event(struct dbt *d, const struct hook_event *e, uint64_t tsc);
+
+/* The segment is full: goes on in the next one. */
+void recorder_next_segment(struct dbt *d);
 
 #endif

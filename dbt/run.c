@@ -2,11 +2,15 @@
  * The dispatcher: finds or translates the block at CS:RIP, runs translated code
  * until it leaves, and does what it left for.
  *
- * The budget is an address. A block subtracts its instructions from r15 and loads
- * a byte there: below the range that can be read the host CPU faults, and what
- * counts as an interrupt has cost one load a block and touched no flag. The same
- * way a load ahead of r14 notices that the record buffer is full. Host faults
- * come back here through dbt_trap() as exits.
+ * The budget is an address, in the low half of r15. A block subtracts its
+ * instructions and loads a byte there: below the range that can be read the host
+ * CPU faults, and what counts as an interrupt has cost one load a block and touched
+ * no flag. The same way a load ahead of r14 notices that the segment is full. Host
+ * faults come back here through dbt_trap() as exits. The high half of r15 counts the
+ * events that blocks record.
+ *
+ * Whatever C code does for the guest happens with the instruction not yet charged,
+ * so that dbt_icount() is the number of those completed before it.
  *
  * Flags: a probe may spoil arithmetic flags that the rest of its block does not
  * read. Where a block is left in its middle for a slow access, the next one (which
@@ -14,9 +18,11 @@
  * no interrupt shows spoiled flags to the guest.
  */
 #include "dbt/front.h"
+#include "dbt/string.h"
 #include "dbt/switch.h"
 
 #include "dbt/sys/sys.h"
+#include "trace/bytes.h"
 #include "trace/hook.h"
 #include "x86/cpu.h"
 #include "x86/debug.h"
@@ -24,15 +30,14 @@
 
 /* ---- mode ---- */
 
+/* Of CS: reads; that it cannot be written in protected mode the translator knows. */
 static bool limited(const struct dbt *d, const struct segment *s, unsigned n)
 {
     if ((d->mode & MODE_CODE_SIZE) == CODE_64)
         return false;
-    if (n == SEG_CS) /* that it must not be written the probe knows */
-        return s->limit != 0xffffffffu || ((d->cpu.v.cr0 & CR0_PE) && !(s->access & 2));
-    bool data = !(s->access & 8);
+    bool data = !(s->access & 8), restricted = !(s->access & 2) || (!data && n != SEG_CS);
     return (s->access & SEGMENT_UNUSABLE) || s->limit != 0xffffffffu || (data && (s->access & 4)) ||
-           ((d->cpu.v.cr0 & CR0_PE) && (!data || !(s->access & 2)));
+           (restricted && d->mode & MODE_PROTECTED);
 }
 
 /* SDM Vol. 3A, 2.5 and 2.6. */
@@ -62,8 +67,8 @@ uint32_t dbt_mode(const struct dbt *d)
     uint32_t mode = sys_code_size(&d->cpu);
     if (v->seg[SEG_SS].access & SEGMENT_DB)
         mode |= MODE_STACK32;
-    if ((v->cr0 & CR0_PE) && dbt_cpl(&d->cpu) == 3)
-        mode |= MODE_USER;
+    if (v->cr0 & CR0_PE)
+        mode |= MODE_PROTECTED | (dbt_cpl(&d->cpu) == 3 ? MODE_USER : 0);
     if (v->cr0 & CR0_PG)
         mode |= MODE_PAGING;
     mode |= vector_mode(v);
@@ -108,6 +113,8 @@ static void update_mode(struct dbt *d)
     uint32_t before = d->mode;
     d->mode = dbt_mode(d);
     d->mode |= segment_mode(d);
+    if (d->stepping || d->cpu.interrupt_shadow)
+        d->mode |= MODE_STEP;
     if (d->mode != before)
         cache_forget_jumps(d);
     d->mode_dirty = false;
@@ -133,6 +140,17 @@ static void deliver(struct dbt *d)
     d->mode_dirty = true;
 }
 
+/* The instruction at RIP, for exits that need to know more of it than their site says. */
+static const struct guest_insn *insn_here(struct dbt *d)
+{
+    static struct guest_insn g;
+    uint8_t bytes[INSN_BYTES_MAX];
+    size_t available = 0;
+    bool known = slow_fetch(d, d->cpu.v.rip, bytes, &available) &&
+                 front_decode(&g, bytes, available, d->cpu.v.rip, (enum code_size)(d->mode & MODE_CODE_SIZE));
+    return known ? &g : NULL;
+}
+
 static void hex(char **p, uint64_t v, unsigned digits)
 {
     while (digits--)
@@ -142,18 +160,11 @@ static void hex(char **p, uint64_t v, unsigned digits)
 /* "cannot translate NAME (bytes) at CS:IP" */
 static void stop_at_insn(struct dbt *d)
 {
-    uint8_t bytes[INSN_BYTES_MAX];
-    size_t available = 0;
-    static struct guest_insn g;
+    const struct guest_insn *g = insn_here(d);
     char *p = d->stop_line;
-    const char *name = "?";
-    unsigned length = 0;
+    const char *name = g ? ZydisMnemonicGetString(g->z.mnemonic) : "?";
+    unsigned length = g ? g->z.length : 0;
 
-    if (slow_fetch(d, d->cpu.v.rip, bytes, &available) &&
-        front_decode(&g, bytes, available, d->cpu.v.rip, (enum code_size)(d->mode & MODE_CODE_SIZE))) {
-        name = ZydisMnemonicGetString(g.z.mnemonic);
-        length = g.z.length;
-    }
     d->cpu.stop = DBT_RUNS;
     memcpy(p, "the DBT engine has no translation for ", 38);
     p += 38;
@@ -163,7 +174,7 @@ static void stop_at_insn(struct dbt *d)
     memcpy(p, " (", 2);
     p += 2;
     for (unsigned i = 0; i < length; i++)
-        hex(&p, bytes[i], 2);
+        hex(&p, g->bytes[i], 2);
     memcpy(p, ") at 0x", 7);
     p += 7;
     hex(&p, d->cpu.v.rip, 16);
@@ -171,88 +182,207 @@ static void stop_at_insn(struct dbt *d)
     stop(d, d->stop_line);
 }
 
-/* ---- records of a block that is left in its middle ---- */
+/* ---- leaving a block in its middle ---- */
 
-static void leave_inside(struct dbt *d, const struct block *b, unsigned insn, unsigned records,
-                         unsigned executed)
+/* RIP is at the block's instruction `insn`, before which all is done; what the head charged for the rest
+ * comes back. */
+static void go_back_to(struct dbt *d, const struct block *b, unsigned insn)
 {
     const struct block_insn *i = &b->insn[insn];
     d->cpu.v.rip = b->ip + i->ip;
     if ((b->mode & MODE_CODE_SIZE) != CODE_64)
         d->cpu.v.rip = (uint32_t)d->cpu.v.rip;
-    d->budget += b->budget - executed;
-    recorder_close(d, b->record_id, records);
+    d->budget += b->budget - insn;
+}
+
+/* … and its record is that of the accesses so far. */
+static void leave_inside(struct dbt *d, struct block *b, unsigned insn)
+{
+    go_back_to(d, b, insn);
+    d->budget -= (uint64_t)(b->record_count - b->insn[insn].records) << 32;
+    recorder_close(d, b, insn);
+}
+
+/* The instruction at which the block was left is complete. */
+static void charge(struct dbt *d)
+{
+    d->budget -= 1;
+    d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
 }
 
 /* ---- exits ---- */
 
-/*
- * A probe missed. The TLB is filled and the instruction starts anew; where that does not help the slow
- * path executes
- * it. What the fill itself records (page-table bits, mappings) belongs behind the block's records so far.
- */
+/* What has to be aligned and is not raises #GP before the page is looked at. */
+#define ALIGNED_BYTES_MIN 16u
+static bool is_misaligned(struct dbt *d, const struct exit_site *x, gva_t at)
+{
+    if (x->probe_bytes < ALIGNED_BYTES_MIN || !(at & (x->probe_bytes - 1u)))
+        return false;
+    const struct guest_insn *g = insn_here(d);
+    return g && front_wants_alignment(g);
+}
+
+/* An x87 exception that an instruction before has left is raised first. */
+static bool waits_in_vain(struct dbt *d)
+{
+    if (!x87_is_pending())
+        return false;
+    const struct guest_insn *g = insn_here(d);
+    return g && front_waits(g);
+}
+
+/* The whole operand has to be canonical (SDM Vol. 3A, 3.3.7.1), in IA-32e mode's tables of 4 or 5 levels. */
+static bool is_canonical(const struct dbt *d, gva_t at, unsigned bytes)
+{
+    unsigned unused = (d->cpu.v.cr4 & CR4_LA57) ? 64 - 57 : 64 - 48;
+    gva_t last = at + bytes - 1;
+    return (d->mode & MODE_CODE_SIZE) != CODE_64 || ((gva_t)((int64_t)(at << unused) >> unused) == at &&
+                                                     (gva_t)((int64_t)(last << unused) >> unused) == last);
+}
+
+/* What is wrong with an access whatever its page: false, the fault raised. */
+static bool check_access(struct dbt *d, const struct exit_site *x, gva_t at)
+{
+    if (waits_in_vain(d))
+        return dbt_raise(&d->cpu, VECTOR_MF);
+    if (!is_canonical(d, at, x->probe_bytes))
+        return dbt_raise_error(&d->cpu, x->segment == SEG_SS ? VECTOR_SS : VECTOR_GP, 0);
+    return !is_misaligned(d, x, at) || dbt_raise_error(&d->cpu, VECTOR_GP, 0);
+}
+
+/* Goes on in the block that leave_inside() has left with the record at `start`, behind a mapping that is put
+ * before it: no access of the block so far can have used another for the same page. */
+static void resume_block(struct dbt *d, const struct block *b, unsigned insn, uint64_t start,
+                         const struct raw_map *map)
+{
+    const struct block_insn *i = &b->insn[insn];
+    uint8_t *record = (uint8_t *)(uintptr_t)start;
+
+    if (d->recorder.on && d->mode & MODE_PAGING) {
+        memmove(record + sizeof(*map), record, i->record_bytes);
+        memcpy(record, map, sizeof(*map));
+        record += sizeof(*map);
+    }
+    d->record = (uint64_t)(uintptr_t)record;
+    d->budget -= b->budget - insn;
+    if (b->record_id) {
+        d->budget += (uint64_t)(b->record_count - i->records) << 32;
+        store32(record, b->record_id);
+        store32(record + 4, (uint32_t)d->budget);
+    }
+    d->retry = b->indirect + i->code;
+}
+
+static bool may_resume(const struct dbt *d, const struct block *b, uint64_t start)
+{
+    return !d->recorder.on ||
+           (start + sizeof(struct raw_map) + b->record_bytes <= (uint64_t)(uintptr_t)d->recorder.end &&
+            recorder_has_room(d));
+}
+
+/* The TLB is filled and the instruction starts anew. What the fill itself records (page-table bits) belongs
+ * behind the block's records so far, which begin at `start`: then another block goes on from here. False: it
+ * cannot, or need not, be filled. */
+static bool fill_and_retry(struct dbt *d, const struct exit_site *x, gva_t at, uint64_t start)
+{
+    uint64_t left = d->record;
+    struct raw_map map;
+    bool fast;
+    if (!tlb_fill(d, at, x->probe_access, &fast, &map)) {
+        deliver(d);
+        return true;
+    }
+    if (!fast)
+        return false;
+    if (d->record == left && may_resume(d, x->block, start)) {
+        resume_block(d, x->block, x->insn, start, &map);
+        return true;
+    }
+    tlb_record(d, &map);
+    d->restart = true;
+    return true;
+}
+
+/* A probe missed. Where a filled TLB does not help, the slow path executes the instruction; so it does where
+ * accesses before this one are to be recorded before what the fill records. */
 static void handle_miss(struct dbt *d, const struct exit_site *x)
 {
-    const struct block *b = x->block;
-    const struct block_insn *i = &b->insn[x->insn];
-    uint64_t at = d->scratch;
-    bool fast = false;
+    uint64_t at = d->scratch, start = d->record;
+    bool crosses = (at & (PAGE_SIZE - 1)) + x->probe_bytes > PAGE_SIZE, fast;
+    bool ordered = x->not_first && d->mode & MODE_PAGING;
+    struct raw_map map;
 
     d->counters.misses++;
-    /* What is not canonical is for segmentation as well: #SS on the stack. */
-    bool checks =
-        (at & (PAGE_SIZE - 1)) + x->probe_bytes > PAGE_SIZE || x->limited || !sys_is_canonical(&d->cpu, at);
-    uint64_t start = d->record;
-    leave_inside(d, b, x->insn, x->records, x->insn);
-    uint64_t filled = d->record;
-    if (!checks && !tlb_fill(d, at, x->probe_access, &fast)) {
-        slow_prefer_earlier_fault(d, x, at);
+    leave_inside(d, x->block, x->insn);
+    if (!check_access(d, x, at)) {
         deliver(d);
         return;
     }
-    if (fast) {
-        if (d->record != filled) {
-            d->restart = true; /* something was recorded: go on with a block that begins here */
-            return;
-        }
-        d->record = start;
-        d->budget -= b->budget - x->insn;
-        if (b->record_id)
-            memcpy((void *)(uintptr_t)d->record, &b->record_id, sizeof(b->record_id));
-        d->retry = b->indirect + i->code;
+    if (!crosses && !x->limited && !ordered && fill_and_retry(d, x, at, start))
         return;
-    }
-    d->budget -= 1;
-    if (!slow_execute(d, x))
-        deliver(d);
+    bool done = slow_execute(d);
+    if (done && ordered && !crosses && !x->limited && tlb_fill(d, at, x->probe_access, &fast, &map) && fast)
+        tlb_record(d, &map);
+    if (done)
+        charge(d);
     else
-        d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
+        deliver(d);
     d->mode_dirty = true;
     d->quiet_block = true;
 }
 
-static void count_instructions(struct dbt *d)
+static void set_budget(struct dbt *d, uint64_t instructions)
 {
-    d->instructions += d->budget_start - d->budget;
-    d->budget_start = d->budget;
+    uint32_t before = (uint32_t)d->budget, now = d->host->budget_base + (uint32_t)instructions;
+    d->budget = (d->budget & ~0xffffffffull) | now;
+    d->zero += (uint64_t)now - before;
+    if (d->recorder.on)
+        recorder_number(d, RAW_ICOUNT, d->zero);
 }
 
 static void refill_budget(struct dbt *d)
 {
-    count_instructions(d);
     uint64_t most = d->host->budget_bytes - PAGE_SIZE, n = d->host->next_deadline(d);
-    d->budget = d->budget_start = d->host->budget_base + (n < most ? n : most);
+    set_budget(d, n < most ? n : most);
+    if (d->recorder.on)
+        recorder_number(d, RAW_TIME, rdtsc());
+}
+
+void dbt_ask_within(struct dbt *d, uint64_t instructions)
+{
+    if (dbt_budget_left(d) > instructions)
+        set_budget(d, instructions);
+}
+
+void dbt_spend_iterations(struct dbt *d, uint64_t n)
+{
+    if (n == 0)
+        return;
+    d->iterations += n;
+    d->budget -= n;
+    d->zero -= n;
+    if (d->recorder.on)
+        recorder_number(d, RAW_ICOUNT, d->zero);
 }
 
 static bool poll(struct dbt *d)
 {
-    refill_budget(d);
     d->counters.budget++;
     if (!d->host->poll(d)) {
         stop(d, "ended by the host");
         return false;
     }
+    refill_budget(d);
+    d->stepping = dbt_budget_left(d) < BLOCK_INSNS_MAX;
+    d->mode_dirty = true;
     return true;
+}
+
+static void show_iteration(struct dbt *d)
+{
+    if (d->between_iterations)
+        d->cpu.v.rflags |= RFLAGS_RF;
+    d->between_iterations = false;
 }
 
 static bool deliver_nmi(struct dbt *d)
@@ -262,6 +392,7 @@ static bool deliver_nmi(struct dbt *d)
         return false;
     d->counters.interrupts++;
     d->cpu.halted = false;
+    show_iteration(d);
     sys_deliver_nmi(&d->cpu);
     d->mode_dirty = true;
     return true;
@@ -278,6 +409,7 @@ static void deliver_interrupt(struct dbt *d)
         return;
     d->counters.interrupts++;
     d->cpu.halted = false;
+    show_iteration(d);
     sys_deliver_interrupt(&d->cpu, (uint8_t)vector);
     d->mode_dirty = true;
 }
@@ -293,14 +425,14 @@ static void handle_trap(struct dbt *d)
         return;
     }
     if (pc < (uint64_t)(uintptr_t)b->body) {
-        d->budget += b->budget;
-        d->cpu.v.rip = b->ip;
+        go_back_to(d, b, 0);
+        d->budget -= (uint64_t)b->record_count << 32;
         d->restart = true;
         uint64_t base = d->host->budget_base;
         if (d->trap_address < base && base - d->trap_address <= PAGE_SIZE)
             poll(d);
         else
-            d->host->drain(d);
+            recorder_next_segment(d);
         return;
     }
     unsigned i = b->insn_count - 1u;
@@ -308,7 +440,7 @@ static void handle_trap(struct dbt *d)
         i--;
     for (unsigned s = 0; s < b->insn[i].spilled; s++)
         d->cpu.v.gpr[b->insn[i].spill_reg[s]] = d->spill[s];
-    leave_inside(d, b, i, b->insn[i].records, i);
+    leave_inside(d, b, i);
     raise_trap(d);
     deliver(d);
 }
@@ -319,9 +451,7 @@ static void handle_system(struct dbt *d, const struct exit_site *x)
     size_t available;
     struct insn insn;
 
-    d->cpu.v.rip = x->block->ip + x->block->insn[x->insn].ip;
-    if ((d->mode & MODE_CODE_SIZE) != CODE_64)
-        d->cpu.v.rip = (uint32_t)d->cpu.v.rip;
+    go_back_to(d, x->block, x->insn);
     d->counters.system++;
     if (!slow_fetch(d, d->cpu.v.rip, bytes, &available)) {
         deliver(d);
@@ -332,10 +462,16 @@ static void handle_system(struct dbt *d, const struct exit_site *x)
         deliver(d);
         return;
     }
+    uint64_t rip = d->cpu.v.rip;
     d->access_flags = insn.rep ? ACCESS_REP : 0;
-    if (!sys_execute(&d->cpu, &insn))
-        deliver(d);
+    bool done = sys_execute(&d->cpu, &insn);
     d->access_flags = 0;
+    if (!done)
+        deliver(d);
+    else if (insn.rep && d->cpu.v.rip == rip) /* INS and OUTS with iterations to come */
+        dbt_spend_iterations(d, 1);
+    else
+        d->budget -= 1;
     d->mode_dirty = true;
     if (d->cpu.interrupt_shadow)
         d->quiet_block = true;
@@ -346,12 +482,10 @@ static void handle_by_c(struct dbt *d, const struct exit_site *x)
 {
     bool ok;
 
-    d->cpu.v.rip = x->block->ip + x->block->insn[x->insn].ip;
-    if ((d->mode & MODE_CODE_SIZE) != CODE_64)
-        d->cpu.v.rip = (uint32_t)d->cpu.v.rip;
+    go_back_to(d, x->block, x->insn);
     switch (x->kind) {
     case DBT_EXIT_SLOW:
-        ok = slow_execute(d, x);
+        ok = slow_execute(d);
         break;
     case DBT_EXIT_NM:
         ok = dbt_raise(&d->cpu, VECTOR_NM);
@@ -360,9 +494,25 @@ static void handle_by_c(struct dbt *d, const struct exit_site *x)
         ok = dbt_raise(&d->cpu, VECTOR_UD);
         break;
     }
-    if (!ok)
+    if (ok)
+        charge(d);
+    else
         deliver(d);
-    d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
+    d->mode_dirty = true;
+}
+
+/* An interrupt may come before the instruction is resumed: then it is restarted later, with the count that is
+ * left. */
+static void handle_string(struct dbt *d, const struct exit_site *x)
+{
+    bool complete = false;
+    go_back_to(d, x->block, x->insn);
+    if (!string_execute(d, &x->string, x->target, &complete))
+        deliver(d);
+    else if (complete)
+        charge(d);
+    else
+        d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
     d->mode_dirty = true;
 }
 
@@ -385,6 +535,9 @@ static void handle_exit(struct dbt *d, struct exit_site **chain)
     case DBT_EXIT_NM:
         handle_by_c(d, x);
         break;
+    case DBT_EXIT_STRING:
+        handle_string(d, x);
+        break;
     case DBT_EXIT_MISS:
         handle_miss(d, x);
         break;
@@ -395,7 +548,7 @@ static void handle_exit(struct dbt *d, struct exit_site **chain)
         handle_trap(d);
         break;
     default:
-        leave_inside(d, x->block, x->insn, 0, x->insn);
+        go_back_to(d, x->block, x->insn);
         stop_at_insn(d);
         break;
     }
@@ -416,12 +569,10 @@ static struct block *find_block(struct dbt *d)
     struct block *b = cache_find(d, d->cpu.v.rip, gpa);
     if (b && !(b->crosses && d->mode & MODE_PAGING))
         return b;
-    if (cache_is_nearly_full(d) || d->recorder.block_count + 4 * BLOCK_INSNS_MAX > RECORD_BLOCKS_MAX ||
-        d->recorder.access_count + 1024 > RECORD_ACCESSES_MAX) {
-        if (d->record_reads || d->record_writes)
-            d->host->drain(d);
-        d->recorder.block_count = RECORD_FIRST_BLOCK;
-        d->recorder.access_count = 0;
+    if (d->recorder.on && !recorder_has_room(d)) {
+        recorder_new_dictionary(d);
+        cache_flush(d);
+    } else if (cache_is_nearly_full(d)) {
         cache_flush(d);
     }
     b = translate_block(d, d->cpu.v.rip, false);
@@ -451,10 +602,11 @@ static const void *entry_of(struct dbt *d, struct block *b)
         return b->code;
     /* By the body: the budget and the room are looked at here. */
     d->quiet_block = false;
+    d->mode_dirty = d->mode_dirty || d->cpu.interrupt_shadow;
     d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
-    d->budget -= b->budget;
-    if (d->record > (uint64_t)(uintptr_t)d->recorder.end)
-        d->host->drain(d);
+    if (d->recorder.on && d->record + ROOM_BYTES > (uint64_t)(uintptr_t)d->recorder.end)
+        recorder_next_segment(d);
+    d->budget += ((uint64_t)b->record_count << 32) - b->budget;
     return b->body;
 }
 
@@ -464,6 +616,13 @@ static bool begins_at_break(const struct dbt *d, const struct block *b)
     unsigned n;
     gva_t at = (b->mode & MODE_CODE_SIZE) == CODE_64 ? b->ip : (uint32_t)(b->ip + b->cs_base);
     return dbt_is_break(d, at, &n);
+}
+
+/* The block has ended with an iteration of a REP, and it goes on with the next. */
+static bool is_between_iterations(const struct dbt *d, const struct block *b)
+{
+    uint64_t ip = b->ip + b->insn[b->insn_count - 1].ip;
+    return b->repeats && d->cpu.v.rip == ((b->mode & MODE_CODE_SIZE) == CODE_64 ? ip : (uint32_t)ip);
 }
 
 /* Runs translated code from the current state until something was recorded or left that needs a new look. */
@@ -480,7 +639,8 @@ static void step(struct dbt *d, struct exit_site **chain)
     }
     if (flushes != (uint32_t)d->counters.flushes)
         *chain = NULL;
-    bool single = d->mode & MODE_TF;
+    bool single = d->mode & (MODE_TF | MODE_STEP), shadow = d->cpu.interrupt_shadow,
+         mov_ss = d->cpu.shadow_is_mov_ss;
     if (begins_at_break(d, b))
         ;
     else if (*chain && (*chain)->block->valid && (*chain)->block->mode == d->mode && !single && !b->crosses)
@@ -488,7 +648,7 @@ static void step(struct dbt *d, struct exit_site **chain)
     else if (!*chain && !single && !(b->crosses && d->mode & MODE_PAGING))
         d->jump_target[b->ip & d->jump_mask] = (uint64_t)(uintptr_t)b->indirect;
     *chain = NULL;
-    uint64_t faults = d->counters.faults;
+    d->cpu.delivered = false;
     const void *entry = entry_of(d, b);
     /* RF ends with the instruction, and faults push it as 1 whatever it was (SDM Vol. 3B, 17.3.1.1). */
     d->cpu.v.rflags &= ~RFLAGS_RF;
@@ -499,7 +659,14 @@ static void step(struct dbt *d, struct exit_site **chain)
         handle_exit(d, chain);
         entry = d->retry;
     } while (entry && !d->cpu.stop);
-    if (single && !d->restart && faults == d->counters.faults && !d->cpu.stop && !d->cpu.shadow_is_mov_ss) {
+    if (shadow && d->restart) {
+        d->cpu.interrupt_shadow = d->quiet_block = true;
+        d->cpu.shadow_is_mov_ss = mov_ss;
+    }
+    if (!d->restart)
+        d->between_iterations = is_between_iterations(d, b);
+    if (d->mode & MODE_TF && !d->restart && !d->cpu.delivered && !d->cpu.stop && !d->cpu.shadow_is_mov_ss) {
+        show_iteration(d);
         sys_deliver_debug(&d->cpu, DR6_BS);
         d->mode_dirty = true;
     }
@@ -537,7 +704,6 @@ void dbt_run(struct dbt *d)
     struct exit_site *chain = NULL;
 
     d->mode_dirty = true;
-    d->budget = d->budget_start = d->host->budget_base;
     refill_budget(d);
     while (may_go_on(d)) {
         if (!d->quiet_block) {
@@ -551,9 +717,6 @@ void dbt_run(struct dbt *d)
         if (!d->cpu.stop && !d->cpu.halted)
             step(d, &chain);
     }
-    count_instructions(d);
-    if (d->record_reads || d->record_writes)
-        d->host->drain(d);
 }
 
 bool dbt_trap(struct dbt *d, uint64_t pc, uint64_t address, uint64_t vector, uint64_t *resume)
@@ -567,18 +730,23 @@ bool dbt_trap(struct dbt *d, uint64_t pc, uint64_t address, uint64_t vector, uin
     return true;
 }
 
+/* Translated code records or does not: it is made anew. What the records so far refer to stays. */
 void dbt_set_recording(struct dbt *d, bool reads, bool writes)
 {
+    bool on = reads || writes;
+    if (d->recorder.on && !on)
+        recorder_stop(d);
     d->record_reads = reads;
     d->record_writes = writes;
-    recorder_reset(d);
     cache_flush(d);
+    if (on && !d->recorder.on)
+        recorder_start(d);
 }
 
 void dbt_init(struct dbt *d, void *code, size_t code_bytes)
 {
     sys_probe(&d->cpu);
+    d->budget = d->zero = d->host->budget_base;
     memory_init(d);
     cache_init(d, code, code_bytes);
-    recorder_reset(d);
 }

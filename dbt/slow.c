@@ -188,17 +188,7 @@ static bool run_on_buffers(struct dbt *d, const struct insn *insn, const struct 
     return ok;
 }
 
-void slow_prefer_earlier_fault(struct dbt *d, const struct exit_site *x, gva_t at)
-{
-    if (d->cpu.stop || d->cpu.fault.vector != VECTOR_PF)
-        return;
-    if (x->waits && x87_is_pending())
-        dbt_raise(&d->cpu, VECTOR_MF);
-    else if (x->alignment && at & (x->alignment - 1u))
-        dbt_raise_error(&d->cpu, VECTOR_GP, 0);
-}
-
-bool slow_execute(struct dbt *d, const struct exit_site *x)
+bool slow_execute(struct dbt *d)
 {
     uint8_t bytes[INSN_BYTES_MAX];
     size_t available;
@@ -209,8 +199,6 @@ bool slow_execute(struct dbt *d, const struct exit_site *x)
     uint32_t blocks = d->block_count, insns = d->insn_count, exits = d->exit_count;
 
     d->counters.bounces++;
-    if (x->waits && x87_is_pending())
-        return dbt_raise(&d->cpu, VECTOR_MF);
     if (!slow_fetch(d, d->cpu.v.rip, bytes, &available))
         return false;
     if (!insn_decode(&insn, bytes, available, (enum code_size)(d->mode & MODE_CODE_SIZE)))
@@ -229,8 +217,6 @@ bool slow_execute(struct dbt *d, const struct exit_site *x)
     bool ok = make_plan(d, &list, slots, &plan)
                   ? run_on_buffers(d, &insn, b, &plan)
                   : dbt_stop_unsupported(&d->cpu, "memory operand of a form the slow path does not know");
-    if (!ok && list.count)
-        slow_prefer_earlier_fault(d, x, list.a[0].linear);
     d->access_flags = 0;
     d->e = e;
     d->block_count = blocks;

@@ -1,13 +1,10 @@
 /*
- * String instructions, one iteration: MOVS, STOS, LODS, CMPS, SCAS. With a REP
- * prefix the block ends with it and is its own successor until the count is 0, so
- * that every iteration is a place where an interrupt may come.
+ * String instructions: MOVS, STOS, LODS, CMPS, SCAS. One with a REP prefix ends
+ * its block and is C code's (string_run.c), but for one iteration on bounce buffers.
  */
 #include "dbt/translate.h"
 
 #define ANY_REP (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE)
-
-enum string_kind { STRING_MOVS, STRING_STOS, STRING_LODS, STRING_CMPS, STRING_SCAS, STRING_OTHER };
 
 static enum string_kind kind_of(ZydisMnemonic m)
 {
@@ -120,6 +117,17 @@ static void emit_element(struct translation *t, const struct guest_insn *g, enum
         emit_advance(t, RDI, width, bytes);
 }
 
+static struct string_form form_of(const struct guest_insn *g, enum string_kind kind)
+{
+    return (struct string_form){.kind = (uint8_t)kind,
+                                .repeat = g->z.attributes & ZYDIS_ATTRIB_HAS_REPNE ? REPEAT_WHILE_NOT_EQUAL
+                                                                                   : REPEAT_WHILE_EQUAL,
+                                .bytes = (uint8_t)(g->z.operand_width / 8),
+                                .width = (uint8_t)(g->z.address_width / 8),
+                                .segment = source_segment(g)};
+}
+
+/* The bounced iteration is made with a count that is not 0. */
 bool translate_string(struct translation *t, const struct guest_insn *g)
 {
     enum string_kind kind = kind_of(g->z.mnemonic);
@@ -134,9 +142,13 @@ bool translate_string(struct translation *t, const struct guest_insn *g)
         t->held = false;
         return true;
     }
-    struct pending *none = add_branch(t, emit_if_count_zero(t, width), next);
-    none->side = true;
-    none->insn = (uint8_t)(t->index + 1);
+    if (!t->bounce) {
+        emit_leave(t, DBT_EXIT_STRING);
+        struct pending *p = &t->pending[t->pending_count - 1];
+        p->string = form_of(g, kind);
+        p->target = next;
+        return true;
+    }
     emit_element(t, g, kind);
     emit_lea(t->e, width, RCX, at(RCX, -1));
     emit_close(t);

@@ -2,9 +2,10 @@
  * A basic block of guest code becomes host code:
  *
  *     indirect: r13 == ip ? : leave          only for branches by jump_target[]
- *     code:     r15 -= n; load [r15]         the budget; faults below its range
- *               load [r14 + room]            room for records; faults behind the buffer
- *     body:     [r14] = id of the record
+ *     code:     r15 += events << 32 - n      n: instructions
+ *               load [r15d]                  the budget; faults below its range
+ *               load [r14 + room & ~ffff]    room for records; faults behind the segment
+ *     body:     [r14] = id of the record, r15d
  *               instructions …
  *               r14 += bytes of the record
  *               jumps to other blocks
@@ -18,6 +19,7 @@
 #include "x86/exceptions.h"
 
 #define UNROLL 4u
+#define RECORD_AHEAD 512 /* bytes: the next record's lines arrive by the time they are written */
 
 static struct translation work;
 static struct guest_insn insns[BLOCK_INSNS_MAX];
@@ -108,7 +110,7 @@ static bool decode_one(struct translation *t, uint64_t ip, bool *ended)
     return true;
 }
 
-static bool decode_block(struct translation *t, bool single)
+static bool decode_block(struct translation *t, unsigned most)
 {
     uint64_t ip = t->b->ip;
     bool ended = false;
@@ -120,7 +122,7 @@ static bool decode_block(struct translation *t, bool single)
             break;
         const struct guest_insn *g = &t->g[t->count - 1];
         ip = g->ip + g->z.length;
-        ended = ended || g->ends_block || single || t->count == BLOCK_INSNS_MAX / 2 ||
+        ended = ended || g->ends_block || t->count == most ||
                 (linear_ip(t, ip) ^ linear_ip(t, t->b->ip)) >= PAGE_SIZE || wrap_ip(t, ip) != ip ||
                 dbt_is_break(t->d, linear_ip(t, ip), &n);
     } while (!ended);
@@ -287,7 +289,32 @@ static bool translate_insn(struct translation *t, const struct guest_insn *g)
 
 /* ---- the block ---- */
 
-static void emit_head(struct translation *t, bool records)
+/* What the head adds to the budget is known when the block is finished; this is where it stands then. */
+static uint8_t *emit_charge(struct translation *t, bool records)
+{
+    struct emit *e = t->e;
+    if (!records) {
+        emit_lea(e, 8, BUDGET, at(BUDGET, -(int32_t)t->b->budget));
+        return NULL;
+    }
+    emit_constant64(e, SCRATCH, 0);
+    uint8_t *place = e->p - 8;
+    emit_lea(e, 8, BUDGET, (struct operand){.base = BUDGET, .index = SCRATCH, .scale = 1, .disp = 0});
+    return place;
+}
+
+/* Loads from the 64 KiB that hold the end of the room, always from their first byte: it is in the cache,
+ * where a line that is still to be written would have to come from memory, and a load waits for that. A store
+ * does not; it is helped by asking for its line early. */
+static void emit_room_test(struct emit *e)
+{
+    emit_lea(e, 8, SCRATCH, at(RECORD, ROOM_BYTES));
+    emit_clear_low16(e, SCRATCH);
+    emit_op_mem(e, 0x0fb6, 4, SCRATCH, at(SCRATCH, 0), false);
+    emit_prefetch_write(e, at(RECORD, RECORD_AHEAD));
+}
+
+static uint8_t *emit_head(struct translation *t, bool records)
 {
     struct emit *e = t->e;
     struct block *b = t->b;
@@ -306,13 +333,34 @@ static void emit_head(struct translation *t, bool records)
     emit_here(e, same);
     emit_move(e, 8, RCX, SCRATCH);
     b->code = e->p;
-    emit_lea(e, 8, BUDGET, at(BUDGET, -(int32_t)b->budget));
+    uint8_t *charge = emit_charge(t, records);
+    emit8(e, 0x67); /* r15d */
     emit_op_mem(e, 0x0fb6, 4, SCRATCH, at(BUDGET, 0), false);
     if (records)
-        emit_op_mem(e, 0x0fb6, 4, SCRATCH, at(RECORD, (int32_t)t->d->host->room_bytes), false);
+        emit_room_test(e);
     b->body = e->p;
-    if (records)
+    if (records) {
         emit_store_imm32(e, 4, 0, at(RECORD, 0));
+        emit_store(e, 4, BUDGET, at(RECORD, 4));
+    }
+    return charge;
+}
+
+/* The record is known now: its id at the body's start, its events in the head. */
+static void finish_record(struct translation *t, uint8_t *charge)
+{
+    struct block *b = t->b;
+    uint64_t add = ((uint64_t)t->access_count << 32) - b->budget;
+
+    b->record_count = (uint16_t)t->access_count;
+    b->record_bytes = (uint16_t)t->record_bytes;
+    b->context = dbt_context(t->d);
+    if (t->access_count)
+        recorder_define(t->d, b, t->access);
+    if (!charge || t->e->full)
+        return;
+    memcpy(charge, &add, sizeof(add));
+    memcpy(b->body + 3, &b->record_id, sizeof(b->record_id));
 }
 
 static bool may_record(const struct dbt *d, const struct guest_insn *g)
@@ -330,17 +378,16 @@ static bool may_record(const struct dbt *d, const struct guest_insn *g)
     return (reads && d->record_reads) || (writes && d->record_writes);
 }
 
-static uint8_t context_byte(const struct dbt *d, uint32_t mode)
+static struct block_insn insn_here(const struct translation *t, uint64_t ip, uint8_t length)
 {
-    unsigned size = mode & MODE_CODE_SIZE;
-    unsigned m = !(d->cpu.v.cr0 & 1) ? MODE_REAL
-                 : size == CODE_64   ? MODE_LONG64
-                 : size == CODE_32   ? MODE_PROT32
-                                     : MODE_PROT16;
-    return (uint8_t)((d->cpu.v.cr0 & 1 ? dbt_cpl(&d->cpu) : 0) | m << CONTEXT_MODE_SHIFT |
-                     (mode & MODE_PAGING ? CONTEXT_PAGING : 0));
+    return (struct block_insn){.code = (uint32_t)(t->e->p - t->b->indirect),
+                               .ip = (uint16_t)(ip - t->b->ip),
+                               .length = length,
+                               .records = (uint16_t)t->access_count,
+                               .record_bytes = (uint16_t)t->record_bytes};
 }
 
+/* Behind the last instruction stands one more entry, of no bytes: so far goes the whole record. */
 static void emit_block(struct translation *t)
 {
     struct block *b = t->b;
@@ -348,41 +395,38 @@ static void emit_block(struct translation *t)
     for (unsigned i = 0; i < t->count && !t->bounce; i++)
         records = records || may_record(t->d, &t->g[i]);
     b->budget = (uint8_t)t->count;
+    uint8_t *charge = NULL;
     if (t->bounce)
         b->indirect = b->code = b->body = t->e->p;
     else
-        emit_head(t, records);
+        charge = emit_head(t, records);
     for (t->index = 0; t->index < t->count && !t->overflow; t->index++) {
         const struct guest_insn *g = &t->g[t->index];
-        struct block_insn *bi = &b->insn[t->index];
-        *bi = (struct block_insn){.code = (uint32_t)(t->e->p - b->indirect),
-                                  .ip = (uint16_t)(g->ip - b->ip),
-                                  .length = g->z.length,
-                                  .records = (uint16_t)t->access_count};
+        b->insn[t->index] = insn_here(t, g->ip, g->z.length);
         if (!translate_insn(t, g)) {
             emit_leave(t, DBT_EXIT_UNSUPPORTED);
             ended = true;
             t->count = t->index + 1;
             break;
         }
+        forget_addresses(t, g);
         ended = g->ends_block && t->index + 1 == t->count;
     }
     t->index = t->count - 1;
     const struct guest_insn *last = &t->g[t->index];
     if (!ended)
         emit_leave_to(t, wrap_ip(t, last->ip + last->z.length));
-    if (t->access_count) {
-        b->record_id =
-            recorder_define(t->d, t->access, t->access_count, t->record_bytes, context_byte(t->d, t->mode));
-        t->overflow = t->overflow || !b->record_id;
-    }
-    if (records && !t->e->full)
-        memcpy(b->body + 3, &b->record_id, 4);
+    b->insn[t->count] = insn_here(t, last->ip + last->z.length, 0);
+    t->overflow = t->overflow || t->e->full || (t->access_count && !charge);
+    if (t->overflow)
+        return;
+    finish_record(t, charge);
     emit_stubs(t);
     b->insn_count = (uint8_t)t->count;
+    b->repeats =
+        (last->class == G_STRING || last->z.meta.category == ZYDIS_CATEGORY_IOSTRINGOP) && last->ends_block;
     b->code_bytes = (uint32_t)(t->e->p - b->indirect);
-    t->d->insn_count += t->count;
-    t->overflow = t->overflow || t->e->full;
+    t->overflow = t->e->full;
 }
 
 static bool check_limit(struct dbt *d, struct translation *t)
@@ -395,9 +439,9 @@ static bool check_limit(struct dbt *d, struct translation *t)
     return t->count ? true : dbt_raise_error(&d->cpu, VECTOR_GP, 0);
 }
 
-struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce)
+/* At most `most` instructions; false: they do not fit (`overflow`), or cannot be fetched. */
+static bool try_block(struct dbt *d, struct translation *t, uint64_t ip, bool bounce, unsigned most)
 {
-    struct translation *t = &work;
     memset(t, 0, sizeof(*t));
     t->d = d;
     t->e = &d->e;
@@ -412,22 +456,42 @@ struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce)
                            .valid = true,
                            .cs_base = t->code_size == CODE_64 ? 0 : d->cpu.v.seg[SEG_CS].base};
     if (!dbt_translate(&d->cpu, linear_ip(t, ip), DBT_FETCH, &t->b->gpa))
-        return NULL;
-    if (!ram_at(d, t->b->gpa)) {
-        stop_no_ram(d, t->b->gpa);
-        return NULL;
-    }
-    if (!decode_block(t, bounce || (d->mode & MODE_TF)) || !check_limit(d, t))
-        return NULL;
-    if (!bounce && !(d->mode & MODE_TF) && !t->b->crosses)
+        return false;
+    if (!ram_at(d, t->b->gpa))
+        return stop_no_ram(d, t->b->gpa);
+    if (!decode_block(t, most) || !check_limit(d, t))
+        return false;
+    if (most > 1 && !t->b->crosses)
         unroll(t);
     front_liveness(t->g, t->count, d->mode & (MODE_PAGING | (0x3fu * MODE_LIMITED(0))));
     emit_block(t);
-    if (t->overflow) {
-        d->cpu.stop = DBT_UNSUPPORTED;
-        d->cpu.stop_text = "translator: a block does not fit";
-        return NULL;
+    return !t->overflow;
+}
+
+/* Instructions of a block before it is unrolled. */
+#define DECODE_MAX (BLOCK_INSNS_MAX / 2)
+
+struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce)
+{
+    struct translation *t = &work;
+    const struct emit before = d->e;
+    const uint32_t exits = d->exit_count;
+    unsigned most = bounce || (d->mode & (MODE_TF | MODE_STEP)) ? 1 : DECODE_MAX;
+
+    while (!try_block(d, t, ip, bounce, most)) {
+        d->e = before;
+        d->exit_count = exits;
+        if (!t->overflow)
+            return NULL;
+        if (most == 1) {
+            d->cpu.stop = DBT_UNSUPPORTED;
+            d->cpu.stop_text = "translator: an instruction does not fit into a block";
+            return NULL;
+        }
+        most = t->count < most ? t->count / 2 : most / 2; /* too many accesses for one record, for instance */
+        most = most ? most : 1;
     }
+    d->insn_count += t->count + 1;
     d->block_count++;
     d->counters.blocks++;
     return t->b;

@@ -21,15 +21,24 @@ struct pending {
     uint8_t *place; /* displacement that jumps here */
     uint8_t kind;   /* enum exit_kind_dbt */
     uint8_t insn;
-    uint8_t probe_access, probe_bytes, alignment;
-    bool waits;
-    bool undo_tag;    /* the probe has added the TLB's tag to SCRATCH */
+    uint8_t probe_access, probe_bytes;
+    bool undo_tag;  /* the probe has added the TLB's tag to SCRATCH */
+    bool not_first; /* not the instruction's first access */
+    uint8_t segment;
     bool limited;     /* no probe: segmentation's checks have to be made */
     bool restore_rcx; /* the probe has saved RCX */
     bool side;        /* leaves in the middle: the record is that of fewer accesses, budget comes back */
-    uint16_t records;
+    struct string_form string;
     uint64_t target;
 };
+
+/* An address that stands in the record: what it was made of, and how far its registers have moved since. */
+struct known_address {
+    struct address a;
+    int64_t moved;
+    uint16_t place;
+};
+#define KNOWN_MAX 16u
 
 struct translation {
     struct dbt *d;
@@ -45,8 +54,10 @@ struct translation {
     unsigned index; /* instruction being translated */
     struct guest_insn *g;
 
-    struct record_access access[RECORDS_MAX];
+    struct raw_access access[RECORDS_MAX];
     unsigned access_count, record_bytes;
+    struct known_address known[KNOWN_MAX];
+    unsigned known_count;
     struct pending pending[PENDING_MAX];
     unsigned pending_count;
 
@@ -54,7 +65,6 @@ struct translation {
     bool held;
     struct address held_address;
     uint8_t held_access, held_bytes;
-    unsigned held_record; /* where its address stands in the record, 0: nowhere yet */
 };
 
 static inline unsigned address_bytes(const struct translation *t)
@@ -82,6 +92,8 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
  * not recorded. */
 unsigned emit_record(struct translation *t, const struct address *a, unsigned kind, unsigned bytes,
                      uint8_t flags);
+/* After each instruction: which of the addresses in the record can still be used. */
+void forget_addresses(struct translation *t, const struct guest_insn *g);
 /* Its data: what lies at SCRATCH now, by way of SCRATCH2. */
 void emit_record_data(struct translation *t, unsigned place, unsigned bytes);
 struct pending *add_exit(struct translation *t, unsigned kind, uint8_t *place);

@@ -31,7 +31,7 @@ static void start_recording(void)
         return;
     recording = true;
     tsc_start = rdtsc();
-    engine->set_recording(true);
+    engine->set_recording(options->trace_reads, options->trace_writes);
 }
 
 void control_init(const struct engine *e, const struct options *o)
@@ -101,7 +101,8 @@ void control_poll(void)
 {
     if (options->timeout != 0 && clock_seconds() >= options->timeout)
         control_end("timeout=%u: the time limit was reached", options->timeout);
-    if (options->stop.kind == POINT_EVENTS && hook_events() >= options->stop.events)
+    uint64_t pending = engine->pending_events ? engine->pending_events() : 0;
+    if (options->stop.kind == POINT_EVENTS && hook_events() + pending >= options->stop.events)
         control_end("stop=events:%lu was reached", (unsigned long)options->stop.events);
 }
 
@@ -119,7 +120,7 @@ void control_end(const char *format, ...)
     va_start(args, format);
     format_text_v(why, sizeof why, format, args);
     va_end(args);
-    engine->set_recording(false);
+    engine->set_recording(false, false);
     end_recording();
 }
 
@@ -128,6 +129,8 @@ void control_abort(const char *error)
     if (control_ended())
         return;
     format_text(why, sizeof why, "error: %s", error);
+    if (engine->salvage)
+        engine->salvage();
     end_recording();
 }
 

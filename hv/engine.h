@@ -48,7 +48,9 @@ struct vm_exit {
 struct machine;
 
 struct engine {
-    const char *name; /* "vmx", "dbt" */
+    const char *name;   /* "vmx", "dbt" */
+    bool records_reads; /* else writes only */
+    bool raw;           /* writes raw segments (trace/raw.h), with instruction counts */
 
     /* True if this engine can run here. `why` gets one line either way. */
     bool (*probe)(char *why, size_t size);
@@ -83,8 +85,16 @@ struct engine {
      * a page is absent. */
     bool (*read_guest)(struct vcpu *v, gva_t from, void *to, size_t bytes);
 
-    /* Records accesses from now on, or no longer. Without recording the guest runs at full speed. */
-    void (*set_recording)(bool on);
+    /* What is recorded from now on; both false: nothing, and all that was is in the ring, packed. Without
+     * recording the guest runs at full speed. */
+    void (*set_recording)(bool reads, bool writes);
+
+    /* Events recorded that hook_events() does not know of yet. NULL: there are none. */
+    uint64_t (*pending_events)(void);
+
+    /* After an error: what can be read of all that was recorded comes into the ring, without the guest or the
+     * engine's own state being looked at. NULL: it is there already. */
+    void (*salvage)(void);
 
     /* Calls back with EXIT_TRIGGER when the guest is about to execute linear address `at`. */
     void (*set_trigger)(enum trigger t, bool armed, gva_t at);

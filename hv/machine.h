@@ -26,8 +26,9 @@ struct machine {
     struct memory_range hidden[HIDDEN_RANGES_MAX];
     size_t hidden_count;
     struct memory_range engine_memory; /* what the engine asked for; one of the hidden ranges */
-    hpa_t ram_end;                     /* end of the highest RAM range */
-    unsigned physical_bits;            /* MAXPHYADDR */
+    uint64_t ring_bytes;
+    hpa_t ram_end;          /* end of the highest RAM range */
+    unsigned physical_bits; /* MAXPHYADDR */
 };
 
 static inline bool machine_is_hidden(const struct machine *m, hpa_t start, hpa_t end)

@@ -13,6 +13,7 @@
 #include "interrupts.h"
 #include "memory.h"
 #include "meta.h"
+#include "pace.h"
 #include "place.h"
 #include "ports.h"
 #include "registers.h"
@@ -109,6 +110,18 @@ static void move_to_top(void)
     hide(place.image, place.end, "hypervisor");
 }
 
+/* CPUID's word is not enough where the CPU's code at CPL 0 is emulated. */
+static void look_at_pace(void)
+{
+    uint64_t ticks = pace_ticks();
+    if (!pace_is_emulated(ticks))
+        return;
+    crc32c_avoid_instruction();
+    printk("engram: CPL 0 is emulated here, an instruction in %lu ns: what the guest asks of Engram takes "
+           "long\n",
+           (unsigned long)(ticks * 1000000000ull / clock_hz()));
+}
+
 static uint64_t read_tsc(void)
 {
     return rdtsc();
@@ -116,14 +129,16 @@ static uint64_t read_tsc(void)
 
 static void set_up_ring(void)
 {
-    static const struct hook_clock clock = {.tsc = read_tsc};
+    const struct hook_clock clock = {.tsc = read_tsc, .has_icount = engine->raw};
+    const uint32_t segment = engine->raw ? ring_raw_segment_bytes(options.ring_bytes) : RING_SEGMENT_BYTES;
+    machine.ring_bytes = options.ring_bytes;
     hpa_t at = place_ring(&machine, &boot, options.ring_bytes);
     hide(at, at + options.ring_bytes, options.ring_mode == RING_WRAP ? "ring (wrap)" : "ring (stop)");
     /* Under an emulator the TSC may be the same in every run: what was asked for tells them apart. */
     run_id = rdtsc() * 0x9e3779b97f4a7c15ull ^ crc32c(boot.command_line, strlen(boot.command_line));
     for (size_t i = 0; i < boot.module_count; i++)
         run_id = (run_id << 7 | run_id >> 57) ^ crc32c(boot.module[i].string, strlen(boot.module[i].string));
-    ring_init(&ring, phys_to_virt(at), options.ring_bytes, options.ring_mode, run_id);
+    ring_init(&ring, phys_to_virt(at), options.ring_bytes, segment, options.ring_mode, run_id);
     hook_init(&ring, &clock);
 }
 
@@ -207,9 +222,10 @@ _Noreturn void main(uint32_t magic, uint32_t info)
     describe_machine();
     move_to_top(); /* low memory is the guest's */
     clock_init();
+    look_at_pace();
+    engine = select_engine(options.engine, options.trace_reads, engine_reason, sizeof engine_reason);
     set_up_ring();
     place_modules(&machine, &boot);
-    engine = select_engine(options.engine, engine_reason, sizeof engine_reason);
     finish_stops(engine);
     set_up_engine_memory();
     guest_load(&boot, options.guest_args, &machine, &vcpu); /* from a module, or the built-in benchmark */

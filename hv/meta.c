@@ -61,7 +61,7 @@ uint32_t meta_build(const struct meta_source *s, char *text, uint32_t size)
     line(&o, "guest=%s", s->guest);
     line(&o, "options=%s", s->command_line);
     line(&o, "trace=%s%s", s->trace_reads ? "r" : "", s->trace_writes ? "w" : "");
-    line(&o, "icount=0");
+    line(&o, "icount=%d", s->engine->raw);
     line(&o, "events=%lu", (unsigned long)hook_events());
     line(&o, "lost=%lu", (unsigned long)hook_lost());
     line(&o, "filtered=%lu", (unsigned long)hook_filtered_total());
@@ -70,11 +70,13 @@ uint32_t meta_build(const struct meta_source *s, char *text, uint32_t size)
     line(&o, "first_event=%lu", (unsigned long)first_event);
     line(&o, "ring.mode=%s", s->ring->mode == RING_WRAP ? "wrap" : "stop");
     line(&o, "ring.bytes=%lu", (unsigned long)s->ring_bytes);
-    line(&o, "segment.bytes=%u", RING_SEGMENT_BYTES);
+    line(&o, "segment.bytes=%u", s->ring->segment_bytes);
     line(&o, "tsc.hz=%lu", (unsigned long)clock_hz());
     line(&o, "tsc.start=%lu", (unsigned long)control_started_at());
     line(&o, "tsc.end=%lu", (unsigned long)control_ended_at());
     line(&o, "end=%s", control_ended());
+    if (s->engine->raw)
+        line(&o, "counter.damaged_segments=%lu", (unsigned long)hook_damaged());
     o.length += (uint32_t)s->engine->counters(o.text + o.length, o.size - o.length);
     return o.length;
 }

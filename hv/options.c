@@ -98,12 +98,13 @@ static bool set_engine(struct options *o, const char *value, struct reason *r)
 
 static bool set_trace(struct options *o, const char *value, struct reason *r)
 {
-    if (!strcmp(value, "r") || !strcmp(value, "rw"))
-        return WRONG(r, "reads are not recorded yet, this version records writes: use trace=w");
-    if (strcmp(value, "w"))
-        return WRONG(r, "it is w");
-    o->trace_reads = false;
-    o->trace_writes = true;
+    static const char *const names[] = {"w", "r", "rw", NULL};
+    int i = choose(value, names);
+
+    if (i < 0)
+        return WRONG(r, "it is w, r or rw");
+    o->trace_reads = i != 0;
+    o->trace_writes = i != 1;
     return true;
 }
 
@@ -306,7 +307,7 @@ static const struct option {
     bool (*set)(struct options *o, const char *value, struct reason *r);
 } table[] = {
     {"engine", "auto|vmx|dbt", "auto", set_engine},
-    {"trace", "w", "w", set_trace},
+    {"trace", "w|r|rw", "w", set_trace},
     {"ring", "SIZE", "16M", set_ring},
     {"ring-mode", "wrap|stop", "wrap", set_ring_mode},
     {"serial", "com1..com4|0xPORT[,BAUD]|none", "com1,115200", set_serial},

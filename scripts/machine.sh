@@ -32,6 +32,40 @@ panic: action=fatal
 EOF
 }
 
+# The CPU model with which QEMU starts under KVM here: `host`, or qemu64 where a KVM without hardware virtualization
+# refuses that. Fails where there is no KVM that can be used.
+kvm_cpu() {
+    local model
+    [ -w /dev/kvm ] || return 1
+    for model in host qemu64; do
+        timeout 20 qemu-system-x86_64 -enable-kvm -cpu $model -nodefaults -display none -S -monitor stdio \
+            <<<quit >/dev/null 2>&1 || continue
+        echo $model
+        return
+    done
+    return 1
+}
+
+# kvm_machine CPU SECONDS SERIAL OPTIONS [MODULE]...: becomes Engram under KVM, with OPTIONS as its command line; a MODULE
+# is a file and its string. Booted by `-kernel`: where KVM emulates CPL 0 and real mode, GRUB takes more than a minute.
+kvm_machine() {
+    local cpu=$1 seconds=$2 serial=$3 options=$4 modules
+    shift 4
+    modules=$(printf '%s\n' "$@" | sed 's/,/,,/g' | paste -sd,)
+    exec timeout "$seconds" qemu-system-x86_64 -enable-kvm -cpu "$cpu" -m 256 -nodefaults -display none -no-reboot \
+        -serial "file:$serial" -kernel "${ENGRAM_ELF:-build/engram.elf}" -append "$options" ${modules:+-initrd "$modules"}
+}
+
+# wait_for_machine PID LOG: until it ends. At an instruction that KVM's emulator does not know QEMU prints its bytes and
+# stands still: then it is ended.
+wait_for_machine() {
+    while kill -0 "$1" 2>/dev/null; do
+        if grep -q 'KVM internal error' "$2"; then kill "$1" 2>/dev/null; fi
+        sleep 0.2
+    done
+    wait "$1"
+}
+
 # The address of a symbol: symbol_address FILE.elf NAME-or-0xADDRESS
 symbol_address() {
     local address

@@ -19,7 +19,8 @@ struct site {
     uint64_t rip;
     uint64_t address;
     uint64_t stride;
-    uint64_t segment; /* the segment it was defined in: others do not know it */
+    uint64_t icount_step; /* before its last access */
+    uint64_t segment;     /* the segment it was defined in: others do not know it */
     uint32_t successor;
     uint8_t kind;
     uint8_t cause;
@@ -200,8 +201,9 @@ static bool read_access(struct decoder *d, struct cursor *c)
     uint8_t head = cursor_u8(c);
     unsigned address_form = (head >> ACCESS_ADDR_SHIFT) & 3, data_form = (head >> ACCESS_DATA_SHIFT) & 3;
     bool no_data = head & ACCESS_NO_DATA;
-    if (head & 0x02)
-        return fail(d, "access packet %02x has a reserved bit set", head);
+    if ((head & ACCESS_ICOUNT_STEP) && !d->has_icount)
+        return fail(d, "access packet %02x has an instruction count, and SYNC says that there are none",
+                    head);
     if (no_data && data_form != DATA_SAME)
         return fail(d, "access packet %02x is without data and yet has some", head);
 
@@ -223,11 +225,13 @@ static bool read_access(struct decoder *d, struct cursor *c)
         return false;
     if (!no_data && !read_data(d, c, site, data_form))
         return false;
-    if (d->has_icount) {
-        d->icount += cursor_leb(c);
+    if (head & ACCESS_ICOUNT_STEP) {
+        site->icount_step = cursor_leb(c);
         if (c->bad)
             return fail(d, "access packet is cut off in its instruction count");
     }
+    if (d->has_icount)
+        d->icount += site->icount_step;
     if (!room_for(d, 1))
         return false;
     advance(d, (uint32_t)id, address);
@@ -370,38 +374,79 @@ static bool packet_event(struct decoder *d, struct cursor *p)
     return p->bad || emit(d, &item);
 }
 
-static bool packet_run(struct decoder *d, struct cursor *p)
+/* One side of a RUN. */
+struct run_side {
+    uint64_t id;
+    struct site *site;
+    uint64_t address; /* of the next element */
+    const uint8_t *data;
+    bool differ; /* every element has its own data */
+};
+
+static bool run_side(struct decoder *d, uint64_t id, uint64_t delta, struct run_side *side)
 {
-    uint64_t id = cursor_leb(p), count = cursor_leb(p);
-    uint8_t flags = cursor_u8(p);
-    uint64_t delta = cursor_zig(p);
-    uint64_t instructions = d->has_icount ? cursor_leb(p) : 0;
-    if (p->bad)
-        return true;
     struct site *site = site_by_id(d, id);
     if (!site)
         return fail(d, "RUN of site %" PRIu64 ", which is not defined", id);
+    *side = (struct run_side){.id = id, .site = site, .address = site->address + delta};
+    return true;
+}
+
+static bool run_element(struct decoder *d, struct run_side *side, uint64_t step)
+{
+    struct site *site = side->site;
+    memcpy(site->data, side->data, site->size);
+    advance(d, (uint32_t)side->id, side->address);
+    side->address += step;
+    if (side->differ)
+        side->data += site->size;
+    return emit_access(d, site, true);
+}
+
+static bool packet_run(struct decoder *d, struct cursor *p)
+{
+    struct run_side side[2];
+    uint64_t id = cursor_leb(p), count = cursor_leb(p);
+    uint8_t flags = cursor_u8(p);
+    uint64_t delta = cursor_zig(p);
+    bool pair = flags & RUN_PAIR;
+    if (p->bad)
+        return true;
+    if (!run_side(d, id, delta, &side[0]))
+        return false;
+    if (pair) {
+        id = cursor_leb(p);
+        delta = cursor_zig(p);
+        if (p->bad)
+            return true;
+        if (!run_side(d, id, delta, &side[1]))
+            return false;
+        if (side[0].site->size != side[1].site->size)
+            return fail(d, "RUN of two sites with different sizes");
+    }
+    uint64_t instructions = d->has_icount ? cursor_leb(p) : 0;
+    unsigned size = side[0].site->size;
+    if (p->bad)
+        return true;
     if (count == 0)
         return fail(d, "RUN of no accesses");
-    if (!room_for(d, count))
-        return false;
-    bool differ = flags & RUN_DATA_DIFFER;
-    if (differ && count > cursor_left(p) / site->size)
+    if (count > UINT64_MAX / 2 || !room_for(d, pair ? 2 * count : count))
+        return count <= UINT64_MAX / 2 ? false : fail(d, "RUN of too many accesses");
+    bool differ = flags & RUN_DATA_DIFFER, own = pair && (flags & RUN_PAIR_HAS_DATA);
+    uint64_t elements = (differ ? count : 1) + (own ? count : 0);
+    if (elements > cursor_left(p) / size)
         return fail(d, "RUN of %" PRIu64 " accesses has data for fewer", count);
-    uint64_t step = flags & RUN_DESCENDING ? 0 - (uint64_t)site->size : site->size;
-    uint64_t address = site->address + delta;
-    d->icount += instructions; /* once: all iterations belong to the instruction that is executing */
-    for (uint64_t i = 0; i < count; i++, address += step) {
-        if (differ || i == 0) {
-            const uint8_t *data = cursor_bytes(p, site->size);
-            if (!data)
-                return true;
-            memcpy(site->data, data, site->size);
-        }
-        advance(d, (uint32_t)id, address);
-        if (!emit_access(d, site, true))
-            return false;
+    side[0].differ = side[1].differ = differ;
+    side[0].data = side[1].data = cursor_bytes(p, (differ ? count : 1) * size);
+    if (own) {
+        side[1].data = cursor_bytes(p, count * size);
+        side[1].differ = true;
     }
+    uint64_t step = flags & RUN_DESCENDING ? 0 - (uint64_t)size : size;
+    d->icount += instructions; /* once: all iterations belong to the instruction that is executing */
+    for (uint64_t i = 0; i < count; i++)
+        if (!run_element(d, &side[0], step) || (pair && !run_element(d, &side[1], step)))
+            return false;
     return true;
 }
 

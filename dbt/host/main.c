@@ -3,8 +3,8 @@
  *
  *     dbt-host [option=value]... KERNEL [argument of the kernel]...
  *
- * ram=MiB ring=MiB trace=w|r|rw|none out=FILE start=TEXT stop=TEXT ring.mode=wrap|stop discard=1 counters=1
- * timing=1 print=IP
+ * ram=MiB ring=MiB trace=w|r|rw|none out=FILE start=TEXT|rip:ADDRESS stop=TEXT|rip:ADDRESS
+ * ring.mode=wrap|stop discard=1 counters=1 timing=1 print=IP cache=KiB tick=INSTRUCTIONS
  */
 #include "dbt/host/host.h"
 
@@ -20,14 +20,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CODE_BYTES (32u << 20)
+#define CODE_BYTES_MIN (256u << 10)
 #define BLOCKS_MAX 65536u
 #define BUDGET_BYTES (4u << 20)
-#define ROOM_BYTES 8192u
 #define GUARD_BYTES (1u << 16)
 
-struct host_options host_options = {
-    .ram_bytes = 64 << 20, .ring_bytes = 64 << 20, .buffer_bytes = 1 << 20, .print_block = ~0ull};
+struct host_options host_options = {.ram_bytes = 64 << 20,
+                                    .ring_bytes = 64 << 20,
+                                    .print_block = ~0ull,
+                                    .start_rip = ~0ull,
+                                    .stop_rip = ~0ull,
+                                    .cache_bytes = 32 << 20,
+                                    .tick = 16};
 static struct dbt *engine;
 static double started;
 
@@ -61,33 +65,57 @@ static double seconds(void)
 
 static uint64_t next_deadline(struct dbt *d)
 {
-    (void)d;
-    return BUDGET_BYTES;
+    uint64_t n = timer_deadline(d);
+    return n < BUDGET_BYTES ? n : BUDGET_BYTES;
 }
 static bool host_poll(struct dbt *d)
 {
-    (void)d;
+    timer_update(d);
     return true;
 }
 static int host_interrupt(struct dbt *d)
 {
     (void)d;
-    return -1;
-}
-static bool host_wait(struct dbt *d)
-{
-    (void)d;
-    return false;
+    return pic_take();
 }
 
-static struct dbt_host machine_host = {.drain = trace_drain,
+static bool host_wait(struct dbt *d)
+{
+    timer_update(d);
+    return pic_is_pending() || timer_sleep(d);
+}
+
+enum { BREAK_START, BREAK_STOP };
+
+static void arm(struct dbt *d, unsigned n, uint64_t rip)
+{
+    dbt_set_break(d, n, rip != ~0ull, rip);
+}
+
+static void host_at_break(struct dbt *d, unsigned n)
+{
+    host_save_vectors();
+    arm(d, n, ~0ull);
+    if (n == BREAK_START) {
+        trace_start(d);
+        arm(d, BREAK_STOP, host_options.stop_rip);
+    } else {
+        trace_stop(d, "the guest reached the stop= address");
+    }
+    host_restore_vectors();
+}
+
+static struct dbt_host machine_host = {.next_segment = trace_next_segment,
+                                       .end_segments = trace_end_segments,
+                                       .define = trace_define,
+                                       .new_dictionary = trace_new_dictionary,
                                        .next_deadline = next_deadline,
                                        .poll = host_poll,
                                        .interrupt = host_interrupt,
                                        .wait = host_wait,
+                                       .at_break = host_at_break,
                                        .port_in = ports_in,
-                                       .port_out = ports_out,
-                                       .event = trace_event};
+                                       .port_out = ports_out};
 
 static void guest_cpuid(struct dbt_cpu *c)
 {
@@ -111,38 +139,27 @@ static bool guest_write_msr(struct dbt_cpu *c, uint32_t msr, uint64_t value)
     (void)value;
     return false;
 }
+/* As the timer: by instructions, so that a run repeats. */
 static uint64_t guest_tsc(struct dbt_cpu *c)
 {
-    (void)c;
-    return rdtsc();
+    return host_time(dbt_of(c));
 }
 
 /* ---- building the machine ---- */
 
+/* Below 4 GiB: see run.c. */
 static void map_budget(void)
 {
-    uint8_t *p = map(GUARD_BYTES + BUDGET_BYTES, PROT_NONE);
-    machine_host.budget_base = (uint64_t)(uintptr_t)(p + GUARD_BYTES);
+    uint8_t *p = mmap(NULL, GUARD_BYTES + BUDGET_BYTES, PROT_NONE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_32BIT, -1, 0);
+    if (p == MAP_FAILED)
+        host_fail("no address space below 4 GiB for the budget");
+    machine_host.budget_base = (uint32_t)(uintptr_t)(p + GUARD_BYTES);
     machine_host.budget_bytes = BUDGET_BYTES;
     /* Never written: every page of it is the kernel's one page of zeros. */
     if (mprotect(p + GUARD_BYTES, BUDGET_BYTES, PROT_READ) ||
         madvise(p + GUARD_BYTES, BUDGET_BYTES, MADV_NOHUGEPAGE))
         host_fail("the budget's range cannot be mapped");
-}
-
-/* Loads at `room` behind the record pointer fault once the pointer is at the buffer's end. */
-static void map_buffer(struct dbt *d)
-{
-    uint64_t bytes = host_options.buffer_bytes;
-    uint8_t *p = map(bytes + ROOM_BYTES + GUARD_BYTES, PROT_NONE);
-    if (mprotect(p, bytes + ROOM_BYTES, PROT_READ | PROT_WRITE))
-        host_fail("the record buffer cannot be mapped");
-    /* As the hypervisor's ring will be: large pages, there from the start. */
-    madvise(p, bytes, MADV_HUGEPAGE);
-    memset(p, 0, bytes);
-    d->recorder.start = p;
-    d->recorder.end = p + bytes;
-    machine_host.room_bytes = ROOM_BYTES;
 }
 
 static struct dbt *make_engine(void)
@@ -161,10 +178,7 @@ static struct dbt *make_engine(void)
     d->blocks = map(d->block_max * sizeof(*d->blocks), PROT_READ | PROT_WRITE);
     d->insns = map(d->insn_max * sizeof(*d->insns), PROT_READ | PROT_WRITE);
     d->exits = map(d->exit_max * sizeof(*d->exits), PROT_READ | PROT_WRITE);
-    d->recorder.block = map(RECORD_BLOCKS_MAX * sizeof(struct record_block), PROT_READ | PROT_WRITE);
-    d->recorder.access = map(RECORD_ACCESSES_MAX * sizeof(struct record_access), PROT_READ | PROT_WRITE);
     map_budget();
-    map_buffer(d);
     d->cpu.physical_bits = 40;
     d->cpu.has_gib_pages = true;
     d->cpu.cr4_allowed = 0x3107f8; /* DE to OSXMMEXCPT, FSGSBASE, SMEP, SMAP */
@@ -230,6 +244,25 @@ static bool option(const char *arg, const char *name, const char **value)
     return true;
 }
 
+/* TEXT or rip:ADDRESS */
+static void take_switch(const char *value, const char **text, uint64_t *rip)
+{
+    if (memcmp(value, "rip:", 4) == 0)
+        *rip = strtoull(value + 4, NULL, 0);
+    else
+        *text = value;
+}
+
+static void check_options(const struct host_options *o)
+{
+    if (o->ram_bytes < MIB(2) || o->ram_bytes > GIB(3))
+        host_fail("ram= takes 2 to 3072 MiB");
+    if (o->cache_bytes < CODE_BYTES_MIN || o->cache_bytes > GIB(1))
+        host_fail("cache= takes %u to 1048576 KiB", CODE_BYTES_MIN >> 10);
+    if (o->tick == 0)
+        host_fail("tick= takes at least 1 instruction");
+}
+
 static bool take_option(const char *arg)
 {
     struct host_options *o = &host_options;
@@ -238,17 +271,15 @@ static bool take_option(const char *arg)
         o->ram_bytes = strtoull(v, NULL, 0) << 20;
     else if (option(arg, "ring", &v))
         o->ring_bytes = strtoull(v, NULL, 0) << 20;
-    else if (option(arg, "buffer", &v))
-        o->buffer_bytes = strtoull(v, NULL, 0) << 10;
     else if (option(arg, "trace", &v)) {
         o->reads = v[0] == 'r';
         o->writes = v[0] == 'w' || (v[0] == 'r' && v[1] == 'w');
     } else if (option(arg, "out", &v))
         o->output = v;
     else if (option(arg, "start", &v))
-        o->start = v;
+        take_switch(v, &o->start, &o->start_rip);
     else if (option(arg, "stop", &v))
-        o->stop = v;
+        take_switch(v, &o->stop, &o->stop_rip);
     else if (option(arg, "ring.mode", &v))
         o->wrap = v[0] == 'w';
     else if (option(arg, "discard", &v))
@@ -259,10 +290,12 @@ static bool take_option(const char *arg)
         o->timing = v[0] == '1';
     else if (option(arg, "print", &v))
         o->print_block = strtoull(v, NULL, 0);
+    else if (option(arg, "cache", &v))
+        o->cache_bytes = strtoull(v, NULL, 0) << 10;
+    else if (option(arg, "tick", &v))
+        o->tick = strtoull(v, NULL, 0);
     else
         return false;
-    if (o->ram_bytes < MIB(2) || o->ram_bytes > GIB(3))
-        host_fail("ram= takes 2 to 3072 MiB");
     return true;
 }
 
@@ -276,7 +309,7 @@ static void print_line(const char *format, ...)
 
 static void print_blocks(struct dbt *d)
 {
-    static const struct dbt_print print = {print_line};
+    const struct dbt_print print = {.dictionary = trace_dictionary(), .line = print_line};
     for (uint32_t i = 0; i < d->block_count; i++)
         if (host_options.print_block == 0 || d->blocks[i].ip == host_options.print_block)
             dbt_print_block(d, &d->blocks[i], &print);
@@ -287,6 +320,7 @@ int main(int argc, char **argv)
     int i = 1;
     while (i < argc && take_option(argv[i]))
         i++;
+    check_options(&host_options);
     if (i == argc)
         host_fail("usage: dbt-host [option=value]... KERNEL [argument]...");
     if (!__builtin_cpu_supports("bmi2"))
@@ -300,9 +334,13 @@ int main(int argc, char **argv)
     struct dbt *d = engine = make_engine();
     load_guest(d, argv[i], title);
     trace_init(d);
-    dbt_init(d, map(CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC), CODE_BYTES);
-    if (!host_options.start)
+    uint64_t bytes = host_options.cache_bytes;
+    dbt_init(d, map(bytes, PROT_READ | PROT_WRITE | PROT_EXEC), bytes);
+    arm(d, BREAK_START, host_options.start_rip);
+    if (!host_options.start && host_options.start_rip == ~0ull) {
         trace_start(d);
+        arm(d, BREAK_STOP, host_options.stop_rip);
+    }
     started = seconds();
     dbt_run(d);
     double ended = seconds();

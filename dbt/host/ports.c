@@ -1,9 +1,14 @@
-/* The ports of the hosted machine: COM1 on standard output, the exit port of QEMU's isa-debug-exit, the ways
- * to reset. Nothing else. */
+/* The ports of the hosted machine: COM1 on standard output, timer and interrupt controllers, the exit port of
+ * QEMU's isa-debug-exit, the ways to reset. Nothing else. */
 #include "dbt/host/host.h"
 
 #include <stdio.h>
 
+#define PIC1 0x20
+#define PIC2 0xa0
+#define TIMER 0x40
+#define TIMER_PORTS 4u
+#define TIMER_GATE 0x61
 #define COM1 0x3f8
 #define LSR_THR_EMPTY 0x60u
 #define KEYBOARD_COMMAND 0x64
@@ -20,9 +25,39 @@ int host_exit_code(void)
     return exit_code;
 }
 
+/* Of the timer and the interrupt controllers, which are 8 bits wide. */
+static bool is_timing(uint16_t port)
+{
+    return (port & ~1u) == PIC1 || (port & ~1u) == PIC2 || (port >= TIMER && port < TIMER + TIMER_PORTS) ||
+           port == TIMER_GATE;
+}
+
+static uint8_t timing_in(struct dbt *d, uint16_t port)
+{
+    timer_update(d);
+    if (port == TIMER_GATE)
+        return timer_read_gate(d);
+    if (port >= TIMER && port < TIMER + TIMER_PORTS)
+        return timer_read(d, port - TIMER);
+    return pic_read((port & ~1u) == PIC2, port & 1);
+}
+
+static void timing_out(struct dbt *d, uint16_t port, uint8_t value)
+{
+    timer_update(d);
+    if (port == TIMER_GATE)
+        timer_write_gate(d, value);
+    else if (port >= TIMER && port < TIMER + TIMER_PORTS)
+        timer_write(d, port - TIMER, value);
+    else
+        pic_write((port & ~1u) == PIC2, port & 1, value);
+    dbt_ask_within(d, timer_deadline(d));
+}
+
 uint32_t ports_in(struct dbt *d, uint16_t port, unsigned bytes)
 {
-    (void)d;
+    if (is_timing(port))
+        return timing_in(d, port);
     if (port == COM1 + 5)
         return LSR_THR_EMPTY;
     if (port == COM1 + 3)
@@ -37,6 +72,10 @@ uint32_t ports_in(struct dbt *d, uint16_t port, unsigned bytes)
 void ports_out(struct dbt *d, uint16_t port, unsigned bytes, uint32_t value)
 {
     (void)bytes;
+    if (is_timing(port)) {
+        timing_out(d, port, (uint8_t)value);
+        return;
+    }
     if (port == EXIT_PORT || port == EXIT_PORT_QEMU) {
         exit_code = (int)(value << 1 | 1) & 0xff;
         d->cpu.stop = DBT_UNSUPPORTED;

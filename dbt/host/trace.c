@@ -1,4 +1,4 @@
-/* Records become accesses for the hook, the hook's ring a trace file. */
+/* The ring of a hosted run, and the trace file that it becomes. */
 #include "dbt/host/host.h"
 
 #include "trace/dump_file.h"
@@ -10,65 +10,143 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #define META_BYTES 8192
 #define COPY_BYTES 65536
+#define GUARD_BYTES 65536u
 
 static struct ring ring;
+static struct dictionary dictionary;
+static void *dictionary_memory;
+static uint64_t dictionary_size;
 static bool recording, ended, has_ring;
 static unsigned matched;
 static uint64_t discarded, tsc_start, tsc_end, run_id;
+
+/* The ring's memory is there twice: in one piece, and slot by slot with a guard behind each, as the engine
+ * writes it. Slot 0 is not the ring's: what is written there is lost. */
+static uint8_t *slots;
 
 static uint64_t tsc(void)
 {
     return rdtsc();
 }
 
+static void *map_shared(void *at, uint64_t bytes, int fd, uint64_t offset)
+{
+    void *p = mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE | (at ? MAP_FIXED : 0), fd,
+                   (off_t)offset);
+    if (p == MAP_FAILED)
+        host_fail("no memory for the ring");
+    return p;
+}
+
+static void map_ring(uint64_t bytes, uint32_t segment)
+{
+    const uint64_t count = bytes / segment;
+    int fd = memfd_create("ring", 0);
+    if (fd < 0 || ftruncate(fd, (off_t)(bytes + segment)))
+        host_fail("ring of %llu bytes: no memory", (unsigned long long)bytes);
+    slots = mmap(NULL, (count + 1) * (segment + GUARD_BYTES) + GUARD_BYTES, PROT_NONE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (slots == MAP_FAILED)
+        host_fail("no address space for the ring");
+    slots += -(uintptr_t)slots % GUARD_BYTES;
+    uint8_t *memory = map_shared(NULL, bytes, fd, segment);
+    for (uint64_t i = 0; i <= count; i++)
+        map_shared(slots + i * (segment + GUARD_BYTES), segment, fd, i * segment);
+    close(fd);
+    ring_init(&ring, memory, bytes, segment, host_options.wrap ? RING_WRAP : RING_STOP, run_id);
+}
+
 void trace_init(struct dbt *d)
 {
     struct host_options *o = &host_options;
-    struct hook_clock clock = {.tsc = tsc};
-    (void)d;
+    struct hook_clock clock = {.tsc = tsc, .has_icount = true};
     if (!o->reads && !o->writes)
         return;
     uint64_t bytes = align_down(o->ring_bytes, RING_SEGMENT_BYTES);
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED || bytes < RING_BYTES_MIN)
-        host_fail("ring of %llu bytes: no memory, or too small", (unsigned long long)bytes);
+    if (bytes < RING_BYTES_MIN)
+        host_fail("ring of %llu bytes: too small", (unsigned long long)bytes);
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     run_id = (uint64_t)now.tv_sec << 32 ^ (uint64_t)now.tv_nsec ^ rdtsc();
-    ring_init(&ring, memory, bytes, o->wrap ? RING_WRAP : RING_STOP, run_id);
+    map_ring(bytes, ring_raw_segment_bytes(bytes));
+    dictionary_size = dictionary_bytes(bytes);
+    dictionary_memory =
+        mmap(NULL, dictionary_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (dictionary_memory == MAP_FAILED)
+        host_fail("no memory for the dictionary");
+    dictionary_init(&dictionary, dictionary_memory, dictionary_size);
+    d->recorder.blocks_max = dictionary.block_max;
+    d->recorder.accesses_max = dictionary.access_max;
     hook_init(&ring, &clock);
     has_ring = true;
 }
 
-static void take(const struct access *a, void *context)
+const struct dictionary *trace_dictionary(void)
 {
-    (void)context;
-    hook_access(a);
+    return &dictionary;
 }
 
-void trace_drain(struct dbt *d)
+/* ---- segments ---- */
+
+static struct chunk_header *open_segment;
+
+static void give_segment(struct dbt *d)
 {
-    if (host_options.discard) {
-        discarded += d->record - (uint64_t)(uintptr_t)d->recorder.start;
-        d->record = (uint64_t)(uintptr_t)d->recorder.start;
-        d->counters.drains++;
-        return;
-    }
-    host_save_vectors();
-    recorder_drain(d, take, NULL);
-    host_restore_vectors();
+    uint64_t slot = 0;
+    if (!host_options.discard && hook_raw_open(&open_segment, 1))
+        slot = 1 + (uint64_t)((uint8_t *)open_segment - ring.memory) / ring.segment_bytes;
+    else
+        open_segment = NULL;
+    uint8_t *start = slots + slot * (ring.segment_bytes + GUARD_BYTES);
+    d->recorder.start = start + sizeof(struct chunk_header);
+    d->recorder.end = start + ring.segment_bytes;
 }
 
-void trace_event(struct dbt *d, const struct hook_event *e)
+static void take_segment(const struct raw_use *used)
+{
+    if (host_options.discard)
+        discarded += used->bytes;
+    else if (open_segment)
+        hook_raw_close(used, 1);
+    else
+        hook_raw_lost(used->events);
+}
+
+void trace_next_segment(struct dbt *d, const struct raw_use *used)
+{
+    if (used)
+        take_segment(used);
+    give_segment(d);
+}
+
+void trace_end_segments(struct dbt *d, const struct raw_use *used)
+{
+    (void)d;
+    take_segment(used);
+}
+
+void trace_define(struct dbt *d)
+{
+    const struct recorder *r = &d->recorder;
+    if (!dictionary_add_accesses(&dictionary, r->access, r->staged_accesses) ||
+        !dictionary_add_blocks(&dictionary, r->block, r->staged_blocks))
+        host_fail("the dictionary refuses a block: an error of the engine");
+}
+
+void trace_new_dictionary(struct dbt *d)
 {
     (void)d;
     host_save_vectors();
-    hook_event(e);
+    hook_pack(&dictionary, NULL);
     host_restore_vectors();
+    dictionary_init(&dictionary, dictionary_memory, dictionary_size);
 }
+
+/* ---- start and end ---- */
 
 void trace_start(struct dbt *d)
 {
@@ -83,12 +161,11 @@ void trace_stop(struct dbt *d, const char *why)
 {
     if (!recording)
         return;
-    trace_drain(d);
     recording = false;
     ended = true;
     tsc_end = rdtsc();
     dbt_set_recording(d, false, false);
-    hook_stop(why);
+    (void)why;
 }
 
 /* Looks for the text that switches recording. */
@@ -112,13 +189,14 @@ static size_t meta_text(struct dbt *d, char *text, size_t size, const char *gues
     int n = snprintf(
         text, size,
         "format=%d\nrun=%016llx\nengine=dbt\nengine.reason=hosted\ncpu=host\nguest=%s\noptions=\n"
-        "trace=%s%s\nicount=0\nevents=%llu\nlost=%llu\nfiltered=0\nsegments=%llu\nfirst_sequence=%llu\n"
-        "ring.mode=%s\nring.bytes=%llu\nsegment.bytes=%u\ntsc.hz=0\ntsc.start=%llu\ntsc.end=%llu\nend=%s\n",
+        "trace=%s%s\nicount=1\nevents=%llu\nlost=%llu\nfiltered=0\nsegments=%llu\nfirst_sequence=%llu\n"
+        "ring.mode=%s\nring.bytes=%llu\nsegment.bytes=%u\ntsc.hz=0\ntsc.start=%llu\ntsc.end=%llu\nend=%s\n"
+        "counter.damaged_segments=%llu\n",
         TRACE_VERSION, (unsigned long long)run_id, guest, host_options.reads ? "r" : "",
         host_options.writes ? "w" : "", (unsigned long long)hook_events(), (unsigned long long)hook_lost(),
         (unsigned long long)ring_count(&ring), (unsigned long long)ring_first_sequence(&ring),
-        host_options.wrap ? "wrap" : "stop", (unsigned long long)host_options.ring_bytes, RING_SEGMENT_BYTES,
-        (unsigned long long)tsc_start, (unsigned long long)tsc_end, end);
+        host_options.wrap ? "wrap" : "stop", (unsigned long long)host_options.ring_bytes, ring.segment_bytes,
+        (unsigned long long)tsc_start, (unsigned long long)tsc_end, end, (unsigned long long)hook_damaged());
     return (size_t)n + dbt_counters_text(d, text + n, size - (size_t)n);
 }
 
@@ -128,9 +206,13 @@ bool trace_write(struct dbt *d, const char *guest, const char *end)
     static char meta[META_BYTES];
     static uint8_t copy[COPY_BYTES];
 
-    trace_stop(d, end);
-    if (!host_options.output || !has_ring)
+    if (!has_ring)
         return true;
+    trace_stop(d, end);
+    if (!host_options.output)
+        return true;
+    hook_pack(&dictionary, NULL);
+    hook_stop(end);
     FILE *f = fopen(host_options.output, "wb");
     if (!f)
         return false;

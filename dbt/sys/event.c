@@ -193,6 +193,7 @@ bool event_deliver_once(struct dbt_cpu *c, const struct sys_event *e)
     if (e->type == SYS_EXCEPTION && e->vector == VECTOR_DB)
         c->v.dr7 &= ~DR7_GD; /* Vol. 3B, 17.2.4 */
     c->interrupt_shadow = c->shadow_is_mov_ss = c->halted = false;
+    c->delivered = true;
     c->mode_changed(c);
     return true;
 }

@@ -41,7 +41,7 @@ static bool find_legacy(struct dbt_cpu *c, unsigned cpl, uint8_t cause, struct i
         return false;
     if (is_null(ss))
         return raise_selector(c, VECTOR_TS, 0);
-    if (!stack_segment_check(c, ss, cpl, VECTOR_TS, &n->ss))
+    if (!stack_segment_check(c, ss, cpl, VECTOR_TS, VECTOR_SS, &n->ss))
         return false;
     n->segment = descriptor_segment(&n->ss);
     n->stack = stack_new(&n->segment, sp, false, true, cause);

@@ -193,9 +193,9 @@ bool sys_linear(struct dbt_cpu *c, unsigned segment, uint64_t offset, unsigned b
 bool sys_writable(struct dbt_cpu *c, gva_t linear, unsigned bytes)
 {
     gpa_t gpa;
-    gva_t last = linear + bytes - 1;
+    gva_t last_page = (linear + bytes - 1) & PAGE_MASK;
     return dbt_translate(c, linear, DBT_WRITE, &gpa) &&
-           ((linear & PAGE_MASK) == (last & PAGE_MASK) || dbt_translate(c, last, DBT_WRITE, &gpa));
+           ((linear & PAGE_MASK) == last_page || dbt_translate(c, last_page, DBT_WRITE, &gpa));
 }
 
 bool read_operand(struct dbt_cpu *c, const struct sys_insn *i, unsigned offset, void *to, unsigned bytes)

@@ -114,11 +114,11 @@ struct stack stack_current(const struct dbt_cpu *c, uint8_t cause);
 struct stack stack_new(const struct segment *ss, uint64_t sp, bool flat64, bool system, uint8_t cause);
 bool stack_push(struct dbt_cpu *c, struct stack *s, uint64_t value, unsigned bytes);
 bool stack_pop(struct dbt_cpu *c, struct stack *s, uint64_t *value, unsigned bytes);
-/* True if `count` pushes would go through. */
-bool stack_reserve(struct dbt_cpu *c, const struct stack *s, unsigned count, unsigned bytes);
 /* What a pop would read after `offset` bytes; the stack stays. */
 bool stack_peek(struct dbt_cpu *c, const struct stack *s, unsigned offset, uint64_t *value, unsigned bytes);
 void stack_skip(struct stack *s, int64_t bytes);
+/* Whether `bytes` at the pointer could be written, as ENTER wants to know. */
+bool stack_writable(struct dbt_cpu *c, const struct stack *s, unsigned bytes);
 /* The stack's pointer into RSP, in the width the stack has. */
 void stack_commit(struct dbt_cpu *c, const struct stack *s);
 
@@ -213,8 +213,8 @@ struct segment segment_null(uint16_t selector, unsigned dpl);
 /* Loads as MOV to a segment register does. */
 bool segment_load(struct dbt_cpu *c, unsigned segment, uint16_t selector);
 /* Checks a stack segment for level `cpl` and returns it, accessed bit not yet set. `vector`: #GP, or #TS for
- * stacks out of a TSS. */
-bool stack_segment_check(struct dbt_cpu *c, uint16_t selector, unsigned cpl, uint8_t vector,
+ * stacks out of a TSS; `absent`: what is raised if it is not present, #SS or #NP. */
+bool stack_segment_check(struct dbt_cpu *c, uint16_t selector, unsigned cpl, uint8_t vector, uint8_t absent,
                          struct descriptor *d);
 
 /* ---- far.c: a place in a code segment, and getting there ---- */
@@ -263,6 +263,8 @@ sys_handler op_mov_to_segment, op_mov_from_segment, op_push_segment, op_pop_segm
 /* table.c */
 sys_handler op_lldt, op_ltr, op_sldt, op_str, op_lgdt, op_lidt, op_sgdt, op_sidt, op_verr, op_verw, op_lar,
     op_lsl;
+/* stack_frame.c */
+sys_handler op_pusha, op_popa, op_enter;
 /* far.c */
 sys_handler op_far_jmp, op_far_call, op_far_jmp_indirect, op_far_call_indirect;
 /* return.c */
@@ -277,8 +279,8 @@ sys_handler op_mov_from_cr, op_mov_to_cr, op_clts, op_lmsw, op_smsw, op_invlpg, 
 sys_handler op_mov_from_dr, op_mov_to_dr;
 /* msr.c */
 sys_handler op_rdmsr, op_wrmsr, op_xgetbv, op_xsetbv, op_cpuid, op_rdtsc, op_rdtscp, op_rdpid, op_rdpmc;
-/* frame.c */
-sys_handler op_pusha, op_popa, op_enter, op_bound, op_arpl;
+/* bound.c */
+sys_handler op_bound, op_arpl;
 /* decimal.c */
 sys_handler op_daa, op_das, op_aaa, op_aas, op_aam, op_aad, op_salc;
 /* port.c */

@@ -74,11 +74,13 @@ struct outer_stack {
     struct segment segment;
 };
 
-static bool check_outer_selector(struct dbt_cpu *c, const struct far_target *t, struct outer_stack *o)
+/* A stack that is not present is #NP for IRET and #SS for RET (SDM Vol. 2, their exceptions). */
+static bool check_outer_selector(struct dbt_cpu *c, const struct frame *f, struct outer_stack *o)
 {
+    const struct far_target *t = &f->target;
     uint16_t selector = (uint16_t)o->selector;
     if (!is_null(selector))
-        return stack_segment_check(c, selector, t->cpl, VECTOR_GP, &o->ss);
+        return stack_segment_check(c, selector, t->cpl, VECTOR_GP, f->iret ? VECTOR_NP : VECTOR_SS, &o->ss);
     /* A null SS is for 64-bit code below level 3 only. */
     o->segment = segment_null(selector, t->cpl);
     return (target_is_64(c, t) && t->cpl != 3 && (selector & SELECTOR_RPL) == t->cpl) || raise_gp(c);
@@ -92,7 +94,7 @@ static bool check_outer_stack(struct dbt_cpu *c, const struct frame *f, struct o
         return false;
     if (!legacy_iret && !stack_peek(c, &f->stack, 0, &o->sp, f->bytes))
         return false;
-    if (!check_outer_selector(c, &f->target, o))
+    if (!check_outer_selector(c, f, o))
         return false;
     return !legacy_iret || stack_peek(c, &f->stack, 0, &o->sp, f->bytes);
 }

@@ -30,7 +30,7 @@ static void commit(struct dbt_cpu *c, unsigned segment, struct segment s)
     c->mode_changed(c);
 }
 
-bool stack_segment_check(struct dbt_cpu *c, uint16_t selector, unsigned cpl, uint8_t vector,
+bool stack_segment_check(struct dbt_cpu *c, uint16_t selector, unsigned cpl, uint8_t vector, uint8_t absent,
                          struct descriptor *d)
 {
     if ((selector & SELECTOR_RPL) != cpl)
@@ -40,7 +40,7 @@ bool stack_segment_check(struct dbt_cpu *c, uint16_t selector, unsigned cpl, uin
     if (!descriptor_is_segment(d) || descriptor_is_code(d) || !(descriptor_type(d) & TYPE_WRITABLE) ||
         descriptor_dpl(d) != cpl)
         return raise_selector(c, vector, selector);
-    return descriptor_present(d) || raise_selector(c, VECTOR_SS, selector);
+    return descriptor_present(d) || raise_selector(c, absent, selector);
 }
 
 static bool load_stack_segment(struct dbt_cpu *c, uint16_t selector)
@@ -53,7 +53,7 @@ static bool load_stack_segment(struct dbt_cpu *c, uint16_t selector)
         commit(c, SEG_SS, segment_null(selector, cpl));
         return true;
     }
-    if (!stack_segment_check(c, selector, cpl, VECTOR_GP, &d) || !descriptor_set_accessed(c, &d))
+    if (!stack_segment_check(c, selector, cpl, VECTOR_GP, VECTOR_SS, &d) || !descriptor_set_accessed(c, &d))
         return false;
     commit(c, SEG_SS, descriptor_segment(&d));
     return true;

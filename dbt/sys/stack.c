@@ -75,23 +75,17 @@ bool stack_peek(struct dbt_cpu *c, const struct stack *s, unsigned offset, uint6
            dbt_read(c, linear, value, bytes, DBT_READ | (s->system ? DBT_SYSTEM : 0), s->cause);
 }
 
+bool stack_writable(struct dbt_cpu *c, const struct stack *s, unsigned bytes)
+{
+    gva_t linear;
+    return locate(c, s, s->sp, bytes, &linear) && sys_writable(c, linear, bytes);
+}
+
 bool stack_pop(struct dbt_cpu *c, struct stack *s, uint64_t *value, unsigned bytes)
 {
     if (!stack_peek(c, s, 0, value, bytes))
         return false;
     stack_skip(s, bytes);
-    return true;
-}
-
-bool stack_reserve(struct dbt_cpu *c, const struct stack *s, unsigned count, unsigned bytes)
-{
-    struct stack at = *s;
-    while (count--) {
-        gva_t linear;
-        stack_skip(&at, -(int64_t)bytes);
-        if (!locate(c, s, at.sp, bytes, &linear) || !sys_writable(c, linear, bytes))
-            return false;
-    }
     return true;
 }
 

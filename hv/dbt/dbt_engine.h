@@ -3,6 +3,7 @@
  *
  *     engine.c ──► gate.asm ──► CPL 3: user/main.c ──► dbt/
  *        ├─ request.c (what CPL 3 asks for)   interrupt.c (from the devices)
+ *        ├─ window.c (the segments of the ring that CPL 3 writes)
  *        └─ space.c (the address space of CPL 3)
  */
 #ifndef ENGRAM_HV_DBT_ENGINE_H
@@ -21,12 +22,32 @@ struct user_space {
 };
 extern struct user_space user_space;
 
+/* Tables with what CPL 3 has of the image, and the gate: enough to go there and back. */
+void space_begin(void);
 uint64_t space_memory_bytes(const struct machine *m);
-/* Builds the tables, and fills in what struct dbt and dbt_shared say of memory. */
+/* Adds the engine's own memory and the guest's, and fills in what struct dbt and dbt_shared say of it. */
 void space_init(const struct machine *m);
 /* The pages that the budget points to are there, or not: then the next block to begin faults. */
 void space_open_budget(bool open);
 bool space_budget_is_open(void);
+
+/* The window's segment `i` is that memory; and all of segment 0 is one page, which nobody reads. */
+void space_map_segment(unsigned i, hpa_t pa, uint32_t bytes);
+void space_map_void_segment(uint32_t bytes);
+
+/* ---- window.c ---- */
+
+/* `memory`: for the dictionary, `bytes` of it. */
+void window_init(void *memory, uint64_t bytes, uint64_t ring_bytes);
+/* False: what CPL 3 has put there is malformed. */
+bool window_define(void);
+void window_open(void);
+void window_close(void);
+/* Packs what the ring holds; the dictionary is empty then. */
+void window_pack(void);
+void window_salvage(uint64_t record);
+void *window_claim(uint32_t bytes);
+uint64_t window_events(void);
 
 /* ---- interrupt.c ---- */
 
@@ -51,7 +72,7 @@ bool request_begin(struct vcpu *v, struct vm_exit *e);
 bool request_finish(struct vcpu *v, struct vm_exit *e);
 /* The MSR access under way raises #GP. */
 void request_refuse(void);
-/* REQUEST_ACCESSES, REQUEST_EVENT; false: it is another one. */
+/* The requests that have to do with records; false: it is another one. */
 bool request_record(void);
 uint64_t request_hidden_touches(void);
 bool dbt_fatal(struct vm_exit *e, const char *format, ...) __attribute__((format(printf, 2, 3)));

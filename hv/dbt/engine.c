@@ -13,7 +13,6 @@
 
 #include <string.h>
 
-#define CPUID_7_EBX_BMI2 (1u << 8)
 #define CPUID_1_ECX_XSAVE (1u << 26)
 #define RFLAGS_OF_CPL3 (ARITHMETIC_FLAGS | RFLAGS_DF | RFLAGS_ONE)
 #define XCR0_OF_GUESTS 7ull /* x87, SSE, AVX */
@@ -21,20 +20,6 @@
 static struct dbt *user_dbt(void)
 {
     return &dbt_user_engine;
-}
-
-static bool dbt_probe(char *why, size_t size)
-{
-    bool bmi2 = cpuid(0, 0).eax >= 7 && (cpuid(7, 0).ebx & CPUID_7_EBX_BMI2);
-    if (!bmi2) {
-        format_text(
-            why, size,
-            "this CPU has no BMI2, which translated code uses; it is in Intel CPUs since Haswell, AMD "
-            "since Excavator, and in QEMU's with -cpu max");
-        return false;
-    }
-    format_text(why, size, "translated code at CPL 3");
-    return true;
 }
 
 static uint64_t dbt_memory(const struct machine *m)
@@ -66,6 +51,30 @@ static bool is_request(void)
         return false;
     gate_context.rip += 2;
     return true;
+}
+
+/* Goes to CPL 3 and back, by way of the instructions that not every CPU has. They are tried, as CPUID may
+ * speak of another CPU than the one that executes CPL 3: that of an emulator which executes CPL 0. */
+static bool dbt_probe(char *why, size_t size)
+{
+    space_begin();
+    gate_init();
+    prepare(&gate_context, dbt_user_selftest, 0);
+    enter(false);
+    if (is_request()) {
+        format_text(why, size, "translated code at CPL 3; the self-test went there and back");
+        return true;
+    }
+    if ((uint8_t)gate_context.vector == VECTOR_UD)
+        format_text(
+            why, size,
+            "this CPU has no BMI2, which translated code uses; it is in Intel CPUs since Haswell, AMD "
+            "since Excavator, and in QEMU's with -cpu max");
+    else
+        format_text(why, size, "the self-test at CPL 3 ended in exception %u at 0x%lx (CR2 0x%lx)",
+                    (unsigned)(uint8_t)gate_context.vector, (unsigned long)gate_context.rip,
+                    (unsigned long)read_cr2());
+    return false;
 }
 
 /* Set when CPL 3 has done what it must not: then it is not entered again, and what it had not handed over is
@@ -111,7 +120,6 @@ static void dbt_engine_init(const struct machine *m, struct vcpu *v)
 {
     struct dbt *d = user_dbt();
     space_init(m);
-    gate_init();
     enable_vectors();
     wrmsr(IA32_GS_BASE, (uint64_t)d);
     wrmsr(IA32_SYSENTER_CS, 0);
@@ -213,25 +221,21 @@ static bool dbt_read_guest(struct vcpu *v, gva_t from, void *to, size_t bytes)
     return false;
 }
 
-static uint8_t context_of(const struct vcpu *v)
+static void dbt_engine_set_recording(bool reads, bool writes)
 {
-    bool protected_mode = v->cr0 & CR0_PE,
-         long64 = (v->efer & EFER_LMA) && (v->seg[SEG_CS].access & SEGMENT_L);
-    unsigned mode = !protected_mode                      ? MODE_REAL
-                    : long64                             ? MODE_LONG64
-                    : v->seg[SEG_CS].access & SEGMENT_DB ? MODE_PROT32
-                                                         : MODE_PROT16;
-    unsigned cpl = protected_mode ? v->seg[SEG_SS].access >> SEGMENT_DPL_SHIFT & 3 : 0;
-    return (uint8_t)(cpl | mode << CONTEXT_MODE_SHIFT | (v->cr0 & CR0_PG ? CONTEXT_PAGING : 0));
+    dbt_shared.value = (reads ? RECORD_READS : 0) | (writes ? RECORD_WRITES : 0);
+    command(COMMAND_RECORD);
+    if (!reads && !writes)
+        window_pack();
 }
 
-static void dbt_engine_set_recording(bool on)
+/* Translated code has the record pointer in r14; C code finds it in struct dbt. */
+static void dbt_salvage(void)
 {
-    if (on) {
-        const struct vcpu *v = &user_dbt()->cpu.v;
-        hook_context(context_of(v), v->cr3);
-    }
-    command(on ? COMMAND_RECORD_ON : COMMAND_RECORD_OFF);
+    uint64_t rip = gate_context.rip;
+    bool translated = rip >= USER_CODE && rip < USER_CODE + user_space.code_bytes;
+    broken = true;
+    window_salvage(translated ? gate_context.r14 : user_dbt()->record);
 }
 
 static void dbt_set_trigger(enum trigger t, bool armed, gva_t at)
@@ -265,6 +269,8 @@ static void dbt_stop(void) {}
 
 const struct engine dbt_engine = {
     .name = "dbt",
+    .records_reads = true,
+    .raw = true,
     .probe = dbt_probe,
     .memory = dbt_memory,
     .init = dbt_engine_init,
@@ -275,6 +281,8 @@ const struct engine dbt_engine = {
     .intercept_port = dbt_intercept_port,
     .read_guest = dbt_read_guest,
     .set_recording = dbt_engine_set_recording,
+    .pending_events = window_events,
+    .salvage = dbt_salvage,
     .set_trigger = dbt_set_trigger,
     .counters = dbt_engine_counters,
     .stop = dbt_stop,

@@ -35,47 +35,31 @@ void request_refuse(void)
 
 /* ---- records ---- */
 
-static bool access_is_valid(const struct access *a)
+static void define(void)
 {
-    return a->kind <= ACCESS_WRITE && a->cause <= CAUSE_TASK_SWITCH && a->size >= 1 &&
-           a->size <= ACCESS_SIZE_MAX && a->has_data == 1 &&
-           !(a->flags & ~(ACCESS_MMIO | ACCESS_LOCKED | ACCESS_REP | ACCESS_CROSSES));
-}
-
-static void record_accesses(void)
-{
-    uint64_t count = dbt_shared.value;
-    if (count > SHARED_ACCESSES)
-        panic("the DBT engine handed over %lu accesses at once, more than there is room for: an error of the "
-              "engine",
-              (unsigned long)count);
-    for (uint64_t i = 0; i < count; i++) {
-        struct access a = dbt_shared.access[i];
-        if (!access_is_valid(&a))
-            panic("the DBT engine handed over a malformed access (RIP 0x%lx): an error of the engine",
-                  (unsigned long)a.rip);
-        hook_access(&a);
-    }
-}
-
-static void record_event(void)
-{
-    struct hook_event event;
-    memcpy(&event, &dbt_shared.event, sizeof event);
-    if (event.type > 7)
-        panic("the DBT engine handed over a malformed event: an error of the engine");
-    hook_event(&event);
+    if (!window_define())
+        panic("the DBT engine handed over a malformed block for the dictionary: an error of the engine");
 }
 
 bool request_record(void)
 {
-    if (dbt_shared.request == REQUEST_ACCESSES)
-        record_accesses();
-    else if (dbt_shared.request == REQUEST_EVENT)
-        record_event();
-    else
+    switch (dbt_shared.request) {
+    case REQUEST_DEFINE:
+        define();
+        return true;
+    case REQUEST_SEGMENTS:
+        window_close();
+        window_open();
+        return true;
+    case REQUEST_RELEASE:
+        window_close();
+        return true;
+    case REQUEST_NEW_DICTIONARY:
+        window_pack();
+        return true;
+    default:
         return false;
-    return true;
+    }
 }
 
 /* ---- CPUID ---- */

@@ -10,17 +10,20 @@
 #ifndef ENGRAM_HV_DBT_SHARED_H
 #define ENGRAM_HV_DBT_SHARED_H
 
-#include "trace/access.h"
 #include "trace/hook.h"
+#include "trace/ring.h"
 #include "types.h"
 
 /* Linear addresses at CPL 3. Between the regions nothing is mapped. */
-#define USER_MEMORY 0x100000000000ull /* tables, stacks, record buffer */
+#define USER_BUDGET 0x40000000u       /* where the budget points to (dbt/run.c): below 4 GiB */
+#define USER_MEMORY 0x100000000000ull /* tables, stacks */
 #define USER_CODE 0x180000000000ull   /* the code cache */
-#define USER_BUDGET 0x200000000000ull /* where the budget points to (dbt/run.c) */
+#define USER_TRACE 0x200000000000ull  /* segments of the ring, at this distance: */
+#define USER_TRACE_STRIDE (2ull * RING_SEGMENT_MAX)
 #define USER_WINDOW 0x400000000000ull /* guest-physical memory */
 
 #define USER_BUDGET_BYTES MIB(4)
+#define WINDOW_SEGMENTS 8u
 
 enum dbt_request {
     REQUEST_NONE,
@@ -34,10 +37,13 @@ enum dbt_request {
     REQUEST_WAIT,      /* until an interrupt is due */
     REQUEST_HIDDEN,    /* value: guest-physical address; value2: RIP */
     REQUEST_BREAK,     /* value: which */
-    REQUEST_ACCESSES,  /* value: how many in access[] */
-    REQUEST_EVENT,     /* in `event` */
-    REQUEST_ENDED,     /* value: enum dbt_ended; text */
-    REQUEST_DONE,      /* a command is carried out */
+    REQUEST_DEFINE,    /* what waits in the recorder is for the dictionary */
+    REQUEST_SEGMENTS,  /* `use` tells of the segments so far, if there were any; answer: new ones, `segments`
+                          of them */
+    REQUEST_RELEASE,   /* `use` tells of the segments; there are none from now on */
+    REQUEST_NEW_DICTIONARY,
+    REQUEST_ENDED, /* value: enum dbt_ended; text */
+    REQUEST_DONE,  /* a command is carried out */
 };
 
 enum dbt_ended { ENDED_TRIPLE_FAULT, ENDED_HLT, ENDED_FATAL };
@@ -45,13 +51,14 @@ enum dbt_ended { ENDED_TRIPLE_FAULT, ENDED_HLT, ENDED_FATAL };
 /* What the core has the part at CPL 3 do between two requests of the run. */
 enum dbt_command {
     COMMAND_INIT,
-    COMMAND_RECORD_ON,
-    COMMAND_RECORD_OFF,
+    COMMAND_RECORD, /* value: 1 for reads, 2 for writes, 3 for both; 0: no longer */
     COMMAND_COUNTERS,
     COMMAND_BREAK /* value: which; value2: address; ok: armed */
 };
 
-#define SHARED_ACCESSES 512u
+#define RECORD_READS 1u
+#define RECORD_WRITES 2u
+
 #define SHARED_TEXT 2048u
 
 struct dbt;
@@ -73,20 +80,22 @@ struct dbt_shared {
     /* Set up by the core before COMMAND_INIT. */
     struct dbt *engine;
     void *code;
-    uint64_t code_bytes, room_bytes;
-    uint64_t budget_base, budget_bytes;
+    uint64_t code_bytes;
+    uint64_t poll_instructions; /* no more than these between two REQUEST_POLLs */
 
-    struct hook_event event;
+    uint32_t segments, segment_bytes;
+    struct raw_use use[WINDOW_SEGMENTS];
+
     char text[SHARED_TEXT];
-    struct access access[SHARED_ACCESSES];
 };
 
 /* In the part at CPL 3. */
 extern struct dbt_shared dbt_shared;
 extern struct dbt dbt_user_engine;
-extern uint8_t dbt_core_call[];    /* the UD2 */
-extern uint8_t dbt_trap_entry[];   /* goes on with a trap in translated code */
-extern uint8_t dbt_user_run[];     /* void (void): runs the guest; does not return */
-extern uint8_t dbt_user_command[]; /* void (uint32_t command): ends in REQUEST_DONE */
+extern uint8_t dbt_core_call[];     /* the UD2 */
+extern uint8_t dbt_trap_entry[];    /* goes on with a trap in translated code */
+extern uint8_t dbt_user_selftest[]; /* BMI2, then the gate */
+extern uint8_t dbt_user_run[];      /* void (void): runs the guest; does not return */
+extern uint8_t dbt_user_command[];  /* void (uint32_t command): ends in REQUEST_DONE */
 
 #endif

@@ -7,6 +7,7 @@
 #include "dbt/dbt.h"
 #include "dbt/dbt_engine.h"
 #include "memory.h"
+#include "trace/ring.h"
 #include "x86/cpu.h"
 
 #define ENTRIES 512u
@@ -21,11 +22,10 @@
 #define BLOCKS_MAX 16384u
 #define INSNS_MAX (8u * BLOCKS_MAX)
 #define EXITS_MAX (8u * BLOCKS_MAX)
-#define BUFFER_BYTES MIB(1)
-#define ROOM_BYTES 8192u
 #define STACK_BYTES KIB(64)
 #define GUARD_BYTES KIB(64) /* unmapped, behind everything */
 #define SLACK_BYTES MIB(1)
+#define POLL_INSTRUCTIONS 1000000u
 
 /* linker.ld */
 extern uint8_t dbt_text_start[], dbt_text_end[], dbt_rodata_start[], dbt_rodata_end[], dbt_data_start[],
@@ -79,14 +79,13 @@ static void map_image(const uint8_t *start, const uint8_t *end, uint64_t flags)
 static uint64_t table_bytes(const struct machine *m)
 {
     return (m->ram_end >> PAGE_SHIFT) * (1 + sizeof(void *)) + BLOCKS_MAX * sizeof(struct block) +
-           INSNS_MAX * sizeof(struct block_insn) + EXITS_MAX * sizeof(struct exit_site) +
-           RECORD_BLOCKS_MAX * sizeof(struct record_block) +
-           RECORD_ACCESSES_MAX * sizeof(struct record_access);
+           INSNS_MAX * sizeof(struct block_insn) + EXITS_MAX * sizeof(struct exit_site);
 }
 
 uint64_t space_memory_bytes(const struct machine *m)
 {
-    return align_up(CODE_BYTES + table_bytes(m) + BUFFER_BYTES + ROOM_BYTES + 2 * STACK_BYTES + SLACK_BYTES,
+    return align_up(dictionary_bytes(m->ring_bytes) + CODE_BYTES + table_bytes(m) + 2 * STACK_BYTES +
+                        SLACK_BYTES,
                     LARGE_PAGE_SIZE);
 }
 
@@ -129,8 +128,7 @@ static void map_budget(void)
         table[i] = zeros | PRESENT | USER | NO_EXECUTE;
     budget_entry = virt_to_phys(table) | PRESENT | USER;
     budget_directory = entry_at(USER_BUDGET, 2);
-    dbt_shared.budget_base = USER_BUDGET;
-    dbt_shared.budget_bytes = USER_BUDGET_BYTES;
+    dbt_shared.poll_instructions = POLL_INSTRUCTIONS;
     space_open_budget(true);
 }
 
@@ -163,35 +161,49 @@ static void make_tables(const struct machine *m)
     d->blocks = user_alloc(BLOCKS_MAX * sizeof(*d->blocks));
     d->insns = user_alloc(INSNS_MAX * sizeof(*d->insns));
     d->exits = user_alloc(EXITS_MAX * sizeof(*d->exits));
-    d->recorder.block = user_alloc(RECORD_BLOCKS_MAX * sizeof(struct record_block));
-    d->recorder.access = user_alloc(RECORD_ACCESSES_MAX * sizeof(struct record_access));
-    /* A load `room` behind the record pointer faults once the pointer is at the end. */
-    d->recorder.start = user_alloc(BUFFER_BYTES + ROOM_BYTES);
-    d->recorder.end = d->recorder.start + BUFFER_BYTES;
-    dbt_shared.room_bytes = ROOM_BYTES;
     user_space.stack = (uint64_t)user_alloc(STACK_BYTES) + STACK_BYTES;
     user_space.command_stack = (uint64_t)user_alloc(STACK_BYTES) + STACK_BYTES;
 }
 
+/* ---- segments of the ring ---- */
+
+void space_map_segment(unsigned i, hpa_t pa, uint32_t bytes)
+{
+    for (uint64_t at = 0; at < bytes; at += PAGE_SIZE)
+        *entry_at(USER_TRACE + i * USER_TRACE_STRIDE + at, 1) =
+            (pa + at) | PRESENT | WRITABLE | USER | NO_EXECUTE;
+}
+
+void space_map_void_segment(uint32_t bytes)
+{
+    static hpa_t page;
+    if (!page)
+        page = virt_to_phys(alloc_pages(1));
+    for (uint64_t at = 0; at < bytes; at += PAGE_SIZE)
+        *entry_at(USER_TRACE + at, 1) = page | PRESENT | WRITABLE | USER | NO_EXECUTE;
+}
+
 /* ---- guest-physical memory ---- */
 
-static bool is_ram(const struct machine *m, hpa_t start, hpa_t end)
+static void mark(uint8_t *flags, hpa_t start, hpa_t end, hpa_t limit, uint8_t flag)
 {
-    for (size_t i = 0; i < m->map_count; i++)
-        if (m->map[i].type == MEMORY_RAM && m->map[i].start <= start && end <= m->map[i].end)
-            return true;
-    return false;
+    end = end < limit ? end : limit;
+    if (start < end)
+        memset(flags + (start >> PAGE_SHIFT), flag, (end - start) >> PAGE_SHIFT);
 }
 
 /* Flags as dbt/memory.c reads them; written through the direct map, as USER_MEMORY is not mapped in the core.
- */
+ * Only pages that are RAM from end to end count as RAM. */
 static void mark_pages(const struct machine *m, uint8_t *flags)
 {
-    for (hpa_t p = 0; p + PAGE_SIZE <= m->ram_end; p += PAGE_SIZE)
-        if (machine_is_hidden(m, p, p + PAGE_SIZE))
-            flags[p >> PAGE_SHIFT] = PAGE_HIDDEN;
-        else if (!is_ram(m, p, p + PAGE_SIZE))
-            flags[p >> PAGE_SHIFT] = PAGE_DEVICE;
+    hpa_t limit = align_down(m->ram_end, PAGE_SIZE);
+    mark(flags, 0, limit, limit, PAGE_DEVICE);
+    for (size_t i = 0; i < m->map_count; i++)
+        if (m->map[i].type == MEMORY_RAM)
+            mark(flags, align_up(m->map[i].start, PAGE_SIZE), align_down(m->map[i].end, PAGE_SIZE), limit, 0);
+    for (size_t i = 0; i < m->hidden_count; i++)
+        mark(flags, align_down(m->hidden[i].start, PAGE_SIZE), align_up(m->hidden[i].end, PAGE_SIZE), limit,
+             PAGE_HIDDEN);
 }
 
 /* Small pages where the memory type may change within a large one (SDM Vol. 3A, 11.11.9): the first MiB. */
@@ -208,13 +220,26 @@ static void map_window(const struct machine *m, hpa_t end)
     }
 }
 
+void space_begin(void)
+{
+    root = alloc_pages(1);
+    map_image(dbt_text_start, dbt_text_end, USER);
+    map_image(dbt_rodata_start, dbt_rodata_end, USER | NO_EXECUTE);
+    map_image(dbt_data_start, dbt_data_end, USER | WRITABLE | NO_EXECUTE);
+    map_image(gate_text_start, gate_text_end, 0);
+    map_image(gate_data_start, gate_data_end, WRITABLE | NO_EXECUTE);
+    gate_user_cr3 = virt_to_phys(root);
+    gate_core_cr3 = read_cr3();
+}
+
 void space_init(const struct machine *m)
 {
     struct dbt *d = &dbt_user_engine;
     hpa_t window_end = m->ram_end > GIB(4) ? m->ram_end : GIB(4);
-    root = alloc_pages(1);
     memory_next = m->engine_memory.start;
     memory_end = m->engine_memory.end;
+    uint64_t dictionary = dictionary_bytes(m->ring_bytes);
+    window_init(phys_to_virt(take_memory(dictionary)), dictionary, m->ring_bytes);
     hpa_t flags = memory_next; /* what make_tables() takes first */
     make_tables(m);
     map_code();
@@ -224,12 +249,4 @@ void space_init(const struct machine *m)
     d->ram = (uint8_t *)USER_WINDOW;
     d->ram_bytes = align_down(m->ram_end, PAGE_SIZE);
     d->window_bytes = window_end;
-
-    map_image(dbt_text_start, dbt_text_end, USER);
-    map_image(dbt_rodata_start, dbt_rodata_end, USER | NO_EXECUTE);
-    map_image(dbt_data_start, dbt_data_end, USER | WRITABLE | NO_EXECUTE);
-    map_image(gate_text_start, gate_text_end, 0);
-    map_image(gate_data_start, gate_data_end, WRITABLE | NO_EXECUTE);
-    gate_user_cr3 = virt_to_phys(root);
-    gate_core_cr3 = read_cr3();
 }

@@ -62,17 +62,22 @@ static uint32_t by_instruction(uint32_t crc, const void *data, size_t bytes)
     return ~rest;
 }
 
+static enum { UNKNOWN, NO, YES } known;
+
 /* CPUID may exit to a hypervisor below, so it is asked once. */
 static bool has_instruction(void)
 {
-    static enum { UNKNOWN, NO, YES } known;
-
     if (known == UNKNOWN) {
         uint32_t a = 1, b, c = 0, d;
         __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
         known = c & CPUID_1_ECX_SSE42 ? YES : NO;
     }
     return known == YES;
+}
+
+void crc32c_avoid_instruction(void)
+{
+    known = NO;
 }
 
 uint32_t crc32c_more(uint32_t crc, const void *data, size_t bytes)

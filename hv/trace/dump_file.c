@@ -13,7 +13,7 @@
 #define META_BYTES_MAX (CHUNK_BODY_MAX / 4)
 
 static LZ4_stream_t lz4_state;
-static uint8_t scratch[RING_SEGMENT_BYTES];
+static uint8_t scratch[RING_SEGMENT_MAX];
 
 /* ---- compression ------------------------------------------------------------ */
 

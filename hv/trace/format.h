@@ -72,17 +72,20 @@ enum context_mode { MODE_REAL = 0, MODE_PROT16 = 1, MODE_PROT32 = 2, MODE_LONG64
 
 #define RUN_DESCENDING 0x01u
 #define RUN_DATA_DIFFER 0x02u
+#define RUN_PAIR 0x04u          /* two accesses in each iteration */
+#define RUN_PAIR_HAS_DATA 0x08u /* the second's data are not the first's */
 
 #define MARK_ENGRAM 0
 #define MARK_CONSOLE 1
 #define MARK_HYPERCALL 2
 
-/* The first byte of an access packet: 1 s gg dd 0 n. */
+/* The first byte of an access packet: 1 s gg dd i n. */
 #define ACCESS_SITE_EXPLICIT 0x40u
 #define ACCESS_ADDR_SHIFT 4
 enum access_addr { ADDR_SAME = 0, ADDR_STRIDE = 1, ADDR_SITE_DELTA = 2, ADDR_PREV_DELTA = 3 };
 #define ACCESS_DATA_SHIFT 2
 enum access_data { DATA_SAME = 0, DATA_ZERO = 1, DATA_DELTA = 2, DATA_RAW = 3 };
+#define ACCESS_ICOUNT_STEP 0x02u
 #define ACCESS_NO_DATA 0x01u
 
 /* Frames on the serial line. */

@@ -6,8 +6,11 @@
 #include "trace/hook.h"
 
 #include "trace/bytes.h"
+#include "trace/pack.h"
 #include "trace/ring.h"
 #include "trace/stream.h"
+
+#include <string.h>
 
 #define STAMP_EVERY 1024u /* events: a TIME packet (and the filter's count), a byte in a hundred accesses */
 
@@ -18,6 +21,9 @@ static struct {
     uint64_t limit;             /* events: none is recorded beyond */
     uint64_t reported_filtered; /* what FILTER packets have said so far */
     uint64_t reported_lost;     /* what LOSS packets and the open segment's lost_before have said */
+    void *(*raw_claim)(uint32_t bytes);
+    bool raw_open;
+    uint64_t damaged; /* raw segments that could not be read to their end */
     bool stopped;
 } hook;
 
@@ -30,6 +36,8 @@ void hook_init(struct ring *ring, const struct hook_clock *clock)
     hook.events = hook.lost = hook.filtered = 0;
     hook.limit = UINT64_MAX;
     hook.reported_filtered = hook.reported_lost = 0;
+    hook.raw_claim = NULL;
+    hook.damaged = 0;
     hook.stopped = false;
     stream_close(&stream);
 }
@@ -78,7 +86,8 @@ static bool next_segment(const struct access *first)
     segment->lost_before = hook.lost;
     segment->tsc = hook.clock.tsc();
     hook.reported_lost = hook.lost;
-    stream_open(&stream, segment + 1, ring_body_capacity(), hook.clock.has_icount, segment->tsc, first);
+    stream_open(&stream, segment + 1, ring_body_capacity(hook.ring), hook.clock.has_icount, segment->tsc,
+                first);
     return true;
 }
 
@@ -106,7 +115,7 @@ static __attribute__((noinline)) bool access_in_next_segment(const struct access
 void hook_context(uint8_t context, uint64_t cr3)
 {
     if (!hook.ring->open)
-        stream_set_context(&stream, context, cr3);
+        stream_set_context(&stream, context, cr3, 0);
 }
 
 void hook_limit(uint64_t events)
@@ -133,8 +142,24 @@ void hook_event(const struct hook_event *e)
         stream_event(&stream, e, tsc);
 }
 
+static void mark_raw(uint8_t source, const char *text, uint32_t length)
+{
+    uint8_t *to =
+        hook.raw_claim ? hook.raw_claim((uint32_t)sizeof(struct raw_mark) + raw_padded(length)) : NULL;
+    struct raw_mark mark = {.id = RAW_MARK, .bytes = (uint16_t)length, .source = source};
+
+    if (!to)
+        return;
+    memcpy(to, &mark, sizeof(mark));
+    memcpy(to + sizeof(mark), text, length);
+}
+
 void hook_mark(uint8_t source, const char *text, uint64_t length)
 {
+    if (hook.raw_open) {
+        mark_raw(source, text, (uint32_t)text_cut(text, length, STREAM_TEXT_MAX));
+        return;
+    }
     do {
         uint32_t part = (uint32_t)text_cut(text, length, STREAM_TEXT_MAX);
         if (!stream_mark(&stream, source, text, part) &&
@@ -143,6 +168,68 @@ void hook_mark(uint8_t source, const char *text, uint64_t length)
         text += part;
         length -= part;
     } while (length);
+}
+
+/* ---- raw segments ----------------------------------------------------------- */
+
+void hook_raw_claim(void *(*claim)(uint32_t bytes))
+{
+    hook.raw_claim = claim;
+}
+
+unsigned hook_raw_open(struct chunk_header **segment, unsigned most)
+{
+    unsigned n = 0;
+
+    if (hook.stopped)
+        return 0;
+    while (n < most && (segment[n] = ring_open(hook.ring)) != NULL)
+        n++;
+    hook.raw_open = n != 0;
+    return n;
+}
+
+static void close_raw(const struct raw_use *use)
+{
+    uint64_t room = hook.limit - hook.events, events = use->events < room ? use->events : room;
+    uint32_t capacity = ring_body_capacity(hook.ring);
+    struct chunk_header facts = {
+        .first_event = hook.events, .event_count = events, .lost_before = hook.lost, .tsc = hook.clock.tsc()};
+
+    ring_close_raw(hook.ring, &facts, use->bytes < capacity ? use->bytes : capacity);
+    hook.events += events;
+    hook.reported_lost = hook.lost;
+}
+
+void hook_raw_close(const struct raw_use *use, unsigned count)
+{
+    for (unsigned i = 0; i < count && use[i].bytes && hook.ring->open; i++)
+        close_raw(&use[i]);
+    ring_give_back(hook.ring);
+    hook.raw_open = false;
+}
+
+void hook_raw_lost(uint64_t events)
+{
+    hook.lost += events;
+}
+
+void hook_pack(const struct dictionary *d, void (*progress)(uint64_t done, uint64_t all))
+{
+    struct pack_result result;
+
+    pack_ring(hook.ring, d, &stream, progress, &result);
+    if (!result.any)
+        return;
+    hook.events = result.events;
+    hook.lost += result.lost;
+    hook.reported_lost += result.lost; /* by the segments themselves */
+    hook.damaged += result.damaged;
+}
+
+uint64_t hook_damaged(void)
+{
+    return hook.damaged;
 }
 
 void hook_filtered(uint64_t count)
@@ -158,7 +245,7 @@ void hook_stop(const char *why)
         /* The ring is full: its last segment has kept room for this. */
         struct chunk_header *last = ring_reopen(hook.ring);
         if (last)
-            stream_reopen(&stream, last + 1, ring_body_capacity(), last->body_bytes);
+            stream_reopen(&stream, last + 1, ring_body_capacity(hook.ring), last->body_bytes);
     }
     if (hook.ring->open) {
         report_filtered();

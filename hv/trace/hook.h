@@ -38,6 +38,34 @@ void hook_event(const struct hook_event *e);
 /* A text in the stream; `source` is MARK_ENGRAM, MARK_CONSOLE or MARK_HYPERCALL. */
 void hook_mark(uint8_t source, const char *text, uint64_t length);
 
+/* ---- raw segments (raw.h): what an engine appends by itself, for as long as a few of them last ---- */
+
+struct chunk_header;
+
+/* Opens up to `most` segments, which the engine fills one behind the other; their headers come back in
+ * `segment`. 0: the ring is full, or recording is over. */
+unsigned hook_raw_open(struct chunk_header **segment, unsigned most);
+
+/* What became of them: each one's body, or 0, and its events; those after the first with 0 bytes are given
+ * back. */
+struct raw_use {
+    uint32_t bytes;
+    uint64_t events;
+};
+void hook_raw_close(const struct raw_use *use, unsigned count);
+
+/* Events for which there was no segment. */
+void hook_raw_lost(uint64_t events);
+
+/* While raw segments are open texts go there: the engine gives out the next `bytes` of the segment that it
+ * fills, or NULL when there is no room. */
+void hook_raw_claim(void *(*claim)(uint32_t bytes));
+
+/* Packs all raw segments in the ring; after that nothing refers to the dictionary any more. `progress` may be
+ * NULL. */
+struct dictionary;
+void hook_pack(const struct dictionary *d, void (*progress)(uint64_t done, uint64_t all));
+
 /* The guest's context when recording starts (docs/format.md, context): a segment may open before any access.
  */
 void hook_context(uint8_t context, uint64_t cr3);
@@ -55,5 +83,6 @@ void hook_stop(const char *why);
 uint64_t hook_events(void);
 uint64_t hook_lost(void);
 uint64_t hook_filtered_total(void);
+uint64_t hook_damaged(void); /* raw segments that could not be read to their end: an error of the engine */
 
 #endif

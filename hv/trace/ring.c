@@ -53,12 +53,12 @@ static uint32_t chunk_crc(const struct chunk_header *h)
 
 static struct chunk_header *slot_of(const struct ring *ring, uint64_t sequence)
 {
-    return (struct chunk_header *)(ring->memory + (1 + sequence % ring->slots) * RING_SEGMENT_BYTES);
+    return (struct chunk_header *)(ring->memory + (1 + sequence % ring->slots) * ring->segment_bytes);
 }
 
 static uint64_t closed_count(const struct ring *ring)
 {
-    return ring->next_sequence - (ring->open != NULL);
+    return ring->next_sequence - ring->open_count;
 }
 
 static void save_state(struct ring *ring)
@@ -70,15 +70,17 @@ static void save_state(struct ring *ring)
     state->crc = state_crc(state);
 }
 
-void ring_init(struct ring *ring, void *memory, uint64_t bytes, enum ring_mode mode, uint64_t run_id)
+void ring_init(struct ring *ring, void *memory, uint64_t bytes, uint32_t segment_bytes, enum ring_mode mode,
+               uint64_t run_id)
 {
     struct ring_header *h = memory;
 
-    *ring = (struct ring){.memory = memory, .slots = bytes / RING_SEGMENT_BYTES - 1, .mode = mode};
+    *ring = (struct ring){
+        .memory = memory, .segment_bytes = segment_bytes, .slots = bytes / segment_bytes - 1, .mode = mode};
     memset(h, 0, sizeof(*h));
     h->magic = RING_MAGIC;
     h->version = RING_VERSION;
-    h->segment_bytes = RING_SEGMENT_BYTES;
+    h->segment_bytes = segment_bytes;
     h->bytes = bytes;
     h->run_id = run_id;
     h->mode = mode;
@@ -86,42 +88,74 @@ void ring_init(struct ring *ring, void *memory, uint64_t bytes, enum ring_mode m
     save_state(ring);
 }
 
+static struct chunk_header segment_header(uint64_t sequence)
+{
+    return (struct chunk_header){.magic = TRACE_MAGIC,
+                                 .version = TRACE_VERSION,
+                                 .header_bytes = sizeof(struct chunk_header),
+                                 .type = CHUNK_SEGMENT,
+                                 .encoding = ENCODING_PACKED,
+                                 .sequence = sequence};
+}
+
 struct chunk_header *ring_open(struct ring *ring)
 {
-    if (ring->open || (ring->mode == RING_STOP && ring->next_sequence >= ring->slots))
+    if (ring->open_count == ring->slots || (ring->mode == RING_STOP && ring->next_sequence >= ring->slots))
         return NULL;
 
     struct chunk_header *h = slot_of(ring, ring->next_sequence);
-    memset(h, 0, sizeof(*h));
-    h->magic = TRACE_MAGIC;
-    h->version = TRACE_VERSION;
-    h->header_bytes = sizeof(*h);
-    h->type = CHUNK_SEGMENT;
-    h->encoding = ENCODING_PACKED;
-    h->sequence = ring->next_sequence++;
+    *h = segment_header(ring->next_sequence++);
     if (ring->opened < ring->next_sequence)
         ring->opened = ring->next_sequence;
-    ring->open = h;
+    if (ring->open_count++ == 0)
+        ring->open = h;
     return h;
 }
 
-void ring_close(struct ring *ring, uint32_t body_bytes)
+static void no_longer_open(struct ring *ring)
 {
-    struct chunk_header *h = ring->open;
+    ring->open_count--;
+    ring->open = ring->open_count ? slot_of(ring, ring->next_sequence - ring->open_count) : NULL;
+}
 
-    if (!h)
-        return;
-    ring->open = NULL;
-    if (!body_bytes) {
-        ring->next_sequence--;
-        return;
-    }
+void ring_set_packed(struct chunk_header *h, uint32_t body_bytes)
+{
+    h->encoding = ENCODING_PACKED;
     h->compression = COMPRESSION_NONE;
     h->stored_bytes = body_bytes;
     h->body_bytes = body_bytes;
     h->body_crc = crc32c(h + 1, body_bytes);
     ring_seal(h);
+}
+
+void ring_close(struct ring *ring, uint32_t body_bytes)
+{
+    ring_set_packed(ring->open, body_bytes);
+    no_longer_open(ring);
     save_state(ring);
+}
+
+void ring_close_raw(struct ring *ring, const struct chunk_header *facts, uint32_t body_bytes)
+{
+    struct chunk_header *h = ring->open;
+
+    *h = segment_header(closed_count(ring));
+    h->encoding = ENCODING_RAW;
+    h->first_event = facts->first_event;
+    h->event_count = facts->event_count;
+    h->lost_before = facts->lost_before;
+    h->tsc = facts->tsc;
+    h->stored_bytes = h->body_bytes = body_bytes;
+    ring_seal(h);
+    no_longer_open(ring);
+    save_state(ring);
+}
+
+void ring_give_back(struct ring *ring)
+{
+    ring->next_sequence -= ring->open_count;
+    ring->open_count = 0;
+    ring->open = NULL;
 }
 
 void ring_seal(struct chunk_header *h)
@@ -133,6 +167,7 @@ struct chunk_header *ring_reopen(struct ring *ring)
 {
     if (ring->open || !ring_count(ring))
         return NULL;
+    ring->open_count = 1;
     ring->open = slot_of(ring, ring->next_sequence - 1);
     return ring->open;
 }
@@ -157,17 +192,17 @@ struct chunk_header *ring_segment(const struct ring *ring, uint64_t index)
     return slot_of(ring, ring_first_sequence(ring) + index);
 }
 
-static bool intact(const struct chunk_header *h, uint64_t sequence)
+static bool intact(const struct ring *ring, const struct chunk_header *h, uint64_t sequence)
 {
     return h->magic == TRACE_MAGIC && h->version == TRACE_VERSION && h->header_bytes == sizeof(*h) &&
-           h->type == CHUNK_SEGMENT && h->sequence == sequence && h->stored_bytes <= ring_body_capacity() &&
-           h->body_bytes <= ring_body_capacity() && h->stored_bytes <= h->body_bytes &&
-           h->header_crc == chunk_crc(h);
+           h->type == CHUNK_SEGMENT && h->sequence == sequence &&
+           h->stored_bytes <= ring_body_capacity(ring) && h->body_bytes <= ring_body_capacity(ring) &&
+           h->stored_bytes <= h->body_bytes && h->header_crc == chunk_crc(h);
 }
 
 bool ring_segment_intact(const struct ring *ring, uint64_t index)
 {
-    return intact(ring_segment(ring, index), ring_first_sequence(ring) + index);
+    return intact(ring, ring_segment(ring, index), ring_first_sequence(ring) + index);
 }
 
 void ring_events(const struct ring *ring, uint64_t *first, uint64_t *end)
@@ -200,27 +235,37 @@ static const struct ring_state *present_state(const struct ring_header *h)
     return present;
 }
 
+static bool header_fits(const struct ring_header *h, uint64_t bytes)
+{
+    return h->magic == RING_MAGIC && h->version == RING_VERSION && h->bytes == bytes &&
+           h->segment_bytes != 0 && h->segment_bytes % RING_SEGMENT_BYTES == 0 &&
+           h->segment_bytes <= RING_SEGMENT_MAX && h->segment_bytes <= bytes / 4 &&
+           (h->mode == RING_WRAP || h->mode == RING_STOP) && h->crc == header_crc(h);
+}
+
 bool ring_find(struct ring *ring, void *memory, uint64_t bytes)
 {
     const struct ring_header *h = memory;
 
-    if (bytes < RING_BYTES_MIN || bytes % RING_SEGMENT_BYTES || h->magic != RING_MAGIC ||
-        h->version != RING_VERSION || h->segment_bytes != RING_SEGMENT_BYTES || h->bytes != bytes ||
-        (h->mode != RING_WRAP && h->mode != RING_STOP) || h->crc != header_crc(h))
+    if (bytes < RING_BYTES_MIN || bytes % RING_SEGMENT_BYTES || !header_fits(h, bytes))
         return false;
 
     const struct ring_state *state = present_state(h);
-    uint64_t slots = bytes / RING_SEGMENT_BYTES - 1;
+    uint64_t slots = bytes / h->segment_bytes - 1;
     if (!state || state->closed > CLOSED_MAX || (h->mode == RING_STOP && state->closed > slots))
         return false;
 
     *ring = (struct ring){.memory = memory,
+                          .segment_bytes = h->segment_bytes,
                           .slots = slots,
                           .mode = (enum ring_mode)h->mode,
                           .next_sequence = state->closed,
                           .opened = state->closed};
-    /* The reset may have come while a segment was being written over the oldest one. */
-    if (ring->mode == RING_WRAP && ring->opened >= slots && !ring_segment_intact(ring, 0))
+    /* The reset may have come while segments were being written over the oldest ones. */
+    for (uint64_t over = 0; ring->mode == RING_WRAP && ring->opened >= slots && over < slots; over++) {
+        if (ring_segment_intact(ring, 0))
+            break;
         ring->opened++;
+    }
     return true;
 }

@@ -157,6 +157,13 @@ static struct stream_site *find_site(struct stream *s, uint64_t rip, uint64_t ke
     return NULL;
 }
 
+/* A SITE packet replaces what its id stood for; what is not replaced yet can still be a successor. */
+static void reuse_sites(struct stream *s)
+{
+    s->site_count = 0;
+    memset(s->bucket, 0, sizeof(s->bucket));
+}
+
 static struct stream_site *new_site(struct stream *s, uint64_t rip, uint64_t key)
 {
     uint16_t *bucket = &s->bucket[bucket_of(rip, key)];
@@ -199,8 +206,10 @@ static __attribute__((noinline)) struct stream_site *other_site(struct stream *s
 
     if (site)
         return site;
-    if (!stream_accepts(a) || s->site_count == STREAM_SITES)
+    if (!stream_accepts(a))
         return NULL;
+    if (s->site_count == STREAM_SITES)
+        reuse_sites(s);
     site = new_site(s, a->rip, key);
     *p = put_site(s, *p, site, a);
     return site;
@@ -355,13 +364,104 @@ bool stream_access(struct stream *s, const struct access *a)
     else
         form |= ACCESS_NO_DATA;
     if (s->has_icount) {
-        p = leb_put(p, a->icount - s->icount);
+        uint64_t step = a->icount - s->icount;
+        if (step != site->icount_step) {
+            form |= ACCESS_ICOUNT_STEP;
+            p = leb_put(p, step);
+            site->icount_step = step;
+        }
         s->icount = a->icount;
     }
     *head = (uint8_t)form;
     before->successor = site;
     s->last_site = site;
     s->pos = p;
+    return true;
+}
+
+/* ---- runs -------------------------------------------------------------------- */
+
+#define RUN_HEAD_MAX (1 + 2 * 3 + 3 + 1 + 3 * LEB_MAX) /* all but data and the payload's length of 3 bytes   \
+                                                        */
+
+/* A site by hash, introduced at *p when it is new. There is room. */
+static struct stream_site *site_of(struct stream *s, uint8_t **p, const struct access *a)
+{
+    return other_site(s, p, a, key_of(a));
+}
+
+/* As the reader goes on from access to access. */
+static void advance_to(struct stream *s, struct stream_site *site, uint64_t address, const uint8_t *data,
+                       unsigned size)
+{
+    site->stride = address - site->address;
+    site->address = s->last_address = address;
+    memcpy(site->data.bytes, data, size);
+    s->last_site->successor = site;
+    s->last_site = site;
+}
+
+/* What the sites' states are behind the last iteration follows from the last two. Both sites may be one
+ * (CMPS). */
+static void finish_run(struct stream *s, const struct stream_run *r, struct stream_site *a,
+                       struct stream_site *b)
+{
+    const unsigned size = r->a->size;
+    for (uint32_t i = r->count > 2 ? r->count - 2 : 0; i < r->count; i++) {
+        const uint32_t offset = i * size;
+        const uint64_t step = r->descends ? 0 - (uint64_t)offset : offset;
+        const uint8_t *data = r->data + (r->one ? 0 : offset);
+        advance_to(s, a, r->a->gva + step, data, size);
+        if (b)
+            advance_to(s, b, r->b->gva + step, r->data_b ? r->data_b + offset : data, size);
+    }
+    if (s->has_icount)
+        s->icount = r->a->icount;
+}
+
+bool stream_run(struct stream *s, const struct stream_run *r)
+{
+    const uint32_t elements = r->count * r->a->size, bytes_a = r->one ? r->a->size : elements,
+                   bytes_b = r->data_b ? elements : 0;
+    const uint32_t most = CONTEXT_MAX + 2 * (SITE_MAX + FILL_MAX) + RUN_HEAD_MAX + 3 + bytes_a + bytes_b;
+    uint8_t head[RUN_HEAD_MAX], *q = head;
+
+    if (!has_room(s, most))
+        return false;
+    uint8_t *p = s->pos;
+    if (s->site_count + 2u > STREAM_SITES) /* not between the two */
+        reuse_sites(s);
+    struct stream_site *a = site_of(s, &p, r->a), *b = r->b ? site_of(s, &p, r->b) : NULL;
+    if (!a || (r->b && !b))
+        return false;
+    if (r->a->cr3 != s->cr3 || r->a->context != s->context)
+        p = put_context(s, p, r->a);
+    p = map_page(s, p, r->a->gva >> 12, r->a->gpa >> 12);
+    if (b)
+        p = map_page(s, p, r->b->gva >> 12, r->b->gpa >> 12);
+
+    q = leb_put(q, a->id);
+    q = leb_put(q, r->count);
+    *q++ = (uint8_t)((r->descends ? RUN_DESCENDING : 0) | (r->one ? 0 : RUN_DATA_DIFFER) |
+                     (b ? RUN_PAIR : 0) | (r->data_b ? RUN_PAIR_HAS_DATA : 0));
+    q = leb_put(q, zig_encode((int64_t)(r->a->gva - a->address)));
+    if (b) {
+        q = leb_put(q, b->id);
+        q = leb_put(q, zig_encode((int64_t)(r->b->gva - b->address)));
+    }
+    if (s->has_icount)
+        q = leb_put(q, r->a->icount - s->icount);
+
+    *p++ = PACKET_RUN;
+    p = leb_put(p, (uint64_t)(q - head) + bytes_a + bytes_b);
+    memcpy(p, head, (size_t)(q - head));
+    p += q - head;
+    memcpy(p, r->data, bytes_a);
+    p += bytes_a;
+    if (bytes_b)
+        memcpy(p, r->data_b, bytes_b);
+    s->pos = p + bytes_b;
+    finish_run(s, r, a, b);
     return true;
 }
 

@@ -13,10 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/*
- * More sites than a 64-KiB segment can introduce: a new site and its access take at least 13 bytes.
- * So none is ever replaced; where a larger body does run out of them, it counts as full.
- */
+/* A segment of 64 KiB cannot introduce more: a new site and its access take at least 13 bytes. In a larger
+ * one the ids begin anew when they are used up. */
 #define STREAM_SITES 4096u
 #define STREAM_BUCKETS 4096u
 #define STREAM_PAGES 1024u
@@ -31,6 +29,7 @@ struct stream_site {
     uint64_t address;
     uint64_t stride;
     struct stream_site *successor;
+    uint64_t icount_step; /* before its last access */
     uint16_t id;
     uint16_t chain; /* next in the bucket: id + 1, 0 at its end */
     union {
@@ -57,7 +56,7 @@ struct stream {
     uint64_t page_epoch;
     uint8_t context;
     bool has_icount;
-    uint16_t site_count;
+    uint16_t site_count;             /* since ids began anew */
     uint16_t bucket[STREAM_BUCKETS]; /* id + 1 */
     struct stream_page page[STREAM_PAGES];
     struct stream_site site[STREAM_SITES];
@@ -73,10 +72,11 @@ void stream_open(struct stream *s, void *body, uint32_t capacity, bool has_icoun
                  const struct access *first);
 
 /* What SYNC says of a segment that opens without an access; only while none is open. */
-static inline void stream_set_context(struct stream *s, uint8_t context, uint64_t cr3)
+static inline void stream_set_context(struct stream *s, uint8_t context, uint64_t cr3, uint64_t icount)
 {
     s->context = context;
     s->cr3 = cr3;
+    s->icount = icount;
 }
 
 /* Goes on behind the `written` bytes of a segment that was closed; only for the packets that end a recording.
@@ -96,6 +96,18 @@ static inline bool stream_accepts(const struct access *a)
 
 /* The access must be one that stream_accepts(); false for any other. */
 bool stream_access(struct stream *s, const struct access *a);
+
+/* Iterations of a string instruction: `a`, and `b` behind it where that is not NULL, `count` times, their
+ * addresses going up or down by the size; neither side leaves its page. */
+struct stream_run {
+    const struct access *a, *b; /* the first ones; their data are in `data` */
+    uint32_t count;
+    bool descends;
+    bool one;              /* all of a's elements are the first one */
+    const uint8_t *data;   /* a's elements one behind the other */
+    const uint8_t *data_b; /* b's; NULL: they are a's */
+};
+bool stream_run(struct stream *s, const struct stream_run *run);
 
 bool stream_time(struct stream *s, uint64_t tsc);
 bool stream_filter(struct stream *s, uint64_t count);

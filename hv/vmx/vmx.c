@@ -215,10 +215,11 @@ static bool vmx_read_guest(struct vcpu *v, gva_t from, void *to, size_t bytes)
     return guest_read_linear(&s, from, to, bytes) == bytes;
 }
 
-static void vmx_set_recording(bool on)
+static void vmx_set_recording(bool reads, bool writes)
 {
-    vmx.recording = on;
-    if (on) {
+    (void)reads; /* select.c asks for none */
+    vmx.recording = writes;
+    if (writes) {
         struct code_state c;
         code_state_load(&c);
         hook_context(c.context, c.paging.cr3);

@@ -96,10 +96,11 @@ static uint64_t faulting_place(struct maker *m)
 uint64_t any_place(struct maker *m, unsigned bytes)
 {
     uint64_t r = any(m), alignment = (uint64_t[]){1, 1, 16, 64}[any(m) % 4];
-    if (world.user && world.paging && one_in(m, 50))
-        return faulting_place(m);
+    /* A CPU may touch more of a state image than it writes. */
     if (bytes > 512)
         return DATA_AT + 64 * (r >> 8) % (DATA_BYTES - 0xc00);
+    if (world.user && world.paging && one_in(m, 50))
+        return faulting_place(m);
     /* Often at the border of two pages. */
     uint64_t offset =
         r & 1 ? 0x1000 * (1 + (r >> 1 & 1)) - (r >> 8) % 70 : 64 + (r >> 8) % (DATA_BYTES - 0x640);

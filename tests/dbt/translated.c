@@ -22,8 +22,8 @@
 #define RAM_BYTES (4u << 20)
 #define CODE_CACHE_BYTES (8u << 20)
 #define BUDGET_BYTES (1u << 20)
-#define ROOM_BYTES 8192u
-#define BUFFER_BYTES (1u << 20)
+#define SEGMENT_BYTES (1u << 20)
+#define DICTIONARY_BYTES (1u << 20)
 #define GUARD_BYTES 65536u
 #define POLLS_MAX 20000u
 
@@ -96,13 +96,13 @@ static bool place_is_right(const struct access *a)
            (!crosses || a->gpa2 == (physical(last) & PAGE_MASK));
 }
 
-static void explain(const struct access *a, void *context)
+static bool explain(void *context, const struct access *a)
 {
     uint64_t at_byte = a->gva - WINDOW_AT;
     bool own = a->rip >= WINDOW_AT && a->rip < WINDOW_AT + WINDOW_BYTES && a->gva < PAGE_TABLES_AT;
     (void)context;
     if (a->cause != CAUSE_INSTRUCTION || !own || problem[0])
-        return;
+        return true;
     if (at_byte > WINDOW_BYTES - a->size || !place_is_right(a))
         snprintf(problem, sizeof problem, "recorded access at 0x%lx (physical 0x%lx)", (unsigned long)a->gva,
                  (unsigned long)a->gpa);
@@ -112,14 +112,45 @@ static void explain(const struct access *a, void *context)
         snprintf(problem, sizeof problem,
                  "recorded read of %u bytes at 0x%lx by 0x%lx has other data than memory", a->size,
                  (unsigned long)a->gva, (unsigned long)a->rip);
+    return true;
 }
 
 /* ---- the host ---- */
 
-static void drain(struct dbt *engine)
+static uint8_t *records;
+static struct dictionary dictionary;
+
+static void define(struct dbt *engine)
 {
-    recorder_drain(engine, explain, NULL);
+    const struct recorder *r = &engine->recorder;
+    if (!dictionary_add_accesses(&dictionary, r->access, r->staged_accesses) ||
+        !dictionary_add_blocks(&dictionary, r->block, r->staged_blocks))
+        snprintf(problem, sizeof problem, "the dictionary refuses a block");
 }
+
+static void end_segments(struct dbt *engine, const struct raw_use *used)
+{
+    static const struct raw_sink sink = {.access = explain};
+    uint32_t damaged;
+    (void)engine;
+    if (!raw_read(&dictionary, records, used->bytes, &sink, NULL, &damaged))
+        snprintf(problem, sizeof problem, "records cannot be read at %u", damaged);
+}
+
+static void next_segment(struct dbt *engine, const struct raw_use *used)
+{
+    if (used)
+        end_segments(engine, used);
+    engine->recorder.start = records;
+    engine->recorder.end = records + SEGMENT_BYTES;
+}
+
+static void new_dictionary(struct dbt *engine)
+{
+    dictionary.block_count = dictionary.access_count = 0;
+    engine->recorder.block_count = engine->recorder.access_count = 0;
+}
+
 static uint64_t deadline(struct dbt *engine)
 {
     (void)engine;
@@ -140,18 +171,14 @@ static int no_interrupt(struct dbt *engine)
     (void)engine;
     return -1;
 }
-static void no_event(struct dbt *engine, const struct hook_event *e)
-{
-    (void)engine;
-    (void)e;
-}
-static struct dbt_host host = {.drain = drain,
+static struct dbt_host host = {.next_segment = next_segment,
+                               .end_segments = end_segments,
+                               .define = define,
+                               .new_dictionary = new_dictionary,
                                .next_deadline = deadline,
                                .poll = poll,
                                .interrupt = no_interrupt,
-                               .wait = no,
-                               .event = no_event,
-                               .room_bytes = ROOM_BYTES};
+                               .wait = no};
 
 static void machine_cpuid(struct dbt_cpu *c)
 {
@@ -160,6 +187,11 @@ static void machine_cpuid(struct dbt_cpu *c)
     c->v.gpr[RBX] = r.ebx;
     c->v.gpr[RCX] = r.ecx;
     c->v.gpr[RDX] = r.edx;
+}
+static uint64_t machine_tsc(struct dbt_cpu *c)
+{
+    (void)c;
+    return rdtsc();
 }
 static bool no_msr(struct dbt_cpu *c, uint32_t msr, uint64_t *value)
 {
@@ -400,14 +432,14 @@ const char *run_translated(const struct code *code, struct state *end)
     problem[0] = '\0';
     polls = 0;
     reset_cpu(code);
+    new_dictionary(d);
     dbt_set_recording(d, world.reads, world.writes);
-    if (world.reads || world.writes)
-        recorder_page(d, false, ~0ull, d->cpu.v.cr3);
     save_vectors(own);
     load_vectors(initial.vectors);
     dbt_run(d);
     save_vectors(end->vectors);
     load_vectors(own);
+    dbt_set_recording(d, false, false);
     memcpy(end->gpr, d->cpu.v.gpr, sizeof end->gpr);
     copy_window(end->memory, NULL);
     if (!take_end(code, end))
@@ -429,6 +461,24 @@ static void *map(size_t bytes, int protection)
     return p;
 }
 
+static void map_recorder(void)
+{
+    const int rw = PROT_READ | PROT_WRITE;
+    void *memory = map(DICTIONARY_BYTES, rw);
+    dictionary_init(&dictionary, memory, DICTIONARY_BYTES);
+    d->recorder.blocks_max = dictionary.block_max;
+    d->recorder.accesses_max = dictionary.access_max;
+    uint8_t *budget = mmap(NULL, GUARD_BYTES + BUDGET_BYTES, PROT_NONE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_32BIT, -1, 0);
+    mprotect(budget + GUARD_BYTES, BUDGET_BYTES, PROT_READ);
+    host.budget_base = (uint32_t)(uintptr_t)(budget + GUARD_BYTES);
+    host.budget_bytes = BUDGET_BYTES;
+    /* At a multiple of 64 KiB, and nothing behind. */
+    records = map(SEGMENT_BYTES + 2 * GUARD_BYTES, PROT_NONE);
+    records += -(uintptr_t)records % GUARD_BYTES;
+    mprotect(records, SEGMENT_BYTES, rw);
+}
+
 void translated_init(void)
 {
     const int rw = PROT_READ | PROT_WRITE;
@@ -443,21 +493,14 @@ void translated_init(void)
     d->blocks = map(d->block_max * sizeof *d->blocks, rw);
     d->insns = map(d->insn_max * sizeof *d->insns, rw);
     d->exits = map(d->exit_max * sizeof *d->exits, rw);
-    d->recorder.block = map(RECORD_BLOCKS_MAX * sizeof(struct record_block), rw);
-    d->recorder.access = map(RECORD_ACCESSES_MAX * sizeof(struct record_access), rw);
-    uint8_t *budget = map(GUARD_BYTES + BUDGET_BYTES, PROT_NONE);
-    mprotect(budget + GUARD_BYTES, BUDGET_BYTES, PROT_READ);
-    host.budget_base = (uint64_t)(uintptr_t)(budget + GUARD_BYTES);
-    host.budget_bytes = BUDGET_BYTES;
-    d->recorder.start = map(BUFFER_BYTES + ROOM_BYTES + GUARD_BYTES, PROT_NONE);
-    mprotect(d->recorder.start, BUFFER_BYTES + ROOM_BYTES, rw);
-    d->recorder.end = d->recorder.start + BUFFER_BYTES;
+    map_recorder();
     d->cpu.physical_bits = 40;
     d->cpu.cr4_allowed = ~(CR4_VMXE | CR4_PKE | CR4_CET) & 0xffffffff;
     d->cpu.xcr0_allowed = xstate_mask;
     d->cpu.cpuid = machine_cpuid;
     d->cpu.read_msr = no_msr;
     d->cpu.write_msr = no_msr_write;
+    d->cpu.read_tsc = machine_tsc;
     syscall(SYS_arch_prctl, ARCH_SET_GS, (unsigned long)(uintptr_t)d);
     dbt_init(d, map(CODE_CACHE_BYTES, rw | PROT_EXEC), CODE_CACHE_BYTES);
 }

@@ -117,7 +117,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     static struct dump_file whole;
     (void)argc;
     (void)argv;
-    ring_init(&ring, memory, sizeof(memory), RING_WRAP, RUN);
+    ring_init(&ring, memory, sizeof(memory), RING_SEGMENT_BYTES, RING_WRAP, RUN);
     hook_init(&ring, &clock);
     for (unsigned i = 0; i < 40; i++) {
         struct access a = {.rip = 0x1000 + i * 3,

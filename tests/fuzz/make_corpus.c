@@ -1,10 +1,12 @@
 /*
- * Writes the first inputs for the fuzzers: small traces from the real writer and
- * the bytes of their dumps. make_corpus DIR fills DIR/trace and DIR/recv.
+ * Writes the first inputs for the fuzzers: small traces from the real writer, the
+ * bytes of their dumps, and raw segments. make_corpus DIR fills DIR/trace, DIR/recv
+ * and DIR/raw.
  */
 #include "trace/dump.h"
 #include "trace/dump_file.h"
 #include "trace/hook.h"
+#include "trace/raw.h"
 #include "trace/ring.h"
 
 #include <stdio.h>
@@ -44,7 +46,7 @@ static void record(bool icount, unsigned events)
 {
     const struct hook_clock clock = {.tsc = ticks, .has_icount = icount};
     static const uint8_t sizes[] = {1, 2, 4, 8, 3, 16, 32, 64, 10};
-    ring_init(&ring, memory, sizeof(memory), RING_WRAP, 0xaa);
+    ring_init(&ring, memory, sizeof(memory), RING_SEGMENT_BYTES, RING_WRAP, 0xaa);
     hook_init(&ring, &clock);
     for (unsigned i = 0; i < events; i++) {
         struct access a = {.rip = 0x1000 + i % 11 * 3,
@@ -107,7 +109,7 @@ static void write_packets(const char *name, bool icount)
         6,    2,  0, 0x20,                             /* TLB_FILL */
         4,    7,  5, 0x80, 1,  1,    4, 4, 0,          /* SITE */
         9,    10, 5, 3,    0,  0x80, 4, 2, 9, 8, 7, 6, /* RUN */
-        0xc4, 5,  1, 9,    13, 5,    2, 3, 1, 0, 1, 0, 0, 0, 2, 0, 0, 0,
+        0xc6, 5,  1, 9,    13, 5,    2, 3, 1, 0, 1, 0, 0, 0, 2, 0, 0, 0,
     };
     const uint8_t *body = icount ? with : without;
     uint32_t bytes = icount ? sizeof(with) : sizeof(without);
@@ -121,6 +123,52 @@ static void write_packets(const char *name, bool icount)
     fwrite(&h, sizeof(h), 1, f);
     fwrite(body, bytes, 1, f);
     fclose(f);
+}
+
+static void raw_part(const void *bytes, size_t n)
+{
+    fwrite(bytes, 1, n, out);
+}
+#define RAW(type, ...) raw_part(&(type){__VA_ARGS__}, sizeof(type))
+
+/* For fuzz_raw: counts, the dictionary's entries, a body. */
+static void write_raw_blocks(void)
+{
+    static const uint32_t record[] = {RAW_BLOCKS, 40000, 0x10804, 0x11223344, 0x5566};
+    out = create("raw", "blocks");
+    raw_part((const uint8_t[]){2, 1, 200, 0}, 4);
+    RAW(struct raw_access, .address = 8, .data = 12, .address_bytes = 4, .size = 4);
+    RAW(struct raw_access, .displacement = -4, .rip_offset = 6, .address = 8, .data = 16, .address_bytes = 4,
+        .instruction = 2, .kind = ACCESS_WRITE, .size = 2);
+    RAW(struct raw_block, .rip = 0x400000, .count = 2, .bytes = 20, .context = 0x18 | CONTEXT_PAGING,
+        .instructions = 5);
+    RAW(struct raw_preamble, .zero = 50000, .cr3 = 0x5000, .map_count = 1, .context = 0x18);
+    RAW(struct raw_map, .id = RAW_MAP, .page = 0x10, .frame = 0x20);
+    raw_part(record, sizeof(record));
+    RAW(struct raw_number, .id = RAW_ICOUNT, .value = 60000);
+    raw_part(record, sizeof(record));
+    fclose(out);
+}
+
+static void write_raw_others(void)
+{
+    out = create("raw", "others");
+    raw_part((const uint8_t[]){0, 0, 200, 0}, 4);
+    RAW(struct raw_preamble, .context = 0x0c);
+    RAW(struct raw_spelled, .id = RAW_ACCESS, .kind = ACCESS_WRITE, .cause = CAUSE_EXCEPTION, .vector = 14,
+        .size = 4, .rip = 1, .gva = 2, .gpa = 3, .icount = 5);
+    raw_part("abcd", 4);
+    RAW(struct raw_number, .id = RAW_CR3, .value = 0x7000);
+    RAW(struct raw_event, .id = RAW_EVENT, .vector = 14, .type = 3, .has_error_code = 1, .rip = 9, .tsc = 12);
+    RAW(struct raw_number, .id = RAW_TIME, .value = 56);
+    RAW(struct raw_mark, .id = RAW_MARK, .bytes = 5, .source = MARK_CONSOLE);
+    raw_part("hello\0\0", 8);
+    RAW(struct raw_run, .id = RAW_RUN, .count = 2, .size = 2, .what = RUN_HAS_B | RUN_B_WRITES,
+        .gva = {1, 2});
+    raw_part("aabb", 4);
+    RAW(struct raw_run, .id = RAW_RUN, .count = 9, .size = 4, .what = RUN_ONE | RUN_A_WRITES | RUN_DESCENDS);
+    raw_part("fill", 4);
+    fclose(out);
 }
 
 static void put(uint8_t byte)
@@ -166,5 +214,7 @@ int main(int argc, char **argv)
     write_packets("packets-icount", true);
     write_line("one-way", (const uint8_t[]){2, 0, 0}, 256);
     write_line("silences", (const uint8_t[]){3, 200, 255}, 16);
+    write_raw_blocks();
+    write_raw_others();
     return 0;
 }

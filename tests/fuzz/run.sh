@@ -10,5 +10,5 @@ target=$1 name=${1##*/fuzz_}
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$(dirname "$target")
 mkdir -p "$folder/corpus/$name"
-"$target" -max_total_time="${FUZZ_SECONDS:-30}" -max_len=16384 -timeout=10 -artifact_prefix="$folder/$name-" \
+"$target" -max_total_time="${FUZZ_SECONDS:-30}" -max_len=16384 -timeout=10 -error_exitcode=1 -artifact_prefix="$folder/$name-" \
     "$folder/corpus/$name" "$here/corpus/$name" 2>&1

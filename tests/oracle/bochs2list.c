@@ -2,12 +2,14 @@
  * Turns what Bochs's debugger prints with `trace on` and `trace-mem on` into
  * the list that traces are compared by:
  *
- *     bochs2list [-r] [-w] < bochs.txt > list.txt
+ *     bochs2list [-r] [-f] [-w] < bochs.txt > list.txt
  *
  * A line per access, in program order: "W gva gpa size data", numbers in
  * hexadecimal without 0x, size in decimal, data as bytes in memory order. -r
- * keeps reads ("R ..."), -w keeps page walks ("PW", "PR"), which Bochs prints
- * without a linear address: the physical one stands in its place, as in a trace.
+ * keeps reads ("R ..."), -f those of instructions that fault as well ("r ...": an
+ * engine may have made them or not, as the instruction has not been executed), -w
+ * keeps page walks ("PW", "PR"), which Bochs prints without a linear address: the
+ * physical one stands in its place, as in a trace.
  * Exit code 1 if a memory line could not be understood, or if there was none at
  * all.
  *
@@ -29,7 +31,9 @@
  * read-modify-write as two RW and then two WR); the list has the same form.
  * Bochs carries out an 80-bit store (FSTP, FBSTP "tbyte ptr") as 8 bytes and 2;
  * architecturally it is one access, so these are put together again, and so are
- * the environment and state of FNSTENV and FNSAVE, up to 64 bytes. MASKMOVQ
+ * the environment and state of FNSTENV and FNSAVE, up to 64 bytes, and the two
+ * halves of CMPXCHG16B. The read that ENTER ends with only checks whether the stack
+ * could be written (SDM Vol. 2A): it is left out. MASKMOVQ
  * and MASKMOVDQU it carries out as read-modify-writes of 8 bytes each, but the
  * SDM (Vol. 2B) has only the selected bytes written: the list has a write for
  * each byte that changed, lowest first, so a guest to be compared must make each
@@ -132,17 +136,42 @@ static void take_linear_address(struct memory_line *m)
     }
 }
 
+/* Lines of the instruction under way: not before its end is it known whether it faults. */
+#define LINES_MAX 1024
+static struct {
+    char kind;
+    struct memory_line m;
+} lines[LINES_MAX];
+static unsigned line_count;
+static bool keep_faulting_reads;
+
+static void print_lines(bool faults)
+{
+    for (unsigned n = 0; n < line_count; n++) {
+        const struct memory_line *m = &lines[n].m;
+        char kind = lines[n].kind;
+        if (kind == 'R' && faults && m->linear && keep_faulting_reads)
+            kind = 'r';
+        printf("%s%c %" PRIx64 " %" PRIx64 " %u ", m->linear ? "" : "P", kind, m->gva, m->gpa, m->size);
+        for (unsigned i = 0; i < m->size; i++)
+            printf("%02x", m->data[i]);
+        putchar('\n');
+    }
+    line_count = 0;
+}
+
 static void print_line(char kind, const struct memory_line *m)
 {
-    printf("%s%c %" PRIx64 " %" PRIx64 " %u ", m->linear ? "" : "P", kind, m->gva, m->gpa, m->size);
-    for (unsigned i = 0; i < m->size; i++)
-        printf("%02x", m->data[i]);
-    putchar('\n');
+    if (line_count == LINES_MAX)
+        print_lines(false);
+    lines[line_count].kind = kind;
+    lines[line_count++].m = *m;
 }
 
 /* Part of a store that Bochs carries out in pieces, which the next line may go on with. */
 static struct memory_line held;
 static bool holding, in_joined_store;
+static bool in_two_halves, in_enter;
 
 /* Bytes that a masked store changed, the higher half before the lower, as Bochs writes them. */
 #define MASKED_MAX 16
@@ -193,11 +222,27 @@ static void print_write(const struct memory_line *m)
     holding = true;
 }
 
+/* The second half of what the last line has the first of. */
+static void print_read(const struct memory_line *m)
+{
+    struct memory_line *first = line_count ? &lines[line_count - 1].m : NULL;
+    if (in_two_halves && first && lines[line_count - 1].kind == 'R' && first->gva + first->size == m->gva) {
+        memcpy(first->data + first->size, m->data, m->size);
+        first->size += m->size;
+        return;
+    }
+    print_line('R', m);
+}
+
 static void begin_instruction(const char *line)
 {
     release();
+    print_lines(false);
     pending_count = 0;
-    in_joined_store = strstr(line, "stp tbyte ptr") || strstr(line, "fnstenv") || strstr(line, "fnsave");
+    in_two_halves = strstr(line, "cmpxchg16b") != NULL;
+    in_enter = strstr(line, ": enter ") != NULL;
+    in_joined_store =
+        strstr(line, "stp tbyte ptr") || strstr(line, "fnstenv") || strstr(line, "fnsave") || in_two_halves;
     in_masked_store = strstr(line, "maskmovdqu") != NULL || strstr(line, "maskmovq") != NULL;
 }
 
@@ -225,6 +270,8 @@ static void convert(struct memory_line *m, bool reads, bool walks)
         return;
     }
     if (m->kind == KIND_READ_MODIFY) {
+        if (in_enter)
+            return;
         if (pending_count == 2)
             pending_count = 0;
         pending[pending_count++] = *m;
@@ -239,7 +286,7 @@ static void convert(struct memory_line *m, bool reads, bool walks)
     if (m->kind == KIND_WRITE)
         print_write(m);
     else if (reads)
-        print_line('R', m);
+        print_read(m);
 }
 
 int main(int argc, char **argv)
@@ -251,10 +298,12 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "-r") == 0)
             reads = true;
+        else if (strcmp(argv[i], "-f") == 0)
+            keep_faulting_reads = true;
         else if (strcmp(argv[i], "-w") == 0)
             walks = true;
         else {
-            fprintf(stderr, "usage: bochs2list [-r] [-w] < bochs.txt > list.txt\n");
+            fprintf(stderr, "usage: bochs2list [-r] [-f] [-w] < bochs.txt > list.txt\n");
             return 2;
         }
     }
@@ -264,6 +313,11 @@ int main(int argc, char **argv)
         number++;
         if (strncmp(line, "(0).[", 5) == 0)
             begin_instruction(line);
+        if (strncmp(line, "CPU 0: Exception", 16) == 0) {
+            release();
+            print_lines(true);
+            in_two_halves = in_enter = in_joined_store = in_masked_store = false;
+        }
         if (strncmp(line, "[CPU", 4) != 0)
             continue;
         if (!parse_line(line, &m)) {
@@ -275,6 +329,7 @@ int main(int argc, char **argv)
         convert(&m, reads, walks);
     }
     release();
+    print_lines(false);
     if (seen == 0)
         fprintf(stderr, "bochs2list: no memory access in the input: was the traced region reached?\n");
     return bad || !seen ? 1 : 0;

@@ -107,7 +107,7 @@ static uint64_t ticks(void)
 static void record(uint64_t events, uint64_t slots)
 {
     static const struct hook_clock clock = {.tsc = ticks, .has_icount = true};
-    ring_init(&ring, memory, (slots + 1) * RING_SEGMENT_BYTES, RING_WRAP, RUN);
+    ring_init(&ring, memory, (slots + 1) * RING_SEGMENT_BYTES, RING_SEGMENT_BYTES, RING_WRAP, RUN);
     hook_init(&ring, &clock);
     uint64_t keep = seed;
     seed = 12345;

@@ -28,7 +28,7 @@ struct decoded {
 
 struct decoder_site {
     bool known;
-    uint64_t rip, size, address, stride;
+    uint64_t rip, size, address, stride, step;
     uint8_t what, flags, vector, data[64];
     int successor; /* -1 none */
 };
@@ -162,18 +162,34 @@ static inline void decode_deliver(struct decoder *d, struct decoded *out, int id
 
 static inline void decode_run(struct decoder *d, struct decoded *out)
 {
-    uint64_t id = decode_leb(d), count = decode_leb(d);
+    uint64_t id = decode_leb(d), count = decode_leb(d), id2 = 0, gva2 = 0;
     uint8_t flags = decode_u8(d);
-    assert_true(id <= 65535 && count > 0 && flags < 4);
+    assert_true(id <= 65535 && count > 0 && flags < 16);
     struct decoder_site *s = &d->site[id];
     assert_true(s->known);
     uint64_t gva = s->address + decode_zig(d);
+    if (flags & 4) {
+        id2 = decode_leb(d);
+        assert_true(id2 <= 65535 && d->site[id2].known && d->site[id2].size == s->size);
+        gva2 = d->site[id2].address + decode_zig(d);
+    }
     if (d->icounts)
         d->icount += decode_leb(d);
-    for (uint64_t i = 0; i < count; i++, gva += flags & 1 ? -s->size : s->size) {
-        for (uint64_t k = 0; k < s->size && (i == 0 || flags & 2); k++)
-            s->data[k] = decode_u8(d);
-        decode_deliver(d, out, (int)id, gva, true);
+    const uint8_t *data = d->p, *data2 = d->p;
+    d->p += (flags & 2 ? count : 1) * s->size;
+    if (flags & 8) {
+        data2 = d->p;
+        d->p += count * s->size;
+    }
+    assert_true(d->p <= d->end);
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t by = flags & 1 ? -i * s->size : i * s->size;
+        memcpy(s->data, data + (flags & 2 ? i * s->size : 0), s->size);
+        decode_deliver(d, out, (int)id, gva + by, true);
+        if (!(flags & 4))
+            continue;
+        memcpy(d->site[id2].data, data2 + (flags & 10 ? i * s->size : 0), s->size);
+        decode_deliver(d, out, (int)id2, gva2 + by, true);
     }
 }
 
@@ -268,7 +284,7 @@ static inline void decode_access(struct decoder *d, struct decoded *out, uint8_t
 {
     unsigned g = form >> 4 & 3, data = form >> 2 & 3;
     bool no_data = form & 1;
-    assert_int_equal(form & 2, 0);
+    assert_true(!(form & 2) || d->icounts);
     assert_false(no_data && data);
     int id = form & 0x40 ? (int)decode_leb(d) : d->last_site >= 0 ? d->site[d->last_site].successor : -1;
     assert_in_range(id, 0, 65535);
@@ -281,8 +297,9 @@ static inline void decode_access(struct decoder *d, struct decoded *out, uint8_t
                    : g == 2 ? s->address + decode_zig(d)
                             : d->last_address + decode_zig(d);
     decode_data(d, s, data);
-    if (d->icounts)
-        d->icount += decode_leb(d);
+    if (form & 2)
+        s->step = decode_leb(d);
+    d->icount += s->step;
     decode_deliver(d, out, id, gva, !no_data);
 }
 

@@ -111,23 +111,25 @@ static void access_forms(void **state)
     (void)state;
     sync_with(1);
     site_and_page();
-    PUT(0xec, 5, 0x80, 0x02, 1, 2, 3, 4, 3); /* site 5; site delta +0x80; raw; icount +3 */
-    PUT(0xa8, 0x10, 0x03, 1);                /* successor? none yet: see below */
+    PUT(0xee, 5, 0x80, 0x02, 1, 2, 3, 4, 3); /* site 5; site delta +0x80; raw; icount +3 */
+    PUT(0xaa, 0x10, 0x03, 1);                /* successor? none yet: see below */
     assert_unsound(2, "names no site");
 
     sync_with(1);
     site_and_page();
-    PUT(0xec, 5, 0x80, 0x02, 1, 2, 3, 4, 3); /* gva 0x80, data 0x04030201, icount 103 */
-    PUT(0xe8, 5, 0x10, 0x03, 1);             /* site delta +8: 0x88; data delta -2; icount 104 */
-    PUT(0x90, 0);                            /* successor is 5 now; stride: 0x90; data same; icount 104 */
-    PUT(0x84, 2);                            /* same address; zero; icount 106 */
-    PUT(0xb1, 0x01, 0);                      /* -1 from the access before: 0x8f; no data */
-    PUT(0x80, 0);                            /* same; data are the site's last: zero */
-    assert_sound(6);
-    static const uint64_t gva[] = {0x80, 0x88, 0x90, 0x90, 0x8f, 0x8f};
-    static const uint64_t data[] = {0x04030201, 0x040301ff, 0x040301ff, 0, 0, 0};
-    static const uint64_t icount[] = {103, 104, 104, 106, 106, 106};
-    for (unsigned i = 0; i < 6; i++) {
+    PUT(0xee, 5, 0x80, 0x02, 1, 2, 3, 4, 3); /* gva 0x80, data 0x04030201, icount 103 */
+    PUT(0xea, 5, 0x10, 0x03, 1);             /* site delta +8: 0x88; data delta -2; icount 104 */
+    PUT(0x92, 0);                            /* successor is 5 now; stride: 0x90; data same; icount 104 */
+    PUT(0x86, 2);                            /* same address; zero; icount 106 */
+    PUT(0xb3, 0x01, 0);                      /* -1 from the access before: 0x8f; no data */
+    PUT(0x80);                               /* same; data are the site's last: zero; icount step too */
+    PUT(0x82, 5);                            /* icount 111 */
+    PUT(0x80);                               /* and again 5 */
+    assert_sound(8);
+    static const uint64_t gva[] = {0x80, 0x88, 0x90, 0x90, 0x8f, 0x8f, 0x8f, 0x8f};
+    static const uint64_t data[] = {0x04030201, 0x040301ff, 0x040301ff, 0, 0, 0, 0, 0};
+    static const uint64_t icount[] = {103, 104, 104, 106, 106, 106, 111, 116};
+    for (unsigned i = 0; i < 8; i++) {
         const struct trace_item *t = &items[1 + i];
         assert_int_equal(t->kind, ITEM_ACCESS);
         assert_int_equal(t->number, 1000 + i);
@@ -225,10 +227,10 @@ static void run_has_its_instruction_count(void **state)
     (void)state;
     sync_with(1); /* 100 */
     site_and_page();
-    PUT(0xc4, 5, 2);                                         /* 102 */
+    PUT(0xc6, 5, 2);                                         /* 102 */
     PUT(0x09, 10, 5, 3, 0, 0x80, 0x04, 7, 9, 8, 7, 6);       /* 109, three times */
     PUT(0x09, 13, 5, 2, 2, 0x08, 0, 1, 0, 0, 0, 2, 0, 0, 0); /* 109 again */
-    PUT(0xc4, 5, 1);                                         /* 110 */
+    PUT(0xc6, 5, 1);                                         /* 110 */
     PUT(0x09, 10, 5, 1, 0, 0, 0x80, 1, 9, 8, 7, 6);          /* 238 */
     assert_sound(8);
     static const uint64_t icount[] = {102, 109, 109, 109, 109, 109, 110, 238};
@@ -265,7 +267,7 @@ static void hostile_runs(void **state)
     sync_with(0);
     site_and_page();
     PUT(0x09, 7, 5, 1, 0, 0, 9, 8, 7);
-    assert_unsound(1, "too short");
+    assert_unsound(1, "data for fewer");
     sync_with(0);
     PUT(0x09, 8, 5, 1, 0, 0, 9, 8, 7, 6);
     assert_unsound(1, "not defined");
@@ -380,7 +382,7 @@ static void malformed_packets(void **state)
     sync_with(0);
     site_and_page();
     PUT(0xc6, 5);
-    assert_unsound(1, "reserved bit");
+    assert_unsound(1, "there are none");
     sync_with(0);
     site_and_page();
     PUT(0xc5, 5);
@@ -395,7 +397,7 @@ static void malformed_packets(void **state)
     assert_unsound(1, "cut off in its address");
     sync_with(1);
     site_and_page();
-    PUT(0xc4, 5);
+    PUT(0xc6, 5);
     assert_unsound(1, "instruction count");
     sync_with(0);
     PUT(0x04, 6, 5, 0, 1, 0, 3, 0);

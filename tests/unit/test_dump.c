@@ -32,7 +32,7 @@ static void record(void)
 {
     static const struct hook_clock no_counts = {.tsc = ticks, .has_icount = true};
     struct source source = fresh;
-    ring_init(&ring, memory, BYTES, RING_WRAP, RUN);
+    ring_init(&ring, memory, BYTES, RING_SEGMENT_BYTES, RING_WRAP, RUN);
     hook_init(&ring, &no_counts);
     for (unsigned i = 0; i < EVENTS; i++) {
         struct access a = source_next(&source);
@@ -138,7 +138,7 @@ static void an_empty_ring_is_a_file_too(void **state)
 {
     (void)state;
     struct decoded out;
-    ring_init(&ring, memory, BYTES, RING_WRAP, RUN);
+    ring_init(&ring, memory, BYTES, RING_SEGMENT_BYTES, RING_WRAP, RUN);
     rx_reset(true, 0);
     assert_int_equal(dump(&compressed), DUMP_DONE);
     assert_int_equal(rx.length, 2 * (72 + META_BYTES));
@@ -380,7 +380,7 @@ static void a_large_ring_is_found_through_its_directory(void **state)
     uint8_t *large =
         mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     assert_ptr_not_equal(large, MAP_FAILED);
-    ring_init(&ring, large, bytes, RING_WRAP, RUN);
+    ring_init(&ring, large, bytes, RING_SEGMENT_BYTES, RING_WRAP, RUN);
     for (uint64_t i = 0; i < slots + 5; i++) {
         struct chunk_header *h = ring_open(&ring);
         uint32_t n = 1 + (uint32_t)(i * 7919 % 50);
@@ -415,7 +415,7 @@ static void a_long_meta_is_cut_at_a_line(void **state)
     static char longer[CHUNK_BODY_MAX / 2];
     for (size_t i = 0; i < sizeof(longer); i++)
         longer[i] = i % 100 == 99 ? '\n' : 'x';
-    ring_init(&ring, memory, BYTES, RING_WRAP, RUN);
+    ring_init(&ring, memory, BYTES, RING_SEGMENT_BYTES, RING_WRAP, RUN);
     dump_file_make(&file, &ring, longer, sizeof(longer), false, NULL);
     assert_int_equal(file.meta_header.stored_bytes, CHUNK_BODY_MAX / 4 / 100 * 100);
 }

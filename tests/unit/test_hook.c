@@ -25,7 +25,7 @@ static const struct source fresh = {.seed = 362436069, .rips = 60};
 static void start(enum ring_mode mode)
 {
     memset(memory, 0xcc, sizeof(memory)); /* a ring needs no clearing */
-    ring_init(&ring, memory, sizeof(memory), mode, 0x1234);
+    ring_init(&ring, memory, sizeof(memory), RING_SEGMENT_BYTES, mode, 0x1234);
     hook_init(&ring, &clock_with_counts);
 }
 
@@ -219,7 +219,7 @@ static void a_new_run_starts_at_zero(void **state)
     for (int run = 0; run < 2; run++) {
         struct source source = fresh;
         struct decoded out;
-        ring_init(&ring, memory, sizeof(memory), RING_STOP, 77); /* over the last run's segments */
+        ring_init(&ring, memory, sizeof(memory), RING_SEGMENT_BYTES, RING_STOP, 77); /* over the last run's segments */
         hook_init(&ring, &clock_with_counts);
         feed(&source, 5);
         hook_stop("end");

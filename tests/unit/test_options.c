@@ -185,12 +185,21 @@ static void arguments_of_the_builtin_guest(void **state)
         "at most 95 bytes");
 }
 
-static void reads_are_refused_with_the_reason(void **state)
+static void what_is_traced(void **state)
 {
     (void)state;
-    refuse("trace=r", "reads are not recorded yet");
-    refuse("trace=rw", "reads are not recorded yet");
-    refuse("trace=x", "it is w");
+    static const struct {
+        const char *line;
+        bool reads, writes;
+    } all[] = {{"trace=w", false, true}, {"trace=r", true, false}, {"trace=rw", true, true}};
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+        accept(all[i].line);
+        assert_int_equal(o.trace_reads, all[i].reads);
+        assert_int_equal(o.trace_writes, all[i].writes);
+    }
+    refuse("trace=x", "it is w, r or rw");
+    refuse("trace=wr", "it is w, r or rw");
+    refuse("trace=", "it is w, r or rw");
 }
 
 static void mistakes_are_named(void **state)
@@ -308,7 +317,7 @@ int main(void)
         cmocka_unit_test(points),
         cmocka_unit_test(seconds),
         cmocka_unit_test(arguments_of_the_builtin_guest),
-        cmocka_unit_test(reads_are_refused_with_the_reason),
+        cmocka_unit_test(what_is_traced),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(the_word_cannot_disturb_the_console),
         cmocka_unit_test(what_was_right_before_a_mistake_counts),

@@ -37,7 +37,7 @@ static void wrap_and_stop(void **state)
 {
     (void)state;
     struct ring ring;
-    ring_init(&ring, memory, BYTES, RING_WRAP, 1);
+    ring_init(&ring, memory, BYTES, RING_SEGMENT_BYTES, RING_WRAP, 1);
     assert_holds(&ring, 0, 0);
     write_segments(&ring, SLOTS);
     assert_holds(&ring, 0, SLOTS);
@@ -45,16 +45,15 @@ static void wrap_and_stop(void **state)
     assert_holds(&ring, 1, SLOTS);
     assert_non_null(ring_open(&ring)); /* an open one covers the oldest */
     assert_holds(&ring, 2, SLOTS - 1);
-    assert_null(ring_open(&ring));
-    ring_close(&ring, 0); /* given back, but the oldest is gone */
+    ring_give_back(&ring); /* but the oldest is gone */
     assert_holds(&ring, 2, SLOTS - 1);
     write_segments(&ring, 1);
     assert_holds(&ring, 2, SLOTS);
 
-    ring_init(&ring, memory, BYTES, RING_STOP, 1);
+    ring_init(&ring, memory, BYTES, RING_SEGMENT_BYTES, RING_STOP, 1);
     write_segments(&ring, SLOTS - 1);
     assert_non_null(ring_open(&ring));
-    ring_close(&ring, 0);
+    ring_give_back(&ring);
     write_segments(&ring, 1);
     assert_null(ring_open(&ring));
     assert_holds(&ring, 0, SLOTS);
@@ -73,7 +72,7 @@ static void found_after_a_reset(void **state)
             for (int open = 0; open <= 1; open++) {
                 struct ring ring, found;
                 memset(memory, 0x11, BYTES);
-                ring_init(&ring, memory, BYTES, (enum ring_mode)mode, 0xabcdef);
+                ring_init(&ring, memory, BYTES, RING_SEGMENT_BYTES, (enum ring_mode)mode, 0xabcdef);
                 write_segments(&ring, closed);
                 if (open)
                     ring_open(&ring);
@@ -89,9 +88,9 @@ static void an_older_run_stays_forgotten(void **state)
 {
     (void)state;
     struct ring ring, found;
-    ring_init(&ring, memory, BYTES, RING_WRAP, 1);
+    ring_init(&ring, memory, BYTES, RING_SEGMENT_BYTES, RING_WRAP, 1);
     write_segments(&ring, 3);
-    ring_init(&ring, memory, BYTES, RING_WRAP, 2);
+    ring_init(&ring, memory, BYTES, RING_SEGMENT_BYTES, RING_WRAP, 2);
     write_segments(&ring, 1);
     assert_true(ring_find(&found, memory, BYTES));
     assert_holds(&found, 0, 1);
@@ -103,7 +102,7 @@ static void not_found_where_it_is_not(void **state)
     struct ring ring, found;
     static uint8_t empty[BYTES] __attribute__((aligned(64)));
     assert_false(ring_find(&found, empty, BYTES));
-    ring_init(&ring, memory, BYTES, RING_WRAP, 1);
+    ring_init(&ring, memory, BYTES, RING_SEGMENT_BYTES, RING_WRAP, 1);
     write_segments(&ring, 2);
     assert_false(ring_find(&found, memory, BYTES - RING_SEGMENT_BYTES));
     assert_false(ring_find(&found, memory, 0));
@@ -116,7 +115,7 @@ static void a_damaged_header_is_not_believed(void **state)
 {
     (void)state;
     struct ring ring, found;
-    ring_init(&ring, memory, BYTES, RING_WRAP, 1);
+    ring_init(&ring, memory, BYTES, RING_SEGMENT_BYTES, RING_WRAP, 1);
     write_segments(&ring, 6);
     for (size_t at = 0; at < 48 + 2 * 16; at++) {
         memory[at] ^= 0x41;
@@ -137,7 +136,7 @@ static void a_damaged_segment_is_told_from_the_others(void **state)
 {
     (void)state;
     struct ring ring, found;
-    ring_init(&ring, memory, BYTES, RING_WRAP, 1);
+    ring_init(&ring, memory, BYTES, RING_SEGMENT_BYTES, RING_WRAP, 1);
     write_segments(&ring, 6);
     memcpy(saved, memory, BYTES);
     for (size_t at = 0; at < sizeof(struct chunk_header); at++) {
@@ -156,7 +155,7 @@ static void events_are_those_of_intact_segments(void **state)
     (void)state;
     struct ring ring;
     uint64_t first, end;
-    ring_init(&ring, memory, BYTES, RING_WRAP, 1);
+    ring_init(&ring, memory, BYTES, RING_SEGMENT_BYTES, RING_WRAP, 1);
     ring_events(&ring, &first, &end);
     assert_int_equal(first, 0);
     assert_int_equal(end, 0);
@@ -180,16 +179,16 @@ static void lengths_are_not_believed(void **state)
 {
     (void)state;
     struct ring ring;
-    ring_init(&ring, memory, BYTES, RING_WRAP, 1);
+    ring_init(&ring, memory, BYTES, RING_SEGMENT_BYTES, RING_WRAP, 1);
     write_segments(&ring, 1);
     struct chunk_header *h = ring_segment(&ring, 0);
     h->stored_bytes = h->body_bytes = 0xffffffff;
     ring_seal(h);
     assert_false(ring_segment_intact(&ring, 0));
-    h->stored_bytes = h->body_bytes = ring_body_capacity() + 1;
+    h->stored_bytes = h->body_bytes = ring_body_capacity(&ring) + 1;
     ring_seal(h);
     assert_false(ring_segment_intact(&ring, 0));
-    h->stored_bytes = h->body_bytes = ring_body_capacity();
+    h->stored_bytes = h->body_bytes = ring_body_capacity(&ring);
     ring_seal(h);
     assert_true(ring_segment_intact(&ring, 0));
 }

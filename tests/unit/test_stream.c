@@ -283,7 +283,7 @@ static void the_worst_stays_inside(void **state)
     }
 }
 
-/* The writer has no RUN yet; its packet as docs/format.md gives it. */
+/* As docs/format.md gives it. */
 static void a_run_is_one_instruction(void **state)
 {
     (void)state;
@@ -294,7 +294,7 @@ static void a_run_is_one_instruction(void **state)
         0x06, 2,  0, 0x20,                                          /* TLB_FILL */
         0x09, 8,  5, 3,    0, 0x80, 4,   7, 0xaa, 0xbb,             /* 3 at 0x100 */
         0x09, 9,  5, 2,    3, 1,    1,   1, 2,    3,    4,          /* 2 from 0x103 downwards */
-        0xc4, 5,  2,
+        0xc6, 5,  2,
     };
     static const uint64_t gva[] = {0x100, 0x102, 0x104, 0x103, 0x101, 0x101};
     static const uint64_t icount[] = {107, 107, 107, 108, 108, 110};

@@ -26,7 +26,7 @@
 #undef strcmp
 #undef strncmp
 
-#define BYTES 24
+#define BYTES 40
 
 static uint8_t ours[BYTES], theirs[BYTES];
 
@@ -51,10 +51,10 @@ static void moves_of_every_overlap(void **state)
 
 static void copies_and_fills(void **state)
 {
-    static const uint8_t source[] = "0123456789";
+    static const uint8_t source[] = "0123456789abcdefghijklmnopqrstuvwxyz";
 
     (void)state;
-    for (size_t n = 0; n <= 10; n++) {
+    for (size_t n = 0; n <= BYTES - 5; n++) {
         fill();
         assert_ptr_equal(hv_memcpy(ours + 3, source, n), ours + 3);
         memcpy(theirs + 3, source, n);

@@ -31,7 +31,7 @@ static inline uint64_t trace_accesses(uint64_t count, enum ring_mode mode, uint6
     static const struct hook_clock clock = {.tsc = traced_ticks, .has_icount = true};
     struct source source = traced_source;
     uint64_t taken = 0;
-    ring_init(&traced_ring, traced_memory, (ring_segments + 1) * RING_SEGMENT_BYTES, mode, TRACED_RUN);
+    ring_init(&traced_ring, traced_memory, (ring_segments + 1) * RING_SEGMENT_BYTES, RING_SEGMENT_BYTES, mode, TRACED_RUN);
     hook_init(&traced_ring, &clock);
     for (uint64_t i = 0; i < count; i++) {
         struct access a = source_next(&source);

@@ -25,7 +25,10 @@ void dbt_user_command_c(uint32_t command);
 static void __attribute__((used)) entries(void)
 {
     __asm__ volatile(
-        ".globl dbt_core_call, dbt_trap_entry, dbt_user_run, dbt_user_command\n"
+        ".globl dbt_core_call, dbt_trap_entry, dbt_user_run, dbt_user_command, dbt_user_selftest\n"
+        "dbt_user_selftest:\n\t"
+        "rorx $1, %%rax, %%rax\n\t"
+        "pext %%rax, %%rax, %%rax\n"
         "dbt_core_call:\n\t"
         "ud2\n\t"
         "ret\n"
@@ -53,37 +56,53 @@ static void ask(enum dbt_request request)
 
 /* ---- what dbt/ calls ---- */
 
-static void take(const struct access *a, void *context)
+#define CORE_RECORDS_BYTES 2048u
+
+/* The open segments are filled one behind the other; then the core is asked for more. */
+static unsigned current;
+
+static void begin_segment(struct dbt *d)
 {
-    uint32_t *n = context;
-    shared->access[(*n)++] = *a;
-    if (*n == SHARED_ACCESSES) {
-        shared->value = *n;
-        *n = 0;
-        ask(REQUEST_ACCESSES);
+    uint8_t *start = (uint8_t *)(USER_TRACE + current * USER_TRACE_STRIDE);
+    d->recorder.start = start + sizeof(struct chunk_header);
+    /* The core puts texts in between, for which there is always room. */
+    d->recorder.end = start + shared->segment_bytes - CORE_RECORDS_BYTES;
+}
+
+static void user_next_segment(struct dbt *d, const struct raw_use *used)
+{
+    if (used)
+        shared->use[current++] = *used;
+    if (!used || current == shared->segments) {
+        ask(REQUEST_SEGMENTS);
+        current = 0;
     }
+    begin_segment(d);
 }
 
-static void user_drain(struct dbt *d)
-{
-    uint32_t n = 0;
-    recorder_drain(d, take, &n);
-    if (!n)
-        return;
-    shared->value = n;
-    ask(REQUEST_ACCESSES);
-}
-
-static void user_event(struct dbt *d, const struct hook_event *e)
+static void user_end_segments(struct dbt *d, const struct raw_use *used)
 {
     (void)d;
-    shared->event = *e;
-    ask(REQUEST_EVENT);
+    shared->use[current] = *used;
+    ask(REQUEST_RELEASE);
+}
+
+static void user_define(struct dbt *d)
+{
+    (void)d;
+    ask(REQUEST_DEFINE);
+}
+
+static void user_new_dictionary(struct dbt *d)
+{
+    (void)d;
+    ask(REQUEST_NEW_DICTIONARY);
 }
 
 static uint64_t user_deadline(struct dbt *d)
 {
-    return d->host->budget_bytes;
+    (void)d;
+    return shared->poll_instructions;
 }
 
 static bool user_poll(struct dbt *d)
@@ -96,16 +115,6 @@ static bool user_poll(struct dbt *d)
 /* So that what an interrupt has interrupted gets on even where the next one waits already. */
 #define INSTRUCTIONS_BETWEEN_INTERRUPTS 32u
 
-/* Asked next when `instructions` more are executed. What has been counted so far stays counted. */
-static void shorten_budget(struct dbt *d, uint64_t instructions)
-{
-    uint64_t end = d->host->budget_base + instructions;
-    if (d->budget <= end)
-        return;
-    d->budget_start -= d->budget - end;
-    d->budget = end;
-}
-
 static int user_interrupt(struct dbt *d)
 {
     static bool delivered;
@@ -113,7 +122,7 @@ static int user_interrupt(struct dbt *d)
         return -1;
     if (delivered) {
         delivered = false;
-        shorten_budget(d, INSTRUCTIONS_BETWEEN_INTERRUPTS);
+        dbt_ask_within(d, INSTRUCTIONS_BETWEEN_INTERRUPTS);
         return -1;
     }
     ask(REQUEST_INTERRUPT);
@@ -223,7 +232,12 @@ static uint64_t cr4_of_this_cpu(void)
 
 static void init(void)
 {
-    static struct dbt_host host = {.drain = user_drain,
+    static struct dbt_host host = {.budget_base = USER_BUDGET,
+                                   .budget_bytes = USER_BUDGET_BYTES,
+                                   .next_segment = user_next_segment,
+                                   .end_segments = user_end_segments,
+                                   .define = user_define,
+                                   .new_dictionary = user_new_dictionary,
                                    .next_deadline = user_deadline,
                                    .poll = user_poll,
                                    .interrupt = user_interrupt,
@@ -232,12 +246,8 @@ static void init(void)
                                    .at_break = user_at_break,
                                    .wait = user_wait,
                                    .port_in = user_port_in,
-                                   .port_out = user_port_out,
-                                   .event = user_event};
+                                   .port_out = user_port_out};
     struct dbt_cpu *c = &engine->cpu;
-    host.budget_base = shared->budget_base;
-    host.budget_bytes = shared->budget_bytes;
-    host.room_bytes = (uint32_t)shared->room_bytes;
     engine->host = &host;
     c->cr4_allowed = cr4_of_this_cpu();
     c->has_gib_pages = cpuid(0x80000001, 0).edx >> 26 & 1;
@@ -256,12 +266,8 @@ void dbt_user_command_c(uint32_t command)
     case COMMAND_INIT:
         init();
         break;
-    case COMMAND_RECORD_ON:
-        dbt_set_recording(engine, false, true);
-        break;
-    case COMMAND_RECORD_OFF:
-        user_drain(engine);
-        dbt_set_recording(engine, false, false);
+    case COMMAND_RECORD:
+        dbt_set_recording(engine, shared->value & RECORD_READS, shared->value & RECORD_WRITES);
         break;
     case COMMAND_BREAK:
         dbt_set_break(engine, (unsigned)shared->value, shared->ok, shared->value2);

@@ -1,0 +1,144 @@
+/*
+ * The segments that CPL 3 writes: some of the ring's at a time, each with a hole
+ * behind it, always at the same addresses. The rest of the ring it cannot reach,
+ * and what it says of those that it has filled is only believed as far as it harms
+ * nobody: raw bodies and the dictionary are checked when they are read.
+ */
+#include "console.h"
+#include "dbt/dbt.h"
+#include "dbt/dbt_engine.h"
+#include "memory.h"
+#include "trace/hook.h"
+#include "trace/pack.h"
+#include "trace/ring.h"
+
+#include <string.h>
+
+#define PACK_SAYS_SEGMENTS 256u /* below that packing takes no time worth a line */
+
+static struct dictionary dictionary;
+static void *dictionary_memory;
+static uint64_t dictionary_size;
+static uint32_t segment_bytes;
+static unsigned at_once; /* segments that may be open: what is open has overwritten the oldest ones */
+
+static struct chunk_header *segment[WINDOW_SEGMENTS];
+static unsigned segments; /* that are open */
+static bool void_window;  /* the ring is full: what is written in the window is lost */
+
+void window_init(void *memory, uint64_t bytes, uint64_t ring_bytes)
+{
+    uint64_t quarter;
+    dictionary_memory = memory;
+    dictionary_size = bytes;
+    segment_bytes = ring_raw_segment_bytes(ring_bytes);
+    quarter = ring_bytes / segment_bytes / 4;
+    at_once = quarter < WINDOW_SEGMENTS ? (unsigned)quarter : WINDOW_SEGMENTS;
+    dictionary_init(&dictionary, memory, bytes);
+    dbt_user_engine.recorder.blocks_max = dictionary.block_max;
+    dbt_user_engine.recorder.accesses_max = dictionary.access_max;
+    dbt_shared.segment_bytes = segment_bytes;
+    hook_raw_claim(window_claim);
+}
+
+/* ---- the dictionary ---- */
+
+bool window_define(void)
+{
+    const struct recorder *r = &dbt_user_engine.recorder;
+    uint32_t accesses = r->staged_accesses, blocks = r->staged_blocks;
+    return accesses <= STAGE_ACCESSES && blocks <= STAGE_BLOCKS &&
+           dictionary_add_accesses(&dictionary, r->access, accesses) &&
+           dictionary_add_blocks(&dictionary, r->block, blocks);
+}
+
+static void say_progress(uint64_t done, uint64_t all)
+{
+    static uint64_t said;
+    uint64_t tenths = done * 10 / all;
+    if (all < PACK_SAYS_SEGMENTS || tenths == said || done == all)
+        return;
+    said = tenths;
+    if (tenths)
+        printk("engram: packing the trace: %lu0%%\n", (unsigned long)tenths);
+}
+
+void window_pack(void)
+{
+    hook_pack(&dictionary, say_progress);
+    dictionary_init(&dictionary, dictionary_memory, dictionary_size);
+}
+
+/* ---- segments ---- */
+
+void window_open(void)
+{
+    segments = hook_raw_open(segment, at_once);
+    void_window = segments == 0;
+    for (unsigned i = 0; i < segments; i++)
+        space_map_segment(i, virt_to_phys(segment[i]), segment_bytes);
+    if (void_window)
+        space_map_void_segment(segment_bytes);
+    dbt_shared.segments = void_window ? 1 : segments;
+}
+
+void window_close(void)
+{
+    struct raw_use use[WINDOW_SEGMENTS];
+    memcpy(use, dbt_shared.use, sizeof use);
+    memset(dbt_shared.use, 0, sizeof dbt_shared.use);
+    if (void_window)
+        hook_raw_lost(use[0].events);
+    else
+        hook_raw_close(use, segments);
+    segments = 0;
+    void_window = false;
+}
+
+/* Events in the segments that are open, as CPL 3 counts them. */
+uint64_t window_events(void)
+{
+    uint64_t events = segments ? dbt_user_engine.budget >> 32 : 0;
+    for (unsigned i = 0; i < segments; i++)
+        events += dbt_shared.use[i].events;
+    return events;
+}
+
+/* Where address `at` of CPL 3 lies in an open segment; NULL: nowhere. */
+static uint8_t *in_window(uint64_t at, uint32_t bytes, unsigned *which)
+{
+    uint64_t offset = at - USER_TRACE;
+    *which = (unsigned)(offset / USER_TRACE_STRIDE);
+    offset %= USER_TRACE_STRIDE;
+    if (at < USER_TRACE || at - USER_TRACE >= WINDOW_SEGMENTS * USER_TRACE_STRIDE || *which >= segments ||
+        offset < sizeof(struct chunk_header) || offset > segment_bytes || segment_bytes - offset < bytes)
+        return NULL;
+    return (uint8_t *)segment[*which] + offset;
+}
+
+/* For records of the core, between two of CPL 3's. */
+void *window_claim(uint32_t bytes)
+{
+    unsigned which;
+    void *to = in_window(dbt_user_engine.record, bytes, &which);
+    if (to)
+        dbt_user_engine.record += bytes;
+    return to;
+}
+
+/* After an error of the engine: the segment that was being written holds what can be read of it up to
+ * `record`. */
+void window_salvage(uint64_t record)
+{
+    unsigned which;
+    window_define();
+    const uint8_t *end = in_window(record, 0, &which);
+    if (end) {
+        const uint8_t *body = (const uint8_t *)(segment[which] + 1);
+        struct raw_use *use = &dbt_shared.use[which];
+        use->bytes = (uint32_t)(end - body);
+        use->events = pack_count(&dictionary, body, use->bytes);
+    }
+    window_close();
+    window_pack();
+}
