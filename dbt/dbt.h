@@ -69,6 +69,7 @@ enum exit_kind_dbt {
     DBT_EXIT_MISS,     /* a probe missed; SCRATCH is the linear address */
     DBT_EXIT_SLOW,     /* the instruction is for slow_execute() */
     DBT_EXIT_STRING,   /* … for string_execute() */
+    DBT_EXIT_LANES,    /* … for lanes_execute() */
     DBT_EXIT_UD,       /* … raises #UD */
     DBT_EXIT_NM,       /* … raises #NM */
     DBT_EXIT_UNSUPPORTED,
@@ -198,6 +199,7 @@ struct dbt {
     /* The code cache. */
     void (*enter)(struct dbt *d, const void *code);
     uint8_t *leave, *leave_trap, *leave_indirect;
+    uint8_t *vector_routines; /* vector.c */
     uint8_t *cache, *cache_end, *cache_start;
     struct emit e;
     struct block *blocks;
@@ -310,9 +312,17 @@ bool x87_store_was_made(const struct dbt *d);
 /* An unmasked exception is pending. */
 bool x87_is_pending(void);
 
+/* ---- lanes.c ---- */
+struct guest_insn;
+/* Executes the instruction at v.rip, of class G_LANES. */
+bool lanes_execute(struct dbt *d, const struct guest_insn *g);
+
 /* ---- slow.c ---- */
 /* Executes the instruction at v.rip on bounce buffers through dbt_read() and dbt_write(). */
 bool slow_execute(struct dbt *d);
+/* The instruction at v.rip on the buffer at bounce_at[0]; RIP is behind it then. False: the host's exception,
+ * and no general register has changed. */
+bool slow_run_bounced(struct dbt *d);
 /* d->cpu.fault from the host's exception in translated code. Returns false. */
 bool raise_trap(struct dbt *d);
 /* The bytes at CS:ip, at most 15; fewer where the second page is absent. False: fault. */

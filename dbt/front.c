@@ -276,24 +276,6 @@ static bool has_plain_memory(const struct guest_insn *g)
     return o->mem.type == ZYDIS_MEMOP_TYPE_MEM && o->size >= 8 && o->size <= 512 && o->size % 8 == 0;
 }
 
-/* A mask says which elements of memory are meant. */
-static bool has_masked_memory(const struct guest_insn *g)
-{
-    switch (g->z.mnemonic) {
-    case ZYDIS_MNEMONIC_MASKMOVQ:
-    case ZYDIS_MNEMONIC_MASKMOVDQU:
-    case ZYDIS_MNEMONIC_VMASKMOVDQU:
-    case ZYDIS_MNEMONIC_VMASKMOVPS:
-    case ZYDIS_MNEMONIC_VMASKMOVPD:
-    case ZYDIS_MNEMONIC_VPMASKMOVD:
-    case ZYDIS_MNEMONIC_VPMASKMOVQ:
-        return true;
-    default:
-        return g->memory >= 0 && (g->z.avx.mask.mode > ZYDIS_MASK_MODE_DISABLED ||
-                                  g->op[g->memory].mem.type == ZYDIS_MEMOP_TYPE_VSIB);
-    }
-}
-
 /* Outside 64-bit mode the encodings of VPINSRQ and VPEXTRQ are not those of VPINSRD and VPEXTRD. */
 static bool is_undefined_with_w(const struct guest_insn *g)
 {
@@ -306,9 +288,10 @@ static uint8_t class_of_copied(const struct guest_insn *g)
     if (!is_copied_category(g->z.meta.category) || !has_known_encoding(g) || names_system_register(g) ||
         is_undefined_with_w(g))
         return G_UD;
-    if (has_masked_memory(g))
-        return G_UNSUPPORTED;
-    return has_plain_memory(g) ? G_COPY : G_UNSUPPORTED;
+    struct insn_lanes lanes;
+    if (lanes_describe(&lanes, &g->z, g->op))
+        return G_LANES;
+    return has_plain_memory(g) ? G_COPY : G_UD;
 }
 
 static bool is_hint(const struct guest_insn *g)
@@ -394,6 +377,7 @@ static uint8_t class_of_mnemonic(const struct guest_insn *g)
     case ZYDIS_MNEMONIC_XEND:
     case ZYDIS_MNEMONIC_XTEST:
     case ZYDIS_MNEMONIC_XABORT:
+    case ZYDIS_MNEMONIC_FEMMS: /* 3DNow! */
         return G_UD;
     default:
         return class_of_copied(g);
@@ -434,7 +418,7 @@ static void set_flags_use(struct guest_insn *g)
 {
     const ZydisAccessedFlags *f = g->z.cpu_flags;
     bool opaque = g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_LOOP ||
-                  g->class == G_SLOW || g->class == G_UD;
+                  g->class == G_SLOW || g->class == G_LANES || g->class == G_UD;
     if (opaque)
         g->flags_read = ARITHMETIC_FLAGS;
     if (!f || opaque)
@@ -505,8 +489,8 @@ bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, 
     g->feature = feature_of(g);
     set_flags_use(g);
     g->ends_block =
-        g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_SLOW || g->class == G_UD ||
-        g->class == G_JMP || g->class == G_JMP_INDIRECT || g->class == G_CALL ||
+        g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_SLOW || g->class == G_LANES ||
+        g->class == G_UD || g->class == G_JMP || g->class == G_JMP_INDIRECT || g->class == G_CALL ||
         g->class == G_CALL_INDIRECT || g->class == G_RET || g->class == G_JCC || g->class == G_LOOP ||
         g->class == G_DF ||
         (g->class == G_STRING &&

@@ -21,6 +21,7 @@ enum guest_class {
     G_LEAVE,
     G_STRING,
     G_SLOW,   /* always by the slow path: its address is not one that the probe can compute */
+    G_LANES,  /* its operand is made of elements that a mask selects (lanes.c) */
     G_UD,     /* raises #UD, as on a processor that does not know it */
     G_DF,     /* CLD, STD */
     G_SYSTEM, /* C code executes it */

@@ -487,6 +487,11 @@ static void handle_by_c(struct dbt *d, const struct exit_site *x)
     case DBT_EXIT_SLOW:
         ok = slow_execute(d);
         break;
+    case DBT_EXIT_LANES: {
+        const struct guest_insn *g = insn_here(d);
+        ok = g && lanes_execute(d, g);
+        break;
+    }
     case DBT_EXIT_NM:
         ok = dbt_raise(&d->cpu, VECTOR_NM);
         break;
@@ -531,6 +536,7 @@ static void handle_exit(struct dbt *d, struct exit_site **chain)
         handle_system(d, x);
         break;
     case DBT_EXIT_SLOW:
+    case DBT_EXIT_LANES:
     case DBT_EXIT_UD:
     case DBT_EXIT_NM:
         handle_by_c(d, x);

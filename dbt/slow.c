@@ -164,27 +164,91 @@ bool raise_trap(struct dbt *d)
     }
 }
 
-static bool run_on_buffers(struct dbt *d, const struct insn *insn, const struct block *b,
+/* The block of the instruction at v.rip, on bounce buffers; what it took of the cache is given back by
+ * drop_bounced(). */
+struct bounced {
+    struct block *block;
+    struct emit e;
+    uint32_t blocks, insns, exits;
+};
+
+static bool translate_bounced(struct dbt *d, struct bounced *b)
+{
+    *b =
+        (struct bounced){.e = d->e, .blocks = d->block_count, .insns = d->insn_count, .exits = d->exit_count};
+    memset(d->bounce_bytes, 0, sizeof(d->bounce_bytes));
+    b->block = translate_block(d, d->cpu.v.rip, true);
+    return b->block;
+}
+
+static void drop_bounced(struct dbt *d, const struct bounced *b)
+{
+    d->e = b->e;
+    d->block_count = b->blocks;
+    d->insn_count = b->insns;
+    d->exit_count = b->exits;
+}
+
+static bool enter_bounced(struct dbt *d, const struct bounced *b)
+{
+    struct vcpu before = d->cpu.v;
+    d->x87_status = 0;
+    switch_enter(d, b->block->body);
+    if (d->exits[d->exit_site].kind != DBT_EXIT_TRAP)
+        return true;
+    d->cpu.v = before;
+    return raise_trap(d);
+}
+
+bool slow_run_bounced(struct dbt *d)
+{
+    struct bounced b;
+    bool ok = translate_bounced(d, &b) && enter_bounced(d, &b);
+    drop_bounced(d, &b);
+    return ok;
+}
+
+static bool run_on_buffers(struct dbt *d, const struct insn *insn, const struct bounced *b,
                            const struct plan *p)
 {
-    uint64_t rip = d->cpu.v.rip;
-    struct vcpu before = d->cpu.v;
+    uint64_t rip = d->cpu.v.rip, bit = d->cpu.v.gpr[insn->bit_register];
+    bool far_bit = insn->form == FORM_BIT_OFFSET; /* the buffer is where the bit is */
     if (!load_buffers(d, p))
         return false;
-    if (insn->form == FORM_BIT_OFFSET) /* the buffer is where the bit is */
+    if (far_bit)
         d->cpu.v.gpr[insn->bit_register] &= 8u * insn->operand_bytes - 1;
-    d->x87_status = 0;
-    switch_enter(d, b->body);
-    if (d->exits[d->exit_site].kind == DBT_EXIT_TRAP) {
-        d->cpu.v = before;
-        return raise_trap(d);
-    }
-    if (insn->form == FORM_BIT_OFFSET)
-        d->cpu.v.gpr[insn->bit_register] = before.gpr[insn->bit_register];
+    bool ok = enter_bounced(d, b);
+    if (far_bit)
+        d->cpu.v.gpr[insn->bit_register] = bit;
+    if (!ok)
+        return false;
     uint64_t next = d->cpu.v.rip;
     d->cpu.v.rip = rip;
-    bool ok = !x87_store_was_made(d) || store_buffers(d, p);
+    ok = !x87_store_was_made(d) || store_buffers(d, p);
     d->cpu.v.rip = next;
+    return ok;
+}
+
+static unsigned slots_used(const struct dbt *d)
+{
+    unsigned slots = 0;
+    while (slots < BOUNCE_SLOTS && d->bounce_bytes[slots])
+        slots++;
+    return slots;
+}
+
+static bool plan_and_run(struct dbt *d, const struct insn *insn, struct access_list *list)
+{
+    struct plan plan;
+    struct bounced b;
+    bool ok = translate_bounced(d, &b);
+    d->access_flags = (insn->locked ? ACCESS_LOCKED : 0) | (insn->rep ? ACCESS_REP : 0);
+    if (ok)
+        ok = make_plan(d, list, slots_used(d), &plan)
+                 ? run_on_buffers(d, insn, &b, &plan)
+                 : dbt_stop_unsupported(&d->cpu, "memory operand of a form the slow path does not know");
+    d->access_flags = 0;
+    drop_bounced(d, &b);
     return ok;
 }
 
@@ -194,9 +258,6 @@ bool slow_execute(struct dbt *d)
     size_t available;
     struct insn insn;
     static struct access_list list;
-    struct plan plan;
-    struct emit e = d->e;
-    uint32_t blocks = d->block_count, insns = d->insn_count, exits = d->exit_count;
 
     d->counters.bounces++;
     if (!slow_fetch(d, d->cpu.v.rip, bytes, &available))
@@ -204,23 +265,5 @@ bool slow_execute(struct dbt *d)
     if (!insn_decode(&insn, bytes, available, (enum code_size)(d->mode & MODE_CODE_SIZE)))
         return dbt_raise(&d->cpu, VECTOR_UD);
     insn_accesses(&insn, &d->cpu.v, NULL, &list);
-    if (!check_segments(d, &insn, &list))
-        return false;
-    memset(d->bounce_bytes, 0, sizeof(d->bounce_bytes));
-    struct block *b = translate_block(d, d->cpu.v.rip, true);
-    if (!b)
-        return false;
-    unsigned slots = 0;
-    while (slots < BOUNCE_SLOTS && d->bounce_bytes[slots])
-        slots++;
-    d->access_flags = (insn.locked ? ACCESS_LOCKED : 0) | (insn.rep ? ACCESS_REP : 0);
-    bool ok = make_plan(d, &list, slots, &plan)
-                  ? run_on_buffers(d, &insn, b, &plan)
-                  : dbt_stop_unsupported(&d->cpu, "memory operand of a form the slow path does not know");
-    d->access_flags = 0;
-    d->e = e;
-    d->block_count = blocks;
-    d->insn_count = insns;
-    d->exit_count = exits;
-    return ok;
+    return check_segments(d, &insn, &list) && plan_and_run(d, &insn, &list);
 }

@@ -236,9 +236,21 @@ static bool translate_slow(struct translation *t, const struct guest_insn *g)
     return true;
 }
 
+/* On the bounce buffer as any other. */
+static bool translate_lanes(struct translation *t, const struct guest_insn *g)
+{
+    if (!t->bounce) {
+        emit_leave(t, DBT_EXIT_LANES);
+        return true;
+    }
+    bool ok = translate_copy(t, g);
+    emit_leave_to(t, wrap_ip(t, g->ip + g->z.length));
+    return ok;
+}
+
 static bool translate_insn(struct translation *t, const struct guest_insn *g)
 {
-    uint8_t fault = g->class == G_COPY ? front_fault(g, t->mode) : 0;
+    uint8_t fault = g->class == G_COPY || g->class == G_LANES ? front_fault(g, t->mode) : 0;
     if (fault) {
         emit_leave(t, fault == VECTOR_NM ? DBT_EXIT_NM : DBT_EXIT_UD);
         return true;
@@ -264,6 +276,8 @@ static bool translate_insn(struct translation *t, const struct guest_insn *g)
             return true;
         }
         return translate_slow(t, g);
+    case G_LANES:
+        return translate_lanes(t, g);
     case G_UD:
         emit_leave(t, DBT_EXIT_UD);
         return true;

@@ -15,4 +15,8 @@ enum zydis_result {
 enum zydis_result zydis_decode(ZydisDecodedInstruction *z, ZydisDecodedOperand *operands,
                                const uint8_t *bytes, size_t available, enum code_size size);
 
+/* True, and *l filled in, if the memory operand is made of elements that a mask selects. In lanes.c. */
+bool lanes_describe(struct insn_lanes *l, const ZydisDecodedInstruction *z,
+                    const ZydisDecodedOperand *operands);
+
 #endif
