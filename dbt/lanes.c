@@ -111,7 +111,7 @@ static void advance(struct dbt *d, const struct insn *insn)
 
 static bool execute_row(struct dbt *d, const struct lanes *l)
 {
-    uint8_t *buffer = d->bounce[0] + (effective_address(d, &l->insn) & 63);
+    uint8_t *buffer = d->bounce[0] + (insn_linear(&l->insn, &l->insn.memory[0], &d->cpu.v) & 63);
     uint64_t rip = d->cpu.v.rip;
     memset(d->bounce[0], 0, sizeof(d->bounce[0]));
     d->bounce_at[0] = (uint64_t)(uintptr_t)buffer;
@@ -214,7 +214,7 @@ static bool is_mask_move(const struct guest_insn *g)
 static bool check_alignment(struct dbt *d, const struct guest_insn *g, const struct lanes *l)
 {
     unsigned bytes = g->op[g->memory].size / 8u;
-    bool aligned = !(effective_address(d, &l->insn) & (bytes - 1));
+    bool aligned = !(insn_linear(&l->insn, &l->insn.memory[0], &d->cpu.v) & (bytes - 1));
     return aligned || !l->selected || !front_wants_alignment(g) || dbt_raise_error(&d->cpu, VECTOR_GP, 0);
 }
 

@@ -174,14 +174,16 @@ static bool decode_at(uint64_t rip, struct decoded *d)
     return at < code.length && decode(d, code.bytes + at, code.length - (unsigned)at);
 }
 
-/* Which byte of a state image on two pages faults first, and which of CMPS's operands, is a CPU's own choice.
- */
+/* Which byte of a state image on two pages or of MASKMOVx faults first, and which of CMPS's operands, is a
+ * CPU's own choice. */
 static bool may_choose_fault(const struct state *s)
 {
     struct decoded d;
     if (s->vector != VECTOR_PF || !decode_at(s->rip, &d))
         return false;
     if (d.z.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && (d.z.opcode == 0xa6 || d.z.opcode == 0xa7))
+        return true;
+    if (d.z.opcode_map == ZYDIS_OPCODE_MAP_0F && d.z.opcode == 0xf7)
         return true;
     for (unsigned i = 0; i < d.z.operand_count; i++)
         if (d.op[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
