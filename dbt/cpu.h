@@ -31,6 +31,10 @@ struct x87_pointers {
 /* Where they are stored: FNSTENV and FNSAVE; FXSAVE and the XSAVE family. */
 enum x87_image { X87_ENVIRONMENT, X87_FXSAVE, X87_IMAGES };
 
+/* Variable ranges, two registers each; with the fixed ranges and the default type. */
+#define MTRR_VARIABLE_MAX 32u
+#define MTRR_COUNT (MTRR_VARIABLE_MAX + 12u)
+
 struct dbt_cpu {
     struct vcpu v;
 
@@ -52,6 +56,10 @@ struct dbt_cpu {
     /* MSRs that the guest may change and the engine must know (others go through the core). */
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
     uint64_t star, lstar, cstar, fmask, kernel_gs_base, tsc_aux, pat;
+    uint64_t debugctl, mcg_status, misc_enable;
+    uint64_t tsc_offset; /* what writes of the time-stamp counter have made of it */
+    uint64_t mtrr_cap, mtrr[MTRR_COUNT], mtrr_written; /* bit n: mtrr[n] is the guest's, not the machine's */
+    bool mtrr_cap_known, mtrr_present;
 
     /* Of the page that dbt_translate() found last: 12, 21, 22 or 30. INVLPG names one address and means all
      * of its page (SDM Vol. 3A, 4.10.4.1), however many entries a TLB holds for it. */
@@ -72,7 +80,8 @@ struct dbt_cpu {
     uint8_t event_vector;
     uint8_t event_external; /* the EXT bit of error codes that this delivery raises (SDM Vol. 3A, 6.13) */
 
-    /* What the core answers. CPUID changes the registers; an MSR that is not there returns false: #GP(0). */
+    /* What the core answers. CPUID changes the registers, to what the machine says; an MSR that is not there
+     * returns false: #GP(0). */
     void (*cpuid)(struct dbt_cpu *c);
     bool (*read_msr)(struct dbt_cpu *c, uint32_t msr, uint64_t *value);
     bool (*write_msr)(struct dbt_cpu *c, uint32_t msr, uint64_t value);

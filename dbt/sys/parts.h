@@ -56,11 +56,28 @@ enum sys_has {
     HAS_XSAVEOPT,
     HAS_XSAVEC,
     HAS_XSAVES,
+    HAS_XGETBV_1,
 };
 static inline bool has(const struct dbt_cpu *c, enum sys_has what)
 {
     return c->has >> what & 1;
 }
+
+/* ---- xstate.c ---- */
+const struct xsave_layout *xstate_layout(void);
+
+/* ---- cpuid.c ---- */
+struct cpuid;
+/* The machine's answer becomes the guest's. */
+void cpuid_restrict(struct dbt_cpu *c, uint32_t leaf, uint32_t subleaf, struct cpuid *r);
+
+/* ---- mtrr.c, other_msr.c ---- */
+enum msr_result { MSR_DONE, MSR_REFUSED /* #GP(0) */, MSR_UNKNOWN };
+bool guest_has_mtrrs(struct dbt_cpu *c);
+enum msr_result guest_mtrr_read(struct dbt_cpu *c, uint32_t msr, uint64_t *value);
+enum msr_result guest_mtrr_write(struct dbt_cpu *c, uint32_t msr, uint64_t value);
+enum msr_result other_msr_read(struct dbt_cpu *c, uint32_t msr, uint64_t *value);
+enum msr_result other_msr_write(struct dbt_cpu *c, uint32_t msr, uint64_t value);
 
 /* ---- operand.c: an instruction taken apart, its registers and memory ---- */
 

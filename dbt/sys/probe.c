@@ -13,6 +13,7 @@ static const struct {
     [HAS_CLZERO] = {0x80000008, 0, EBX, 0}, [HAS_MOVDIR64B] = {7, 0, ECX, 28},
     [HAS_RDPID] = {7, 0, ECX, 22},          [HAS_XSAVEOPT] = {0xd, 1, EAX, 0},
     [HAS_XSAVEC] = {0xd, 1, EAX, 1},        [HAS_XSAVES] = {0xd, 1, EAX, 3},
+    [HAS_XGETBV_1] = {0xd, 1, EAX, 2},
 };
 
 static bool machine_has(enum sys_has what)

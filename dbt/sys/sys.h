@@ -68,6 +68,8 @@ bool sys_io_allowed(struct dbt_cpu *c, uint16_t port, unsigned bytes);
 /* Before the guest starts: which instructions this CPU knows of those that need not be there, and which x87
  * pointers it shows; leaves the FPU as FNINIT does. */
 void sys_probe(struct dbt_cpu *c);
+/* State components that guests can be offered on this machine; the host has to enable them. */
+uint64_t sys_xcr0_offered(void);
 /* An unmasked x87 exception is pending: the last instruction raised it. */
 void x87_note_fault(struct dbt_cpu *c);
 

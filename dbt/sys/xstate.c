@@ -170,7 +170,7 @@ bool op_fxrstor(struct dbt_cpu *c, const struct sys_insn *i)
 
 /* ---- the XSAVE family ---- */
 
-static const struct xsave_layout *layout(void)
+const struct xsave_layout *xstate_layout(void)
 {
     static struct xsave_layout l;
     static bool known;
@@ -225,7 +225,7 @@ static bool write_ranges(struct dbt_cpu *c, gva_t linear, const struct xsave_ran
 static bool xsave_place(struct dbt_cpu *c, const struct sys_insn *i, uint64_t components, bool compacted,
                         bool write, gva_t *linear)
 {
-    if (!place_linear(c, i, xsave_size(layout(), components, compacted), write, linear))
+    if (!place_linear(c, i, xsave_size(xstate_layout(), components, compacted), write, linear))
         return false;
     return !(*linear & (XSAVE_ALIGNMENT - 1)) || raise_gp(c);
 }
@@ -260,7 +260,7 @@ static bool save(struct dbt_cpu *c, const struct sys_insn *i, enum xsave_form fo
         return false;
     store_state(mask, compacted);
     uint64_t saved = header(XSAVE_STATE_BV) & mask;
-    unsigned count = xsave_written(layout(), form, mask, saved, code_is_64(c), range);
+    unsigned count = xsave_written(xstate_layout(), form, mask, saved, code_is_64(c), range);
     if (!ranges_are_writable(c, linear, range, count) ||
         (!compacted && !merge_header(c, linear, mask, saved)))
         return false;
@@ -325,7 +325,7 @@ static uint64_t prepare_area(const struct dbt_cpu *c, uint64_t mask, uint64_t st
     if (code_is_64(c))
         return 0;
     store_state(c->v.xcr0, false);
-    unsigned count = xsave_read(layout(), initial, initial, 0, false, range);
+    unsigned count = xsave_read(xstate_layout(), initial, initial, 0, false, range);
     for (unsigned n = 0; n < count; n++)
         memset(area + range[n].offset, 0, range[n].size);
     return initial;
@@ -345,15 +345,15 @@ static void prepare_mxcsr(uint64_t mask, bool compacted)
 static uint32_t standard_offset(uint32_t offset, uint64_t comp)
 {
     for (unsigned n = 2; n < XSAVE_COMPONENTS; n++)
-        if ((comp >> n & 1) && xsave_offset(layout(), comp, n) == offset)
-            return xsave_offset(layout(), 0, n);
+        if ((comp >> n & 1) && xsave_offset(xstate_layout(), comp, n) == offset)
+            return xsave_offset(xstate_layout(), 0, n);
     return offset;
 }
 
 static bool read_state(struct dbt_cpu *c, gva_t linear, uint64_t mask, uint64_t state, uint64_t comp)
 {
     struct xsave_range range[XSAVE_RANGES_MAX];
-    unsigned count = xsave_read(layout(), mask, state, comp, code_is_64(c), range);
+    unsigned count = xsave_read(xstate_layout(), mask, state, comp, code_is_64(c), range);
     for (unsigned n = 0; n < count; n++)
         if (!state_read(c, linear + range[n].offset, area + standard_offset(range[n].offset, comp),
                         range[n].size))
