@@ -21,6 +21,7 @@ FREESTANDING := -O2 -g -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 ZYDIS_FILES := Decoder DecoderData SharedData Segment Utils Register MetaInfo Mnemonic Zydis
+ZYDIS_FORMATTER_FILES := Formatter FormatterATT FormatterBase FormatterBuffer FormatterIntel String
 ZYDIS_FLAGS := -DZYAN_NO_LIBC -DZYDIS_STATIC_BUILD -DZYCORE_STATIC_BUILD -DZYDIS_DISABLE_FORMATTER -DZYDIS_DISABLE_ENCODER
 LIBRARIES = $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -isystem $(LZ4_SRC)/lib
 
@@ -122,7 +123,7 @@ $(B)/builtin.o: $(B)/guest/benchmark.elf hv/builtin.S
 # Two are no ELF32 files: elf64 is what it says, aout a flat image with its addresses in the header.
 
 GUEST_NAMES := $(filter-out aout,$(patsubst guest/%.asm,%,$(sort $(wildcard guest/*.asm))))
-GUESTS := $(GUEST_NAMES:%=$(B)/guest/%.elf) $(B)/guest/aout.bin
+GUESTS := $(GUEST_NAMES:%=$(B)/guest/%.elf) $(B)/guest/aout.bin $(B)/guest/mix.elf $(B)/guest/mix32.elf
 GUEST_FORMAT_elf64 := elf64
 # nasm 2.16 does not list what it includes.
 GUEST_INCLUDES := $(wildcard guest/include/*.inc)
@@ -144,6 +145,40 @@ $(B)/guest/%.bin: guest/%.asm $(GUEST_INCLUDES) $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
 	$(Q)$(NASM) -w+error -f bin -I guest/include/ -o $@ $<
+
+# guest/mix is C: a 64-bit and a 32-bit guest, and with the objects of the first a Linux process (tests/bench/mix_native.c).
+MIX_SRC := $(filter-out guest/mix/guest.c,$(wildcard guest/mix/*.c))
+MIX_CFLAGS := $(WARN) -O2 -g -ffreestanding -fno-tree-loop-distribute-patterns -mno-red-zone -fno-pic -fno-pie \
+	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none
+MIX_FLAGS_32 := -m32 -march=i686 -msse2 -mfpmath=sse
+MIX_LINK_64 := elf_x86_64
+MIX_LINK_32 := elf_i386
+
+# $(1) is 64 or 32, $(2) the guest's name. QEMU's -kernel takes ELF32 only.
+define mix_guest
+$(B)/mix$(1)/%.o: guest/mix/%.c $(B)/deps.mk
+	@mkdir -p $$(@D)
+	$(SAY) CC "$$< ($(1) bits)"
+	$(Q)$(CC) $(MIX_CFLAGS) $(MIX_FLAGS_$(1)) -MMD -MP -c -o $$@ $$<
+
+$(B)/mix$(1)/start.o: guest/mix/start$(1).asm $(B)/deps.mk
+	@mkdir -p $$(@D)
+	$(SAY) NASM $$<
+	$(Q)$(NASM) -w+error -f elf$(1) -I guest/include/ -MP -MD $$(@:.o=.d) -o $$@ $$<
+
+$(B)/guest/$(2).elf: $(B)/mix$(1)/start.o $(MIX_SRC:guest/mix/%.c=$(B)/mix$(1)/%.o) $(B)/mix$(1)/guest.o guest/guest.ld
+	@mkdir -p $$(@D)
+	$(SAY) LD $$@
+	$(Q)ld -m $(MIX_LINK_$(1)) -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments \
+		-T guest/guest.ld -o $$@ $$(filter %.o,$$^)
+	$(Q)objcopy -O elf32-i386 $$@
+endef
+$(eval $(call mix_guest,64,mix))
+$(eval $(call mix_guest,32,mix32))
+
+$(B)/mix-native: $(B)/host/tests/bench/mix_native.o $(MIX_SRC:guest/mix/%.c=$(B)/mix64/%.o)
+	$(SAY) LD $@
+	$(Q)$(CC) -no-pie -o $@ $^
 
 # ---- the host command -------------------------------------------------------
 
@@ -168,9 +203,9 @@ DBT_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/decode/*.c)) hv/lib/string.c
 DBT_OBJ := $(DBT_SRC:%.c=$(B)/dbt-engine/%.o) $(ZYDIS_FILES:%=$(B)/dbt-engine/zydis/%.o)
 # Its devices run between the guest's instructions, too often to save the vector registers each time.
 DBT_DEVICES := dbt/host/pic.c dbt/host/ports.c dbt/host/timer.c
-DBT_HOST_OBJ := $(DBT_DEVICES:%.c=$(B)/dbt-engine/%.o) $(patsubst %.c,$(B)/host/%.o,$(filter-out $(DBT_DEVICES), \
-	$(sort $(wildcard dbt/host/*.c))) $(addprefix hv/,bootinfo.c elf.c error_text.c memory_map.c \
-	multiboot_guest.c multiboot_header.c multiboot_info.c) $(TRACE_SRC))
+DBT_HOST_OBJ := $(ZYDIS_FORMATTER_FILES:%=$(B)/host/zydis/%.o) $(DBT_DEVICES:%.c=$(B)/dbt-engine/%.o) \
+	$(patsubst %.c,$(B)/host/%.o,$(filter-out $(DBT_DEVICES), $(sort $(wildcard dbt/host/*.c))) $(addprefix hv/, \
+	bootinfo.c elf.c error_text.c memory_map.c multiboot_guest.c multiboot_header.c multiboot_info.c) $(TRACE_SRC))
 
 $(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)
 	$(SAY) LD $@
@@ -178,13 +213,29 @@ $(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)
 
 # tests/dbt/: translated against the real CPU. At a fixed low address, which 32-bit code reaches; the guest's vector
 # registers are in the CPU when its functions are called back.
-DIFFERENTIAL_SRC := $(sort $(wildcard tests/dbt/*.c)) hv/trace/raw.c hv/trace/dictionary.c
+DIFFERENTIAL_SRC := $(filter-out tests/dbt/pin.c, $(sort $(wildcard tests/dbt/*.c))) hv/trace/raw.c \
+	hv/trace/dictionary.c
 $(B)/dbt-engine/tests/dbt/%.o: CFLAGS_HERE := -fno-pie -fno-stack-protector
 $(B)/dbt-differential: $(DIFFERENTIAL_SRC:%.c=$(B)/dbt-engine/%.o) $(DBT_OBJ)
 	$(SAY) LD $@
 	$(Q)$(CC) -no-pie -o $@ $^
 
-DBT_GUESTS := $(patsubst tests/dbt/%.asm,$(B)/tests/dbt/%.elf,$(sort $(wildcard tests/dbt/*.asm)))
+# The emitted code for single guest instructions, as text: tests/dbt/pinned_code.txt.
+$(B)/pin: $(B)/host/tests/dbt/pin.o $(B)/host/dbt/host/disassemble.o $(ZYDIS_FORMATTER_FILES:%=$(B)/host/zydis/%.o) $(DBT_OBJ)
+	$(SAY) LD $@
+	$(Q)$(CC) -o $@ $^
+
+$(B)/pins.bin: tests/dbt/pins.asm
+	$(SAY) NASM $<
+	$(Q)$(NASM) -w+error -f bin -o $@ $<
+
+#: make pin      writes tests/dbt/pinned_code.txt anew, where the emitted code was changed on purpose
+.PHONY: pin
+pin: $(B)/pin $(B)/pins.bin
+	$(Q)$(B)/pin $(B)/pins.bin > $(B)/pinned_code.txt
+	$(Q)mv $(B)/pinned_code.txt tests/dbt/pinned_code.txt
+
+DBT_GUESTS := $(patsubst tests/dbt/%.asm,$(B)/tests/dbt/%.elf,$(filter-out tests/dbt/pins.asm,$(sort $(wildcard tests/dbt/*.asm))))
 .PRECIOUS: $(B)/tests/dbt/%.o
 $(B)/tests/dbt/%.o: tests/dbt/%.asm $(GUEST_INCLUDES) $(B)/deps.mk
 	@mkdir -p $(@D)
@@ -207,7 +258,8 @@ $(B)/$(BEHAVIOUR)s.elf: $(BEHAVIOURS) $(BEHAVIOUR)/behaviour.ld
 		-T $(BEHAVIOUR)/behaviour.ld -o $@ $(BEHAVIOURS)
 
 #: make dbt-tests  the DBT engine as a Linux process: differential, guests
-DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-differential $(DBT_GUESTS) $(B)/$(BEHAVIOUR)s.elf
+DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-differential $(B)/mix-native $(B)/pin $(B)/pins.bin $(DBT_GUESTS) \
+	$(B)/$(BEHAVIOUR)s.elf
 .PHONY: dbt-tests
 dbt-tests: $(DBT_TEST_DEPS) $(B)/engram guests $(B)/bin/bochs2list $(B)/bin/listcmp
 	@tests/run.sh dbt
@@ -272,7 +324,7 @@ unit: $(UNIT)
 	@tests/run.sh unit
 
 #: make machine-tests  what boots guests; TESTS='tests/boot/test_X.sh ...' for some of it
-machine-tests: $(B)/engram.elf $(B)/engram-faulty.elf $(B)/engram $(B)/dbt-host guests $(TEST_PROGRAMS)
+machine-tests: $(B)/engram.elf $(B)/engram-faulty.elf $(B)/engram $(B)/dbt-host $(B)/mix-native guests $(TEST_PROGRAMS)
 	@tests/run.sh $(or $(TESTS),oracle boot fault)
 
 .PRECIOUS: $(B)/tests/% $(B)/asan/%.o
@@ -331,8 +383,8 @@ BENCH := $(B)/bench
 BENCH_PROGRAMS := $(BENCH)/native $(BENCH)/stopwatch $(BENCH)/plugin1.so $(BENCH)/plugin2.so
 
 #: make bench    what a traced write costs in the VMX engine, and all engines against native and QEMU; takes
-#:                 PARTS='vmx peers'  ROUNDS=5  SECONDS_EACH=0.3  (docs/performance.md)
-bench: $(B)/engram.elf $(B)/engram $(B)/dbt-host guests $(BENCH_PROGRAMS)
+#:                 PARTS='vmx peers mix'  ROUNDS=5  SECONDS_EACH=0.3  (docs/performance.md)
+bench: $(B)/engram.elf $(B)/engram $(B)/dbt-host $(B)/mix-native guests $(BENCH_PROGRAMS)
 	@PARTS='$(PARTS)' ROUNDS='$(ROUNDS)' SECONDS_EACH='$(SECONDS_EACH)' tests/bench/run.sh
 
 $(B)/bench-deps: scripts/setup.sh $(B)/deps.mk

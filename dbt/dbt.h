@@ -77,6 +77,13 @@ enum exit_kind_dbt {
     DBT_EXIT_TRAP,    /* the host CPU raised an exception in translated code */
 };
 
+/* Where the guest's arithmetic flags are. */
+enum flags_place {
+    FLAGS_IN_HOST, /* in RFLAGS */
+    FLAGS_SAVED,   /* in saved_flags, as LAHF and SETO have put them there: AL is OF, AH the others */
+    FLAGS_LOST,    /* those that are not in RFLAGS are nowhere: nothing sees them before they are set anew */
+};
+
 struct block;
 struct insn;
 struct hook_event;
@@ -96,6 +103,7 @@ struct string_form {
 struct exit_site {
     struct block *block;
     uint8_t kind;
+    uint8_t flags;        /* enum flags_place */
     uint8_t insn;         /* index in the block: the exit stands at (or, for branches, behind) it */
     uint8_t probe_access; /* DBT_READ, DBT_WRITE */
     uint8_t probe_bytes;
@@ -118,6 +126,7 @@ struct block_insn {
     uint16_t records;      /* accesses in the block's record before it, */
     uint16_t record_bytes; /* and how many bytes these take */
     uint8_t length;
+    uint8_t flags;   /* enum flags_place, behind its probes */
     uint8_t spilled; /* host registers whose guest value is in spill[]: count */
     uint8_t spill_reg[3];
 };
@@ -130,16 +139,19 @@ struct block {
     uint8_t insn_count;
     uint8_t budget; /* instructions charged at the head */
     bool valid;
-    bool crosses; /* its code lies on two pages: found anew each time when paging is on */
+    bool crosses; /* its code lies on two pages */
     bool repeats; /* ends with a string instruction with a REP prefix */
     uint16_t guest_bytes;
     uint32_t code_bytes;
+    uint32_t stubs; /* offset of the ways out in the code */
     /* In the dictionary; id 0 where the block records nothing. */
     uint32_t record_id, record_first;
     uint16_t record_count, record_bytes;
     uint8_t context;
+    uint8_t jump_table;
     gpa_t gpa, gpa2;   /* first byte; first byte on the second page */
-    uint8_t *code;     /* entry for direct branches */
+    uint8_t *chain;    /* where direct branches of other blocks go: */
+    uint8_t *code;     /* here, or first by the jump table where the code lies on two pages */
     uint8_t *body;     /* behind the budget and the room test */
     uint8_t *indirect; /* entry that compares SCRATCH2 with the block's IP */
     struct block_insn *insn;
@@ -155,8 +167,18 @@ struct dbt_counters {
     uint64_t tlb_flushes, faults, interrupts, unlinked, segments, dictionaries, runs;
 };
 
+/* Where indirect branches look first: a table for each of some modes. Table 0 stays empty: for modes in which
+ * the dispatcher has to look at every block. */
 #define JUMP_BITS 12
 #define JUMP_ENTRIES (1u << JUMP_BITS)
+#define JUMP_TABLES 8u
+
+/* Where code lies, as the TLB for data, also one for the supervisor and one for the user. */
+#define FETCH_ENTRIES 128u
+struct fetch_tlb {
+    uint64_t page[FETCH_ENTRIES], frame[FETCH_ENTRIES]; /* addresses; page ~0: none */
+};
+
 #define HASH_ENTRIES 8192u
 #define BOUNCE_SLOTS 2u
 #define BOUNCE_BYTES 128u /* 64 of an operand, which is aligned there as it is in memory */
@@ -173,13 +195,13 @@ struct dbt {
     uint64_t budget;
     uint64_t zero;       /* minus the low half: instructions since the start */
     uint64_t iterations; /* of REPs that are not complete: they take time and are no instructions */
-    uint64_t spill[4], spilled_rcx, temp[4];
+    uint64_t spill[4], spilled_rcx, saved_flags, temp[4];
     uint64_t exit_site;
     uint64_t trap_pc, trap_address, trap_vector;
     uint64_t page_mask, jump_mask;
     struct tlb tlb[2];
     uint8_t tlb_page_shift; /* of the largest page that either has parts of */
-    uint64_t jump_target[JUMP_ENTRIES];
+    uint64_t jump_target[JUMP_TABLES][JUMP_ENTRIES];
     uint8_t bounce[BOUNCE_SLOTS][BOUNCE_BYTES] __attribute__((aligned(64)));
     uint64_t bounce_at[BOUNCE_SLOTS]; /* where in it the operand lies */
     uint16_t x87_status;              /* after a bounced x87 instruction with an operand in memory */
@@ -199,7 +221,13 @@ struct dbt {
     /* The code cache. */
     void (*enter)(struct dbt *d, const void *code);
     uint8_t *leave, *leave_trap, *leave_indirect;
-    uint8_t *vector_routines; /* vector.c */
+    uint8_t *vector_routines;                     /* vector.c */
+    uint8_t *resume_at[JUMP_TABLES];              /* goes on at the IP in SCRATCH2, by way of that table */
+    uint32_t jump_mode[JUMP_TABLES], jump_tables; /* of tables 1 to jump_tables - 1 */
+    uint32_t jump_filled;                         /* bit n: table n holds something */
+    unsigned jump_table;                          /* of the present mode */
+    uint64_t jump_cs_base;                        /* of what the tables hold: they are looked up by IP */
+    struct fetch_tlb fetch[2];
     uint8_t *cache, *cache_end, *cache_start;
     struct emit e;
     struct block *blocks;
@@ -288,7 +316,13 @@ struct block *cache_find(struct dbt *d, uint64_t ip, gpa_t gpa);
 void cache_insert(struct dbt *d, struct block *b);
 void cache_chain(struct dbt *d, struct exit_site *from, struct block *to);
 void cache_invalidate(struct dbt *d, gpa_t at, unsigned bytes);
+/* One block whose code is not where it was. */
+void cache_drop(struct dbt *d, struct block *b);
 void cache_forget_jumps(struct dbt *d);
+/* Indirect branches find the block from now on. */
+void cache_offer(struct dbt *d, const struct block *b);
+/* The table of the present mode becomes d->jump_table; with too many modes everything is flushed. */
+void cache_choose_jump_table(struct dbt *d);
 struct block *cache_block_at(struct dbt *d, uint64_t host_pc);
 
 /* ---- translate.c ---- */
@@ -299,6 +333,8 @@ struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce);
 
 /* ---- memory.c ---- */
 void tlb_flush_all(struct dbt *d);
+/* The guest-physical address of code. False: fault raised. */
+bool fetch_translate(struct dbt *d, gva_t at, gpa_t *gpa);
 /* False: fault raised. *fast: the probe will hit now; with paging on, `map` is what a reader of records must
  * know then. */
 bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast, struct raw_map *map);
@@ -349,9 +385,13 @@ void dbt_set_break(struct dbt *d, unsigned n, bool armed, gva_t at);
 bool dbt_is_break(const struct dbt *d, gva_t at, unsigned *n);
 
 /* ---- dump.c ---- */
+#define DBT_PRINT_TEXT 160u
 struct dbt_print {
     const struct dictionary *dictionary;
     void (*line)(const char *format, ...) __attribute__((format(printf, 1, 2)));
+    /* One instruction as text; they return its length, 0 if it is none. NULL: only bytes are printed. */
+    unsigned (*guest)(const struct block *b, uint64_t ip, const uint8_t *bytes, size_t available, char *text);
+    unsigned (*host)(struct dbt *d, const struct block *b, const uint8_t *code, char *text);
 };
 void dbt_print_block(struct dbt *d, const struct block *b, const struct dbt_print *print);
 size_t dbt_counters_text(const struct dbt *d, char *text, size_t size);

@@ -13,34 +13,122 @@ static void bytes_line(char *to, const uint8_t *bytes, unsigned n)
     to[2 * n] = '\0';
 }
 
-#define HOST_LINE 24u
+/* ---- a block ---- */
+
+#define LINE_BYTES 16u
+
+static void print_bytes(const struct dbt_print *print, const struct block *b, uint32_t from, uint32_t to)
+{
+    char text[2 * LINE_BYTES + 1];
+    for (; from < to; from += LINE_BYTES) {
+        bytes_line(text, b->indirect + from, to - from < LINE_BYTES ? to - from : LINE_BYTES);
+        print->line("        +%-5u %s\n", from, text);
+    }
+}
+
+/* The block's translated code between two offsets. */
+static void print_code(struct dbt *d, const struct block *b, const struct dbt_print *print, uint32_t from,
+                       uint32_t to)
+{
+    char text[DBT_PRINT_TEXT];
+    if (!print->host) {
+        print_bytes(print, b, from, to);
+        return;
+    }
+    while (from < to) {
+        unsigned length = print->host(d, b, b->indirect + from, text);
+        print->line("        +%-5u %s\n", from, text);
+        from += length ? length : 1;
+    }
+}
+
+/* Side table: what the record's bytes are. */
+static void print_accesses(const struct block *b, const struct dbt_print *print, unsigned first, unsigned end)
+{
+    for (unsigned k = first; k < end; k++) {
+        const struct raw_access *a = &print->dictionary->access[b->record_first + k];
+        const char *kind = a->kind == ACCESS_WRITE ? "write" : "read";
+        if (a->address)
+            print->line("        %s of %u bytes: in the record address%+ld at %u, data at %u\n", kind,
+                        a->size, (long)a->displacement, a->address, a->data);
+        else
+            print->line("        %s of %u bytes: at 0x%lx, in the record data at %u\n", kind, a->size,
+                        (unsigned long)a->displacement, a->data);
+    }
+}
+
+/* As memory holds it now; an instruction may end on the block's second page. */
+static void guest_bytes(const struct dbt *d, const struct block *b, const struct block_insn *in, uint8_t *to)
+{
+    for (unsigned i = 0; i < in->length; i++) {
+        gpa_t at = b->gpa + in->ip + i;
+        bool second = b->crosses && (at ^ b->gpa) >= PAGE_SIZE;
+        to[i] = d->ram[second ? (b->gpa2 & PAGE_MASK) + (at & (PAGE_SIZE - 1)) : at];
+    }
+}
+
+static void print_insn(struct dbt *d, const struct block *b, const struct dbt_print *print, unsigned i)
+{
+    const struct block_insn *in = &b->insn[i];
+    char bytes[2 * INSN_BYTES_MAX + 1], text[DBT_PRINT_TEXT] = "";
+    uint8_t code[INSN_BYTES_MAX];
+
+    guest_bytes(d, b, in, code);
+    bytes_line(bytes, code, in->length);
+    if (print->guest)
+        print->guest(b, b->ip + in->ip, code, in->length, text);
+    print->line("    0x%lx  %s  %s\n", (unsigned long)(b->ip + in->ip), bytes, text);
+    if (b->record_id && print->dictionary)
+        print_accesses(b, print, in->records, in[1].records);
+    print_code(d, b, print, in->code, in[1].code);
+}
+
+static void print_exits(const struct dbt *d, const struct block *b, const struct dbt_print *print)
+{
+    static const char *const kind[] = {[DBT_EXIT_CHAIN] = "branch",
+                                       [DBT_EXIT_INDIRECT] = "indirect branch",
+                                       [DBT_EXIT_SYSTEM] = "system instruction",
+                                       [DBT_EXIT_MISS] = "TLB miss",
+                                       [DBT_EXIT_SLOW] = "slow path",
+                                       [DBT_EXIT_STRING] = "string instruction",
+                                       [DBT_EXIT_UD] = "#UD",
+                                       [DBT_EXIT_NM] = "#NM",
+                                       [DBT_EXIT_UNSUPPORTED] = "no translation",
+                                       [DBT_EXIT_BOUNCED] = "mode change",
+                                       [DBT_EXIT_TRAP] = "trap"};
+    for (uint32_t i = b->first_exit; i < b->first_exit + b->exit_count; i++) {
+        const struct exit_site *x = &d->exits[i];
+        print->line("    exit 0x%x: %s", i, x->kind < ARRAY_SIZE(kind) ? kind[x->kind] : "?");
+        if (x->kind == DBT_EXIT_CHAIN)
+            print->line(" to 0x%lx%s\n", (unsigned long)x->target, x->linked ? ", linked" : "");
+        else if (x->kind == DBT_EXIT_MISS)
+            print->line(" of a %s of %u bytes, %u accesses recorded\n",
+                        x->probe_access & DBT_WRITE ? "write" : "read", x->probe_bytes,
+                        b->insn[x->insn].records);
+        else
+            print->line("\n");
+    }
+}
 
 void dbt_print_block(struct dbt *d, const struct block *b, const struct dbt_print *print)
 {
-    char text[2 * HOST_LINE + 1];
-    const struct raw_access *access = &print->dictionary->access[b->record_first];
-
-    print->line("block 0x%lx mode 0x%x gpa 0x%lx: %u instructions, %u guest bytes, %u host bytes, record %u "
-                "(%u bytes)%s\n",
+    uint32_t code = (uint32_t)(b->code - b->indirect), first = b->insn_count ? b->insn[0].code : b->stubs;
+    print->line("block 0x%lx mode 0x%x gpa 0x%lx: %u instructions, %u guest bytes, %u host bytes, "
+                "%u bytes a record (0x%x)%s\n",
                 (unsigned long)b->ip, b->mode, (unsigned long)b->gpa, b->insn_count, b->guest_bytes,
-                b->code_bytes, b->record_id, b->record_bytes, b->valid ? "" : ", invalid");
-    for (unsigned i = 0; i < b->insn_count; i++) {
-        const struct block_insn *in = &b->insn[i];
-        gpa_t gpa = b->gpa + in->ip;
-        bytes_line(text, d->ram + gpa, in->length);
-        print->line("  +%-3u guest %-30s host offset %u, after %u accesses\n", in->ip, text, in->code,
-                    in->records);
-        for (unsigned k = in->records; k < b->insn[i + 1].records; k++)
-            print->line("       %s of %u bytes: address at record offset %u%+ld, data at %u\n",
-                        access[k].kind == ACCESS_WRITE ? "write" : "read", access[k].size, access[k].address,
-                        (long)access[k].displacement, access[k].data);
-    }
-    for (uint32_t at_byte = 0; at_byte < b->code_bytes; at_byte += HOST_LINE) {
-        uint32_t n = b->code_bytes - at_byte < HOST_LINE ? b->code_bytes - at_byte : HOST_LINE;
-        bytes_line(text, b->indirect + at_byte, n);
-        print->line("  host %p+%-4u %s\n", (const void *)b->indirect, at_byte, text);
-    }
+                b->code_bytes, b->record_bytes, b->record_id, b->valid ? "" : ", invalid");
+    print->line("    indirect branches enter here\n");
+    print_code(d, b, print, 0, code);
+    print->line("    direct branches enter here: budget, room for records\n");
+    print_code(d, b, print, code, first);
+    for (unsigned i = 0; i < b->insn_count; i++)
+        print_insn(d, b, print, i);
+    print->line("    ways out\n");
+    print_code(d, b, print, b->stubs, b->code_bytes);
+    print_exits(d, b, print);
 }
+
+/* ---- counters ---- */
 
 size_t dbt_counters_text(const struct dbt *d, char *text, size_t size)
 {

@@ -53,7 +53,9 @@ struct guest_insn {
     uint8_t feature; /* enum feature */
     bool touches_memory;
     uint32_t flags_read, flags_killed;
-    bool flags_dead; /* before the instruction: nothing that follows in the block, and no fault, sees them */
+    bool flags_mixed; /* behind the instruction some are its own, others older */
+    bool flags_dead;  /* before the instruction: nothing that follows in the block reads them, … */
+    bool flags_shown; /* … but a fault, before they are set anew, would show them */
 };
 
 /* Decodes and classifies; false: no instruction (or fewer bytes than it needs). */
@@ -63,7 +65,7 @@ bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, 
 /* The exception that the mode makes of the instruction: VECTOR_UD, VECTOR_NM, or 0. */
 uint8_t front_fault(const struct guest_insn *g, uint32_t mode);
 
-/* Backwards over the block. `exposed`: faults show the flags. */
+/* Backwards over the block. `exposed`: accesses to memory may fault. */
 void front_liveness(struct guest_insn *g, unsigned count, bool exposed);
 
 /* It raises an x87 exception that is pending, before it does anything else. */

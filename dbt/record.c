@@ -42,14 +42,19 @@ static void begin_segment(struct dbt *d)
     d->record = (uint64_t)(uintptr_t)(body + sizeof(p)) + p.map_count * sizeof(struct raw_map);
 }
 
+void recorder_hand_over(struct dbt *d)
+{
+    d->host->define(d);
+    d->recorder.staged_blocks = d->recorder.staged_accesses = 0;
+}
+
 /* Hands over what waits, and what the segment holds now. */
 static struct raw_use end_segment(struct dbt *d)
 {
     struct raw_use use = {.bytes = (uint32_t)(d->record - (uint64_t)(uintptr_t)d->recorder.start),
                           .events = d->budget >> 32};
     d->budget = (uint32_t)d->budget;
-    d->host->define(d);
-    d->recorder.staged_blocks = d->recorder.staged_accesses = 0;
+    recorder_hand_over(d);
     return use;
 }
 
@@ -108,10 +113,8 @@ static uint32_t stage_block(struct dbt *d, const struct raw_block *b, const stru
                             unsigned count)
 {
     struct recorder *r = &d->recorder;
-    if (r->staged_blocks == STAGE_BLOCKS || r->staged_accesses + count > STAGE_ACCESSES) {
-        d->host->define(d);
-        r->staged_blocks = r->staged_accesses = 0;
-    }
+    if (r->staged_blocks == STAGE_BLOCKS || r->staged_accesses + count > STAGE_ACCESSES)
+        recorder_hand_over(d);
     memcpy(&r->access[r->staged_accesses], access, count * sizeof(*access));
     r->staged_accesses += count;
     r->access_count += count;

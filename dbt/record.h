@@ -41,6 +41,8 @@ void recorder_stop(struct dbt *d);
 
 /* ---- the dictionary ---- */
 
+/* What waits goes to the host. */
+void recorder_hand_over(struct dbt *d);
 /* False: there may be no room for another block and what goes with it. Then begin anew; all translated code
  * has to go. */
 bool recorder_has_room(const struct dbt *d);

@@ -66,7 +66,7 @@ static bool fetch_insn(struct translation *t, uint64_t ip, uint8_t *buffer, size
     *gpa2 = 0;
     if (first == INSN_BYTES_MAX || t->count)
         return true;
-    if (!dbt_translate(&d->cpu, at + first, DBT_FETCH, gpa2))
+    if (!fetch_translate(d, at + first, gpa2))
         return false;
     const uint8_t *more = ram_at(d, *gpa2);
     if (!more)
@@ -402,6 +402,15 @@ static struct block_insn insn_here(const struct translation *t, uint64_t ip, uin
 }
 
 /* Behind the last instruction stands one more entry, of no bytes: so far goes the whole record. */
+/* Those that were put aside are no longer the flags once some of them are new; the host has all that anything
+ * sees. */
+static enum flags_place flags_behind(const struct translation *t, const struct guest_insn *g)
+{
+    if (g->flags_killed == ARITHMETIC_FLAGS)
+        return FLAGS_IN_HOST;
+    return g->flags_mixed && t->flags == FLAGS_SAVED ? FLAGS_LOST : t->flags;
+}
+
 static void emit_block(struct translation *t)
 {
     struct block *b = t->b;
@@ -423,6 +432,8 @@ static void emit_block(struct translation *t)
             t->count = t->index + 1;
             break;
         }
+        b->insn[t->index].flags = (uint8_t)t->flags;
+        t->flags = flags_behind(t, g);
         forget_addresses(t, g);
         ended = g->ends_block && t->index + 1 == t->count;
     }
@@ -435,6 +446,7 @@ static void emit_block(struct translation *t)
     if (t->overflow)
         return;
     finish_record(t, charge);
+    b->stubs = (uint32_t)(t->e->p - b->indirect);
     emit_stubs(t);
     b->insn_count = (uint8_t)t->count;
     b->repeats =
@@ -468,8 +480,9 @@ static bool try_block(struct dbt *d, struct translation *t, uint64_t ip, bool bo
                            .mode = d->mode,
                            .insn = &d->insns[d->insn_count],
                            .valid = true,
+                           .jump_table = (uint8_t)d->jump_table,
                            .cs_base = t->code_size == CODE_64 ? 0 : d->cpu.v.seg[SEG_CS].base};
-    if (!dbt_translate(&d->cpu, linear_ip(t, ip), DBT_FETCH, &t->b->gpa))
+    if (!fetch_translate(d, linear_ip(t, ip), &t->b->gpa))
         return false;
     if (!ram_at(d, t->b->gpa))
         return stop_no_ram(d, t->b->gpa);

@@ -6,6 +6,7 @@
  * ram=MiB ring=MiB trace=w|r|rw|none out=FILE start=TEXT|rip:ADDRESS stop=TEXT|rip:ADDRESS
  * ring.mode=wrap|stop discard=1 counters=1 timing=1 print=IP cache=KiB tick=INSTRUCTIONS
  */
+#include "dbt/host/disassemble.h"
 #include "dbt/host/host.h"
 
 #include "dbt/sys/sys.h"
@@ -308,9 +309,46 @@ static void print_line(const char *format, ...)
     va_end(args);
 }
 
+static unsigned print_guest(const struct block *b, uint64_t ip, const uint8_t *bytes, size_t available,
+                            char *text)
+{
+    return disassemble_guest(bytes, available, ip, (enum code_size)(b->mode & MODE_CODE_SIZE), text);
+}
+
+static const struct block *printed;
+
+/* Within the block by offset, others by their IP. */
+static bool name_target(const struct target_names *names, uint64_t target, char *text, size_t size)
+{
+    const uint8_t *to = (const uint8_t *)(uintptr_t)target;
+    const struct block *b = cache_block_at(engine, target);
+    (void)names;
+    if (b == printed)
+        snprintf(text, size, "+%u", (unsigned)(to - b->indirect));
+    else if (b)
+        snprintf(text, size, "block 0x%lx", (unsigned long)b->ip);
+    else if (to == engine->leave)
+        snprintf(text, size, "leave");
+    else if (to == engine->leave_indirect)
+        snprintf(text, size, "leave_indirect");
+    else
+        return false;
+    return true;
+}
+
+static unsigned print_host(struct dbt *d, const struct block *b, const uint8_t *code, char *text)
+{
+    static const struct target_names names = {name_target};
+    (void)d;
+    printed = b;
+    return disassemble_host(code, &names, text);
+}
+
 static void print_blocks(struct dbt *d)
 {
-    const struct dbt_print print = {.dictionary = trace_dictionary(), .line = print_line};
+    const struct dbt_print print = {
+        .dictionary = trace_dictionary(), .line = print_line, .guest = print_guest, .host = print_host};
+    recorder_hand_over(d);
     for (uint32_t i = 0; i < d->block_count; i++)
         if (host_options.print_block == 0 || d->blocks[i].ip == host_options.print_block)
             dbt_print_block(d, &d->blocks[i], &print);

@@ -118,23 +118,29 @@ static void take_segment(const struct raw_use *used)
 
 void trace_next_segment(struct dbt *d, const struct raw_use *used)
 {
+    host_save_vectors();
     if (used)
         take_segment(used);
     give_segment(d);
+    host_restore_vectors();
 }
 
 void trace_end_segments(struct dbt *d, const struct raw_use *used)
 {
     (void)d;
+    host_save_vectors();
     take_segment(used);
+    host_restore_vectors();
 }
 
 void trace_define(struct dbt *d)
 {
     const struct recorder *r = &d->recorder;
+    host_save_vectors();
     if (!dictionary_add_accesses(&dictionary, r->access, r->staged_accesses) ||
         !dictionary_add_blocks(&dictionary, r->block, r->staged_blocks))
         host_fail("the dictionary refuses a block: an error of the engine");
+    host_restore_vectors();
 }
 
 void trace_new_dictionary(struct dbt *d)

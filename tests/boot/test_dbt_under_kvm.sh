@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The DBT engine under whatever KVM there is, one without hardware virtualization too, which emulates CPL 0: the
-# benchmark's writes are exact, a timer interrupts at CPL 3 and changes nothing else, a HLT ends, NMIs arrive.
+# benchmark's writes are exact, a timer interrupts at CPL 3 and changes nothing else, a HLT ends, NMIs arrive, vector
+# registers keep their values.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -65,6 +66,13 @@ oracle_list nmi --gva "${count#0x}+4" | cut -d' ' -f5 >"$work/nmi/counts"
 nmis=$(wc -l <"$work/nmi/counts")
 expect_between "NMIs" 2 7 "$nmis"
 expect "NMIs are counted one by one" "$(printf '%02x000000\n' $(seq "$nmis"))" "$(cat "$work/nmi/counts")"
+# Vector registers keep their values while the core works: sums of doubles, copies through SSE registers.
+"$build/mix-native" n=100 >"$work/mix.native"
+kvm_run mix "start=text:NEVER" mix "n=100"
+grep -a '^checksum' "$work/mix/console" | tr -d '\r' >"$work/mix/sums"
+grep "^checksum" "$work/mix.native" >"$work/mix/expected"
+expect_same "the mix's checksums" "$work/mix/expected" "$work/mix/sums"
+
 kvm_run triple "" triplefault
 expect_line "a triple fault" "engram: the guest triple-faulted" "$work/triple/console"
 finish
