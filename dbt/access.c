@@ -236,7 +236,7 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
     }
     bool writes_code =
         access & DBT_WRITE && a->segment == SEG_CS && t->code_size != CODE_64 && t->mode & MODE_PROTECTED;
-    if (t->mode & MODE_LIMITED(a->segment) || writes_code) {
+    if (t->mode & (MODE_LIMITED(a->segment) | MODE_ALIGNED) || writes_code) {
         emit_linear(t, SCRATCH, a);
         struct pending *p = note_miss(t, emit_jmp(e, NULL), access, bytes, true);
         p->restore_rcx = false;

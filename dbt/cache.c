@@ -102,9 +102,12 @@ bool cache_is_nearly_full(const struct dbt *d)
 
 struct block *cache_find(struct dbt *d, uint64_t ip, gpa_t gpa)
 {
-    uint64_t base = (d->mode & MODE_CODE_SIZE) == 2 ? 0 : d->cpu.v.seg[SEG_CS].base;
+    const struct segment *cs = &d->cpu.v.seg[SEG_CS];
+    const bool flat = (d->mode & MODE_CODE_SIZE) == CODE_64;
+    uint64_t base = flat ? 0 : cs->base;
     for (struct block *b = d->hash[hash_of(ip, d->mode)]; b; b = b->next_hash)
-        if (b->ip == ip && b->mode == d->mode && b->valid && b->gpa == gpa && b->cs_base == base)
+        if (b->ip == ip && b->mode == d->mode && b->valid && b->gpa == gpa && b->cs_base == base &&
+            (flat || b->cs_limit == cs->limit))
             return b;
     return NULL;
 }

@@ -67,6 +67,7 @@ struct dbt_cpu {
 
     bool interrupt_shadow; /* STI or MOV SS: nothing is delivered before the next instruction is over */
     bool shadow_is_mov_ss; /* debug exceptions wait as well */
+    uint16_t debug_traps;  /* DR6's bits for what is to trap behind the instruction */
     bool nmi_blocked;      /* until IRET */
     bool halted;
     bool delivered; /* an event was, since the caller cleared this: no single-step trap before its handler */

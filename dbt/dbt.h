@@ -19,6 +19,7 @@
 #include "dbt/emit.h"
 #include "dbt/memory.h"
 #include "dbt/record.h"
+#include "dbt/sys/sys.h"
 
 #define SCRATCH R12 /* after a probe: the host address of the operand */
 #define SCRATCH2 R13
@@ -49,6 +50,7 @@ struct tlb {
 #define MODE_PAGING 0x10u
 #define MODE_DF 0x20u
 #define MODE_TF 0x40u
+#define MODE_ALIGNED 0x80u                   /* accesses have to be aligned: CR0.AM, AC, CPL 3 */
 #define MODE_BASED(seg) (0x100u << (seg))    /* its base is not 0 */
 #define MODE_LIMITED(seg) (0x4000u << (seg)) /* accesses need the checks of segmentation */
 #define MODE_STEP 0x100000u                  /* one instruction: see dbt.stepping */
@@ -135,7 +137,7 @@ struct block_insn {
 
 struct block {
     uint64_t ip, cs_base;
-    uint32_t mode;
+    uint32_t cs_limit, mode;
     uint8_t insn_count;
     uint8_t budget; /* instructions charged at the head */
     bool valid;
@@ -227,6 +229,7 @@ struct dbt {
     uint32_t jump_filled;                         /* bit n: table n holds something */
     unsigned jump_table;                          /* of the present mode */
     uint64_t jump_cs_base;                        /* of what the tables hold: they are looked up by IP */
+    uint32_t jump_cs_limit;
     struct fetch_tlb fetch[2];
     uint8_t *cache, *cache_end, *cache_start;
     struct emit e;
@@ -241,6 +244,8 @@ struct dbt {
     gva_t
         break_at[DBT_BREAKS]; /* linear addresses where the host wants to be asked; blocks end before them */
     bool break_armed[DBT_BREAKS];
+    struct sys_breakpoint breakpoints[SYS_BREAKPOINTS]; /* of the guest, as code and TLB know them */
+    uint16_t held_traps;     /* debug traps that wait behind the present instruction, from one before it */
     bool quiet_block;        /* the next block runs without a budget test: see run.c */
     bool stepping;           /* what the host waits for is so near that blocks are single instructions */
     bool between_iterations; /* of a REP: events there show RF set (SDM Vol. 3B, 17.3.1.1) */
@@ -363,6 +368,9 @@ bool slow_run_bounced(struct dbt *d);
 bool raise_trap(struct dbt *d);
 /* The bytes at CS:ip, at most 15; fewer where the second page is absent. False: fault. */
 bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available);
+/* The instruction at v.rip, for exits that need to know more of it than their site says; NULL: it cannot be
+ * fetched. */
+const struct guest_insn *slow_insn_here(struct dbt *d);
 
 /* ---- run.c ---- */
 void dbt_init(struct dbt *d, void *code, size_t code_bytes);
@@ -380,9 +388,11 @@ static inline uint64_t dbt_budget_left(const struct dbt *d)
 }
 void dbt_spend_iterations(struct dbt *d, uint64_t n);
 uint32_t dbt_mode(const struct dbt *d);
+
+/* ---- break.c ---- */
 void dbt_set_break(struct dbt *d, unsigned n, bool armed, gva_t at);
-/* True if `at` is where a break is armed; *n says which. */
-bool dbt_is_break(const struct dbt *d, gva_t at, unsigned *n);
+/* One of the host or the guest is on the instruction at `at`. */
+bool dbt_is_break(const struct dbt *d, gva_t at);
 
 /* ---- dump.c ---- */
 #define DBT_PRINT_TEXT 160u

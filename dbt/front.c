@@ -486,11 +486,12 @@ static bool may_fault(const struct guest_insn *g)
     }
 }
 
-bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, uint64_t ip,
-                  enum code_size size)
+enum zydis_result front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, uint64_t ip,
+                               enum code_size size)
 {
-    if (zydis_decode(&g->z, g->op, bytes, available, size) != ZYDIS_DECODED)
-        return false;
+    enum zydis_result result = zydis_decode(&g->z, g->op, bytes, available, size);
+    if (result != ZYDIS_DECODED)
+        return result;
     memcpy(g->bytes, bytes, g->z.length);
     g->ip = ip;
     g->memory = explicit_memory(g);
@@ -512,5 +513,5 @@ bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, 
                         (g->memory >= 0 || g->class != G_COPY);
     g->divides = is_division(g->z.mnemonic);
     g->can_fault = g->divides || (g->class == G_COPY && may_fault(g));
-    return true;
+    return result;
 }

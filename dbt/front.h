@@ -58,9 +58,9 @@ struct guest_insn {
     bool flags_shown; /* … but a fault, before they are set anew, would show them */
 };
 
-/* Decodes and classifies; false: no instruction (or fewer bytes than it needs). */
-bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, uint64_t ip,
-                  enum code_size size);
+/* Decodes and classifies. */
+enum zydis_result front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, uint64_t ip,
+                               enum code_size size);
 
 /* The exception that the mode makes of the instruction: VECTOR_UD, VECTOR_NM, or 0. */
 uint8_t front_fault(const struct guest_insn *g, uint32_t mode);

@@ -102,7 +102,7 @@ bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast, struct raw_m
         return false;
     gva_t page = at & PAGE_MASK;
     gpa_t frame = gpa & PAGE_MASK;
-    if (!is_ram(d, frame, PAGE_SIZE))
+    if (!is_ram(d, frame, PAGE_SIZE) || sys_breaks_page(&d->cpu, page))
         return true;
     if (access & DBT_WRITE && d->page_flags[frame >> PAGE_SHIFT] & PAGE_HAS_CODE)
         return true;
@@ -140,7 +140,7 @@ static bool find_place(struct dbt_cpu *c, gva_t at, unsigned bytes, unsigned acc
     unsigned in_page = (unsigned)(PAGE_SIZE - (at & (PAGE_SIZE - 1)));
     p->first = bytes < in_page ? bytes : in_page;
     p->gpa[1] = 0;
-    if (!dbt_translate(c, at, access, &p->gpa[0]))
+    if (!sys_access_aligned(c, at, bytes, access) || !dbt_translate(c, at, access, &p->gpa[0]))
         return false;
     return p->first == bytes || dbt_translate(c, at + p->first, access, &p->gpa[1]);
 }
@@ -261,6 +261,7 @@ bool dbt_read(struct dbt_cpu *c, gva_t at, void *to, unsigned bytes, unsigned ac
     if (p.first != bytes)
         read_physical(d, p.gpa[1], (uint8_t *)to + p.first, bytes - p.first);
     record(d, at, &p, to, bytes, ACCESS_READ, cause);
+    sys_note_access(c, at, bytes, false);
     return true;
 }
 
@@ -275,6 +276,7 @@ bool dbt_write(struct dbt_cpu *c, gva_t at, const void *from, unsigned bytes, un
     if (p.first != bytes)
         write_physical(d, p.gpa[1], (const uint8_t *)from + p.first, bytes - p.first);
     record(d, at, &p, from, bytes, ACCESS_WRITE, cause);
+    sys_note_access(c, at, bytes, true);
     return true;
 }
 

@@ -9,6 +9,7 @@
  *
  * so nothing here knows what it does.
  */
+#include "dbt/front.h"
 #include "dbt/switch.h"
 
 #include "dbt/sys/sys.h"
@@ -41,6 +42,17 @@ bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available)
     memcpy(bytes + first, d->ram + gpa, INSN_BYTES_MAX - first);
     *available = INSN_BYTES_MAX;
     return true;
+}
+
+const struct guest_insn *slow_insn_here(struct dbt *d)
+{
+    static struct guest_insn g;
+    uint8_t bytes[INSN_BYTES_MAX];
+    size_t available = 0;
+    bool known = slow_fetch(d, d->cpu.v.rip, bytes, &available) &&
+                 front_decode(&g, bytes, available, d->cpu.v.rip,
+                              (enum code_size)(d->mode & MODE_CODE_SIZE)) == ZYDIS_DECODED;
+    return known ? &g : NULL;
 }
 
 /* What segmentation says of the operands (SDM Vol. 3A, 5.3). In the forms that come here each operand is one
@@ -104,7 +116,7 @@ static bool make_plan(struct dbt *d, struct access_list *list, unsigned slots, s
 
 static bool check_writable(struct dbt *d, const struct insn_access *a)
 {
-    return sys_writable(&d->cpu, a->linear, a->size);
+    return sys_writable(&d->cpu, a->linear, a->size, DBT_WRITE);
 }
 
 /* Aligned as in memory: some instructions fault on operands that are not. */

@@ -78,7 +78,12 @@ bool stack_peek(struct dbt_cpu *c, const struct stack *s, unsigned offset, uint6
 bool stack_writable(struct dbt_cpu *c, const struct stack *s, unsigned bytes)
 {
     gva_t linear;
-    return locate(c, s, s->sp, bytes, &linear) && sys_writable(c, linear, bytes);
+    return locate(c, s, s->sp, bytes, &linear) && sys_writable(c, linear, bytes, s->system ? DBT_SYSTEM : 0);
+}
+
+bool stack_aligned(struct dbt_cpu *c, const struct stack *s, unsigned bytes)
+{
+    return sys_aligned(c, (s->flat64 ? 0 : s->base) + truncate_to(s->sp, width(s)), bytes);
 }
 
 bool stack_pop(struct dbt_cpu *c, struct stack *s, uint64_t *value, unsigned bytes)

@@ -57,6 +57,24 @@ bool sys_deliver_fault(struct dbt_cpu *c);
  * frame shows it. */
 bool sys_deliver_debug(struct dbt_cpu *c, uint64_t dr6);
 
+#define SYS_BREAKPOINTS 4u
+struct sys_breakpoint {
+    gva_t at;      /* or the port */
+    uint8_t bytes; /* 0: off */
+    uint8_t kind;
+};
+enum sys_breakpoint_kind { BREAK_BEFORE, BREAK_WRITE, BREAK_IO, BREAK_ACCESS };
+
+/* The breakpoints that DR7 has switched on. */
+void sys_breakpoints(const struct dbt_cpu *c, struct sys_breakpoint b[SYS_BREAKPOINTS]);
+/* DR6's bits for those on the instruction at the linear address `at`. */
+uint64_t sys_breaks_before(const struct dbt_cpu *c, gva_t at);
+/* Some access to the page may hit one. */
+bool sys_breaks_page(const struct dbt_cpu *c, gva_t page);
+/* An access to memory or to a port is being made: what it hits is noted in c->debug_traps. */
+void sys_note_access(struct dbt_cpu *c, gva_t at, unsigned bytes, bool write);
+void sys_note_port(struct dbt_cpu *c, uint16_t port, unsigned bytes);
+
 /* An external interrupt or NMI at v.rip; the caller has looked at IF, shadows and nmi_blocked. Sets
  * nmi_blocked. */
 bool sys_deliver_interrupt(struct dbt_cpu *c, uint8_t vector);
@@ -70,8 +88,6 @@ bool sys_io_allowed(struct dbt_cpu *c, uint16_t port, unsigned bytes);
 void sys_probe(struct dbt_cpu *c);
 /* State components that guests can be offered on this machine; the host has to enable them. */
 uint64_t sys_xcr0_offered(void);
-/* An unmasked x87 exception is pending: the last instruction raised it. */
-void x87_note_fault(struct dbt_cpu *c);
 
 /* Reads the four PDPTEs at `cr3` as MOV CR3 does with PAE paging; #GP(0) for reserved bits. */
 bool sys_load_pdptes(struct dbt_cpu *c, uint64_t cr3);
@@ -79,8 +95,15 @@ bool sys_load_pdptes(struct dbt_cpu *c, uint64_t cr3);
 /* Segmentation's checks (limit, type, canonical) and the linear address. */
 bool sys_linear(struct dbt_cpu *c, unsigned segment, uint64_t offset, unsigned bytes, bool write,
                 gva_t *linear);
-/* Paging allows a write of `bytes` (at most a page) at `linear`. */
-bool sys_writable(struct dbt_cpu *c, gva_t linear, unsigned bytes);
+/* A write of `bytes` (at most a page) at `linear` will raise neither #AC nor #PF; `access` as for
+ * dbt_write(). */
+bool sys_writable(struct dbt_cpu *c, gva_t linear, unsigned bytes, unsigned access);
+/* Accesses of the program have to be aligned to their size (SDM Vol. 3A, 6.15, #AC). */
+bool sys_checks_alignment(const struct dbt_cpu *c);
+/* #AC unless `at` is a multiple of `alignment`, a power of two. */
+bool sys_aligned(struct dbt_cpu *c, gva_t at, unsigned alignment);
+/* … of what an access of that many bytes has to be aligned to, if it is one of the program. */
+bool sys_access_aligned(struct dbt_cpu *c, gva_t at, unsigned bytes, unsigned access);
 /* True outside IA-32e mode. */
 bool sys_is_canonical(const struct dbt_cpu *c, gva_t at);
 
