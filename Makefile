@@ -245,21 +245,30 @@ $(B)/tests/dbt/%.elf: $(B)/tests/dbt/%.o guest/guest.ld
 	$(SAY) LD $@
 	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments -T guest/guest.ld -o $@ $<
 
-# tests/dbt/behaviour/NAME.asm is one behaviour; all of them and the frame that runs them are one kernel.
+# tests/dbt/behaviour/NAME.asm is one behaviour; all of them and the frame that runs them are one kernel. So are those
+# of tests/dbt/features/, which need a CPU that not every machine has, or what the VMX engine does not do.
 BEHAVIOUR := tests/dbt/behaviour
-BEHAVIOURS := $(patsubst %.asm,$(B)/%.o,$(sort $(wildcard $(BEHAVIOUR)/frame/*.asm)) $(sort $(wildcard $(BEHAVIOUR)/*.asm)))
-$(B)/$(BEHAVIOUR)/%.o: $(BEHAVIOUR)/%.asm $(GUEST_INCLUDES) $(wildcard $(BEHAVIOUR)/frame/*.inc) $(B)/deps.mk
+FEATURE := tests/dbt/features
+behaviour_objects = $(patsubst %.asm,$(B)/%.o,$(sort $(wildcard $(BEHAVIOUR)/frame/*.asm)) $(sort $(wildcard $(1)/*.asm)))
+define nasm_behaviour
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
 	$(Q)$(NASM) -w+error -f elf32 -DBEHAVIOUR='"$*"' -I guest/include/ -I $(BEHAVIOUR)/frame/ -o $@ $<
-$(B)/$(BEHAVIOUR)s.elf: $(BEHAVIOURS) $(BEHAVIOUR)/behaviour.ld
+endef
+$(B)/$(BEHAVIOUR)/%.o: $(BEHAVIOUR)/%.asm $(GUEST_INCLUDES) $(wildcard $(BEHAVIOUR)/frame/*.inc) $(B)/deps.mk
+	$(nasm_behaviour)
+$(B)/$(FEATURE)/%.o: $(FEATURE)/%.asm $(GUEST_INCLUDES) $(wildcard $(BEHAVIOUR)/frame/*.inc) $(B)/deps.mk
+	$(nasm_behaviour)
+$(B)/$(BEHAVIOUR)s.elf: $(call behaviour_objects,$(BEHAVIOUR))
+$(B)/$(FEATURE).elf: $(call behaviour_objects,$(FEATURE))
+$(B)/$(BEHAVIOUR)s.elf $(B)/$(FEATURE).elf: $(BEHAVIOUR)/behaviour.ld
 	$(SAY) LD $@
-	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments \
-		-T $(BEHAVIOUR)/behaviour.ld -o $@ $(BEHAVIOURS)
+	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments -T $(BEHAVIOUR)/behaviour.ld -o $@ \
+		$(filter %.o,$^)
 
 #: make dbt-tests  the DBT engine as a Linux process: differential, guests
 DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-differential $(B)/mix-native $(B)/pin $(B)/pins.bin $(DBT_GUESTS) \
-	$(B)/$(BEHAVIOUR)s.elf
+	$(B)/$(BEHAVIOUR)s.elf $(B)/$(FEATURE).elf
 .PHONY: dbt-tests
 dbt-tests: $(DBT_TEST_DEPS) $(B)/engram guests $(B)/bin/bochs2list $(B)/bin/listcmp
 	@tests/run.sh dbt

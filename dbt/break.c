@@ -50,8 +50,8 @@ bool break_ask_host(struct dbt *d)
     return true;
 }
 
-/* Not after an instruction that has set RF, behind MOV SS, or in the middle of a REP (SDM Vol. 3B, 17.3.1.1;
- * Vol. 3A, 6.8.3). */
+/* Not with RF, behind MOV SS, or in the middle of a REP. The frame shows RF as it is: so that the instruction
+ * gets on, the handler sets it there (SDM Vol. 3B, 17.3.1.1; Vol. 3A, 6.8.3). */
 bool break_deliver(struct dbt *d)
 {
     struct dbt_cpu *c = &d->cpu;
@@ -60,7 +60,6 @@ bool break_deliver(struct dbt *d)
     uint64_t hit = sys_breaks_before(c, here(d));
     if (!hit)
         return false;
-    c->v.rflags |= RFLAGS_RF; /* the frame shows it */
     d->quiet_block = false;
     sys_deliver_debug(c, hit);
     d->mode_dirty = true;

@@ -55,7 +55,7 @@ struct tlb {
 #define MODE_LIMITED(seg) (0x4000u << (seg)) /* accesses need the checks of segmentation */
 #define MODE_STEP 0x100000u                  /* one instruction: see dbt.stepping */
 #define MODE_PROTECTED 0x200000u
-/* What the guest has not switched on (front_fault()). */
+/* What the guest has not switched on (front_decode()). */
 #define MODE_EM 0x00400000u        /* CR0.EM */
 #define MODE_TS 0x00800000u        /* CR0.TS */
 #define MODE_WAIT_NM 0x01000000u   /* CR0.TS and CR0.MP: FWAIT is #NM */
@@ -67,6 +67,7 @@ struct tlb {
 enum exit_kind_dbt {
     DBT_EXIT_CHAIN,    /* a direct branch whose target is not linked yet */
     DBT_EXIT_INDIRECT, /* SCRATCH2 is the target */
+    DBT_EXIT_OUTSIDE,  /* a direct branch to where its segment does not reach */
     DBT_EXIT_SYSTEM,   /* the instruction is for sys_execute() */
     DBT_EXIT_MISS,     /* a probe missed; SCRATCH is the linear address */
     DBT_EXIT_SLOW,     /* the instruction is for slow_execute() */
@@ -199,6 +200,7 @@ struct dbt {
     uint64_t iterations; /* of REPs that are not complete: they take time and are no instructions */
     uint64_t spill[4], spilled_rcx, saved_flags, temp[4];
     uint64_t exit_site;
+    uint64_t branch; /* the block, by its number, that an indirect branch has ended last */
     uint64_t trap_pc, trap_address, trap_vector;
     uint64_t page_mask, jump_mask;
     struct tlb tlb[2];
@@ -259,6 +261,8 @@ struct dbt {
     struct dbt_counters counters;
     char stop_line[200];
 };
+
+#define NO_BRANCH 0xffffffffu /* dbt.branch */
 
 #define PAGE_HAS_CODE 0x01u
 #define PAGE_HIDDEN 0x02u /* reads ones, writes are dropped */
@@ -368,6 +372,8 @@ bool slow_run_bounced(struct dbt *d);
 bool raise_trap(struct dbt *d);
 /* The bytes at CS:ip, at most 15; fewer where the second page is absent. False: fault. */
 bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available);
+/* Code may lie there: within its segment, canonical. */
+bool slow_may_execute(const struct dbt *d, uint64_t ip);
 /* The instruction at v.rip, for exits that need to know more of it than their site says; NULL: it cannot be
  * fetched. */
 const struct guest_insn *slow_insn_here(struct dbt *d);

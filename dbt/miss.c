@@ -36,6 +36,44 @@ void leave_inside(struct dbt *d, struct block *b, unsigned insn)
     recorder_close(d, b, insn);
 }
 
+/* What a branch has done of its work before its target was looked at. */
+static void undo_branch(struct dbt *d, const struct guest_insn *g)
+{
+    unsigned bytes = g->z.operand_width / 8;
+    switch (g->z.mnemonic) {
+    case ZYDIS_MNEMONIC_LOOP:
+    case ZYDIS_MNEMONIC_LOOPE:
+    case ZYDIS_MNEMONIC_LOOPNE:
+        sys_add_gpr(&d->cpu, RCX, 1, g->z.address_width / 8);
+        break;
+    case ZYDIS_MNEMONIC_CALL:
+        if (g->class == G_CALL_INDIRECT)
+            sys_add_gpr(&d->cpu, RSP, bytes, sys_stack_bytes(&d->cpu));
+        break;
+    case ZYDIS_MNEMONIC_RET:
+        sys_add_gpr(&d->cpu, RSP, 0 - (uint64_t)bytes - front_released(g), sys_stack_bytes(&d->cpu));
+        break;
+    default:
+        break;
+    }
+}
+
+/* Its target is not one: #GP at the branch (SDM Vol. 2A, JMP). The block is charged for it. */
+void refuse_branch(struct dbt *d, const struct block *b, unsigned insn)
+{
+    d->cpu.v.rip = b->ip + b->insn[insn].ip;
+    if ((b->mode & MODE_CODE_SIZE) != CODE_64)
+        d->cpu.v.rip = (uint32_t)d->cpu.v.rip;
+    d->budget += 1;
+    const struct guest_insn *g = slow_insn_here(d);
+    if (g) {
+        undo_branch(d, g);
+        dbt_raise_error(&d->cpu, VECTOR_GP, 0);
+    }
+    dbt_deliver(d);
+    d->mode_dirty = true;
+}
+
 /* The instruction at which the block was left is complete. */
 void charge(struct dbt *d)
 {

@@ -269,6 +269,7 @@ static void go_on(struct dbt *d)
     if (d->jump_table == 0 || d->mode_dirty || d->cpu.debug_traps)
         return;
     d->scratch2 = d->cpu.v.rip;
+    d->branch = NO_BRANCH;
     d->retry = d->resume_at[d->jump_table];
 }
 
@@ -299,6 +300,11 @@ static void handle_exit(struct dbt *d, struct exit_site **chain)
         break;
     case DBT_EXIT_INDIRECT:
         d->cpu.v.rip = d->scratch2;
+        if (d->branch != NO_BRANCH && !slow_may_execute(d, d->cpu.v.rip))
+            refuse_branch(d, &d->blocks[d->branch], d->blocks[d->branch].insn_count - 1u);
+        break;
+    case DBT_EXIT_OUTSIDE:
+        refuse_branch(d, x->block, x->insn);
         break;
     case DBT_EXIT_SYSTEM:
         handle_system(d, x);
@@ -345,7 +351,7 @@ static struct block *find_block(struct dbt *d)
     bool fault = false;
 
     d->counters.lookups++;
-    if ((d->mode & MODE_CODE_SIZE) != CODE_64 && d->cpu.v.rip > d->cpu.v.seg[SEG_CS].limit) {
+    if (!slow_may_execute(d, d->cpu.v.rip)) {
         dbt_raise_error(&d->cpu, VECTOR_GP, 0);
         return NULL;
     }

@@ -21,6 +21,8 @@ void leave_inside(struct dbt *d, struct block *b, unsigned insn);
 void restore_flags(struct dbt *d, uint8_t place);
 /* The instruction at which the block was left is complete. */
 void charge(struct dbt *d);
+/* #GP at a branch whose target is nowhere, the block's instruction `insn`. */
+void refuse_branch(struct dbt *d, const struct block *b, unsigned insn);
 /* A probe missed. */
 void handle_miss(struct dbt *d, const struct exit_site *x);
 

@@ -44,14 +44,19 @@ bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available)
     return true;
 }
 
+bool slow_may_execute(const struct dbt *d, uint64_t ip)
+{
+    return (d->mode & MODE_CODE_SIZE) == CODE_64 ? sys_is_canonical(&d->cpu, ip)
+                                                 : ip <= d->cpu.v.seg[SEG_CS].limit;
+}
+
 const struct guest_insn *slow_insn_here(struct dbt *d)
 {
     static struct guest_insn g;
     uint8_t bytes[INSN_BYTES_MAX];
     size_t available = 0;
     bool known = slow_fetch(d, d->cpu.v.rip, bytes, &available) &&
-                 front_decode(&g, bytes, available, d->cpu.v.rip,
-                              (enum code_size)(d->mode & MODE_CODE_SIZE)) == ZYDIS_DECODED;
+                 front_decode(&g, bytes, available, d->cpu.v.rip, d->mode) == ZYDIS_DECODED;
     return known ? &g : NULL;
 }
 
@@ -201,15 +206,23 @@ static void drop_bounced(struct dbt *d, const struct bounced *b)
     d->exit_count = b->exits;
 }
 
+/* Behind its last instruction. */
+static uint64_t next_ip(const struct block *b)
+{
+    uint64_t ip = b->ip + b->guest_bytes;
+    return (b->mode & MODE_CODE_SIZE) == CODE_64 ? ip : (uint32_t)ip;
+}
+
 static bool enter_bounced(struct dbt *d, const struct bounced *b)
 {
     struct vcpu before = d->cpu.v;
     d->x87_status = 0;
     switch_enter(d, b->block->body);
-    if (d->exits[d->exit_site].kind != DBT_EXIT_TRAP)
+    bool trapped = d->exits[d->exit_site].kind == DBT_EXIT_TRAP;
+    if (!trapped && (d->cpu.v.rip == next_ip(b->block) || slow_may_execute(d, d->cpu.v.rip)))
         return true;
     d->cpu.v = before;
-    return raise_trap(d);
+    return trapped ? raise_trap(d) : dbt_raise_error(&d->cpu, VECTOR_GP, 0);
 }
 
 bool slow_run_bounced(struct dbt *d)

@@ -86,7 +86,7 @@ static bool decode_one(struct translation *t, uint64_t ip, bool *ended)
     size_t first = in_page < all ? in_page : all;
 
     memcpy(buffer, t->d->ram + ((t->b->gpa & PAGE_MASK) | (at & (PAGE_SIZE - 1))), first);
-    enum zydis_result result = front_decode(g, buffer, first, ip, t->code_size);
+    enum zydis_result result = front_decode(g, buffer, first, ip, t->mode);
     if (result != ZYDIS_DECODED) {
         *ended = true;
         if (t->count)
@@ -94,7 +94,7 @@ static bool decode_one(struct translation *t, uint64_t ip, bool *ended)
         if (result == ZYDIS_NEEDS_MORE && first < all) {
             if (!fetch_rest(t, ip, buffer, first, all))
                 return false;
-            result = front_decode(g, buffer, all, ip, t->code_size);
+            result = front_decode(g, buffer, all, ip, t->mode);
         }
         if (result != ZYDIS_DECODED)
             return raise_for(t, result);
@@ -242,11 +242,6 @@ static bool translate_lanes(struct translation *t, const struct guest_insn *g)
 
 static bool translate_insn(struct translation *t, const struct guest_insn *g)
 {
-    uint8_t fault = g->class == G_COPY || g->class == G_LANES ? front_fault(g, t->mode) : 0;
-    if (fault) {
-        emit_leave(t, fault == VECTOR_NM ? DBT_EXIT_NM : DBT_EXIT_UD);
-        return true;
-    }
     switch (g->class) {
     case G_COPY:
         if (!translate_copy(t, g))
@@ -272,6 +267,9 @@ static bool translate_insn(struct translation *t, const struct guest_insn *g)
         return translate_lanes(t, g);
     case G_UD:
         emit_leave(t, DBT_EXIT_UD);
+        return true;
+    case G_NM:
+        emit_leave(t, DBT_EXIT_NM);
         return true;
     case G_DF:
         translate_df(t, g);

@@ -119,6 +119,9 @@ bool translate_branch(struct translation *t, const struct guest_insn *g);
 /* Ends the block: to a known place, or to the one in SCRATCH2. */
 void emit_leave_to(struct translation *t, uint64_t target);
 void emit_leave_indirect(struct translation *t);
+/* … to where a branch goes, which may be nowhere. */
+void emit_branch_to(struct translation *t, uint64_t target);
+uint64_t branch_target(const struct translation *t, const struct guest_insn *g);
 void emit_leave(struct translation *t, unsigned kind);
 /* RECORD moves over the block's record; before the ways out part. */
 void emit_close(struct translation *t);

@@ -381,6 +381,7 @@ int main(int argc, char **argv)
         arm(d, BREAK_STOP, host_options.stop_rip);
     }
     started = seconds();
+    sys_reset_vectors();
     dbt_run(d);
     double ended = seconds();
     host_save_vectors();

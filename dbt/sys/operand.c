@@ -224,6 +224,11 @@ void write_gpr(struct dbt_cpu *c, unsigned gpr, uint64_t value, unsigned bytes)
         c->v.gpr[gpr] = truncate_to(value, bytes);
 }
 
+void sys_add_gpr(struct dbt_cpu *c, unsigned gpr, uint64_t by, unsigned bytes)
+{
+    write_gpr(c, gpr, c->v.gpr[gpr] + by, bytes);
+}
+
 bool write_rm(struct dbt_cpu *c, const struct sys_insn *i, uint64_t value, unsigned memory_bytes)
 {
     if (!i->memory) {

@@ -25,6 +25,12 @@ static unsigned width(const struct stack *s)
     return s->flat64 ? 8 : s->access & SEGMENT_DB ? 4 : 2;
 }
 
+unsigned sys_stack_bytes(const struct dbt_cpu *c)
+{
+    struct stack s = stack_current(c, CAUSE_INSTRUCTION);
+    return width(&s);
+}
+
 void stack_skip(struct stack *s, int64_t bytes)
 {
     uint64_t moved = s->sp + (uint64_t)bytes;

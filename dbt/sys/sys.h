@@ -52,9 +52,8 @@ bool sys_deliver(struct dbt_cpu *c, const struct sys_event *e);
 /* Delivers c->fault at v.rip. */
 bool sys_deliver_fault(struct dbt_cpu *c);
 
-/* A debug exception at v.rip, fault or trap; `dr6` are the bits to set. For an instruction breakpoint the
- * caller sets v.rflags.RF first, as it does when an interrupt comes between two iterations of a REP: the
- * frame shows it. */
+/* A debug exception at v.rip, fault or trap; `dr6` are the bits to set. Between two iterations of a REP the
+ * caller sets v.rflags.RF first, as it does for interrupts: the frame shows it. */
 bool sys_deliver_debug(struct dbt_cpu *c, uint64_t dr6);
 
 #define SYS_BREAKPOINTS 4u
@@ -84,8 +83,10 @@ bool sys_deliver_nmi(struct dbt_cpu *c);
 bool sys_io_allowed(struct dbt_cpu *c, uint16_t port, unsigned bytes);
 
 /* Before the guest starts: which instructions this CPU knows of those that need not be there, and which x87
- * pointers it shows; leaves the FPU as FNINIT does. */
+ * pointers it shows; resets the vector state. */
 void sys_probe(struct dbt_cpu *c);
+/* The CPU's x87, vector and opmask registers become what they are after a reset: the guest's are there. */
+void sys_reset_vectors(void);
 /* State components that guests can be offered on this machine; the host has to enable them. */
 uint64_t sys_xcr0_offered(void);
 
@@ -106,6 +107,11 @@ bool sys_aligned(struct dbt_cpu *c, gva_t at, unsigned alignment);
 bool sys_access_aligned(struct dbt_cpu *c, gva_t at, unsigned bytes, unsigned access);
 /* True outside IA-32e mode. */
 bool sys_is_canonical(const struct dbt_cpu *c, gva_t at);
+
+/* A register's low `bytes` grow; of 4 bytes, the upper half becomes 0. */
+void sys_add_gpr(struct dbt_cpu *c, unsigned gpr, uint64_t by, unsigned bytes);
+/* The width of the stack pointer: 2, 4 or 8 bytes. */
+unsigned sys_stack_bytes(const struct dbt_cpu *c);
 
 /* The mode an instruction at CS:RIP is decoded in. */
 enum code_size sys_code_size(const struct dbt_cpu *c);
