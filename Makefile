@@ -213,11 +213,14 @@ $(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)
 	$(SAY) LD $@
 	$(Q)$(CC) -o $@ $^ -llz4
 
-# tests/dbt/: translated against the real CPU.
-$(B)/dbt-differential: $(B)/host/tests/dbt/differential.o $(B)/dbt-engine/tests/dbt/generate.o $(DBT_OBJ) \
-		$(B)/host/hv/trace/raw.o $(B)/host/hv/trace/dictionary.o
+# tests/dbt/: translated against the real CPU. At a fixed low address, which 32-bit code reaches; the guest's vector
+# registers are in the CPU when its functions are called back.
+DIFFERENTIAL_SRC := $(filter-out tests/dbt/pin.c, $(sort $(wildcard tests/dbt/*.c))) hv/trace/raw.c \
+	hv/trace/dictionary.c
+$(B)/dbt-engine/tests/dbt/%.o: CFLAGS_HERE := -fno-pie -fno-stack-protector
+$(B)/dbt-differential: $(DIFFERENTIAL_SRC:%.c=$(B)/dbt-engine/%.o) $(DBT_OBJ)
 	$(SAY) LD $@
-	$(Q)$(CC) -o $@ $^
+	$(Q)$(CC) -no-pie -o $@ $^
 
 # The emitted code for single guest instructions, as text: tests/dbt/pinned_code.txt.
 $(B)/pin: $(B)/host/tests/dbt/pin.o $(B)/host/dbt/host/disassemble.o $(ZYDIS_FORMATTER_FILES:%=$(B)/host/zydis/%.o) $(DBT_OBJ)
@@ -244,21 +247,30 @@ $(B)/tests/dbt/%.elf: $(B)/tests/dbt/%.o guest/guest.ld
 	$(SAY) LD $@
 	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments -T guest/guest.ld -o $@ $<
 
-# tests/dbt/behaviour/NAME.asm is one behaviour; all of them and the frame that runs them are one kernel.
+# tests/dbt/behaviour/NAME.asm is one behaviour; all of them and the frame that runs them are one kernel. So are those
+# of tests/dbt/features/, which need a CPU that not every machine has, or what the VMX engine does not do.
 BEHAVIOUR := tests/dbt/behaviour
-BEHAVIOURS := $(patsubst %.asm,$(B)/%.o,$(sort $(wildcard $(BEHAVIOUR)/frame/*.asm)) $(sort $(wildcard $(BEHAVIOUR)/*.asm)))
-$(B)/$(BEHAVIOUR)/%.o: $(BEHAVIOUR)/%.asm $(GUEST_INCLUDES) $(wildcard $(BEHAVIOUR)/frame/*.inc) $(B)/deps.mk
+FEATURE := tests/dbt/features
+behaviour_objects = $(patsubst %.asm,$(B)/%.o,$(sort $(wildcard $(BEHAVIOUR)/frame/*.asm)) $(sort $(wildcard $(1)/*.asm)))
+define nasm_behaviour
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
 	$(Q)$(NASM) -w+error -f elf32 -DBEHAVIOUR='"$*"' -I guest/include/ -I $(BEHAVIOUR)/frame/ -o $@ $<
-$(B)/$(BEHAVIOUR)s.elf: $(BEHAVIOURS) $(BEHAVIOUR)/behaviour.ld
+endef
+$(B)/$(BEHAVIOUR)/%.o: $(BEHAVIOUR)/%.asm $(GUEST_INCLUDES) $(wildcard $(BEHAVIOUR)/frame/*.inc) $(B)/deps.mk
+	$(nasm_behaviour)
+$(B)/$(FEATURE)/%.o: $(FEATURE)/%.asm $(GUEST_INCLUDES) $(wildcard $(BEHAVIOUR)/frame/*.inc) $(B)/deps.mk
+	$(nasm_behaviour)
+$(B)/$(BEHAVIOUR)s.elf: $(call behaviour_objects,$(BEHAVIOUR))
+$(B)/$(FEATURE).elf: $(call behaviour_objects,$(FEATURE))
+$(B)/$(BEHAVIOUR)s.elf $(B)/$(FEATURE).elf: $(BEHAVIOUR)/behaviour.ld
 	$(SAY) LD $@
-	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments \
-		-T $(BEHAVIOUR)/behaviour.ld -o $@ $(BEHAVIOURS)
+	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments -T $(BEHAVIOUR)/behaviour.ld -o $@ \
+		$(filter %.o,$^)
 
 #: make dbt-tests  the DBT engine as a Linux process: differential, guests
 DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-differential $(B)/mix-native $(B)/pin $(B)/pins.bin $(DBT_GUESTS) \
-	$(B)/$(BEHAVIOUR)s.elf
+	$(B)/$(BEHAVIOUR)s.elf $(B)/$(FEATURE).elf
 .PHONY: dbt-tests
 dbt-tests: $(DBT_TEST_DEPS) $(B)/engram guests $(B)/bin/bochs2list $(B)/bin/listcmp
 	@tests/run.sh dbt
@@ -266,7 +278,7 @@ dbt-tests: $(DBT_TEST_DEPS) $(B)/engram guests $(B)/bin/bochs2list $(B)/bin/list
 $(B)/dbt-engine/%.o: %.c $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (engine)"
-	$(Q)$(CC) $(HOST_CFLAGS) -mgeneral-regs-only -fno-strict-aliasing -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(HOST_CFLAGS) -mgeneral-regs-only -fno-strict-aliasing $(CFLAGS_HERE) -MMD -MP -c -o $@ $<
 
 $(B)/dbt-engine/zydis/%.o: $(B)/deps.mk
 	@mkdir -p $(@D)
@@ -335,10 +347,12 @@ $(B)/tests/test_%: $(B)/asan/tests/unit/test_%.o $(UNIT_OBJ) $(B)/asan/dbt_sys.a
 # The guest's memory is the test's.
 $(B)/tests/test_walk: $(B)/asan/hv/vmx/walk.o
 
+# The engine's own code may use no vector register: it executes instructions that change them.
+$(B)/asan/dbt/%.o: CFLAGS_HERE := -mgeneral-regs-only
 $(B)/asan/%.o: %.c $(B)/test-deps
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (sanitizers)"
-	$(Q)$(CC) $(HOST_CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(HOST_CFLAGS) $(SANITIZE) $(CFLAGS_HERE) -MMD -MP -c -o $@ $<
 
 $(B)/host/zydis/%.o: $(B)/deps.mk
 	@mkdir -p $(@D)

@@ -4,12 +4,13 @@
  * everything is flushed and begins anew.
  */
 #include "dbt/switch.h"
+#include "dbt/vector.h"
 
 #define FLUSH_MARGIN 65536u /* bytes that the largest block takes at most */
 
-static unsigned hash_of(uint64_t ip, uint32_t mode)
+static unsigned hash_of(uint64_t ip, uint64_t mode)
 {
-    return (unsigned)((ip ^ (uint64_t)mode << 40) * 0x9e3779b97f4a7c15ull >> 51) % HASH_ENTRIES;
+    return (unsigned)((ip ^ (mode ^ mode >> 20) << 40) * 0x9e3779b97f4a7c15ull >> 51) % HASH_ENTRIES;
 }
 
 /* ---- jump tables ---- */
@@ -63,6 +64,7 @@ bool cache_init(struct dbt *d, void *code, size_t code_bytes)
     d->cache_end = d->cache + code_bytes;
     d->e = (struct emit){.p = d->cache, .end = d->cache_end};
     switch_init(d, &d->e);
+    vector_init(d, &d->e);
     d->cache_start = d->e.p;
     for (unsigned t = 0; t < JUMP_TABLES; t++)
         empty_table(d, t);
@@ -100,9 +102,12 @@ bool cache_is_nearly_full(const struct dbt *d)
 
 struct block *cache_find(struct dbt *d, uint64_t ip, gpa_t gpa)
 {
-    uint64_t base = (d->mode & MODE_CODE_SIZE) == 2 ? 0 : d->cpu.v.seg[SEG_CS].base;
+    const struct segment *cs = &d->cpu.v.seg[SEG_CS];
+    const bool flat = (d->mode & MODE_CODE_SIZE) == CODE_64;
+    uint64_t base = flat ? 0 : cs->base;
     for (struct block *b = d->hash[hash_of(ip, d->mode)]; b; b = b->next_hash)
-        if (b->ip == ip && b->mode == d->mode && b->valid && b->gpa == gpa && b->cs_base == base)
+        if (b->ip == ip && b->mode == d->mode && b->valid && b->gpa == gpa && b->cs_base == base &&
+            (flat || b->cs_limit == cs->limit))
             return b;
     return NULL;
 }

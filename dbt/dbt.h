@@ -3,7 +3,7 @@
  *
  *     run.c ──► cache.c (find) ──► translate.c ──► front.c (decode, liveness)
  *       │                            ├─ access.c (probe, record)   copy.c (re-encode)
- *       │                            └─ stack.c  string.c  branch.c
+ *       │                            └─ stack.c  string.c  branch.c  x87.c
  *       ├─ enter() ─► translated code ─► exit
  *       └─ slow.c (TLB fill, bounce)   memory.c   record.c   sys/
  *
@@ -19,6 +19,7 @@
 #include "dbt/emit.h"
 #include "dbt/memory.h"
 #include "dbt/record.h"
+#include "dbt/sys/sys.h"
 
 #define SCRATCH R12 /* after a probe: the host address of the operand */
 #define SCRATCH2 R13
@@ -51,26 +52,36 @@ struct tlb {
 #define MODE_PAGING 0x10u
 #define MODE_DF 0x20u
 #define MODE_TF 0x40u
-#define MODE_NO_VECTORS 0x80u                /* CR0.EM, CR0.TS or CR4.OSFXSR do not let them run */
+#define MODE_ALIGNED 0x80u                   /* accesses have to be aligned: CR0.AM, AC, CPL 3 */
 #define MODE_BASED(seg) (0x100u << (seg))    /* its base is not 0 */
 #define MODE_LIMITED(seg) (0x4000u << (seg)) /* accesses need the checks of segmentation */
+#define MODE_STEP 0x100000u                  /* one instruction: see dbt.stepping */
 #define MODE_PROTECTED 0x200000u
-#define MODE_STEP 0x100000u   /* one instruction: see dbt.stepping */
-#define MODE_READS 0x400000u  /* are recorded */
-#define MODE_WRITES 0x800000u /* are recorded */
+/* What the guest has not switched on (front_decode()). */
+#define MODE_EM 0x00400000u        /* CR0.EM */
+#define MODE_TS 0x00800000u        /* CR0.TS */
+#define MODE_WAIT_NM 0x01000000u   /* CR0.TS and CR0.MP: FWAIT is #NM */
+#define MODE_NO_SSE 0x02000000u    /* CR4.OSFXSR = 0 */
+#define MODE_NO_VEX 0x04000000u    /* real or virtual-8086 mode */
+#define MODE_NO_AVX 0x08000000u    /* by CR4.OSXSAVE and XCR0 */
+#define MODE_NO_AVX512 0x10000000u /* by CR4.OSXSAVE and XCR0 */
+#define MODE_READS (1ull << 32)    /* are recorded */
+#define MODE_WRITES (1ull << 33)   /* are recorded */
 #define MODE_RECORDS (MODE_READS | MODE_WRITES)
-#define MODE_RANGES 0x1000000u  /* … where the page is traced: see record.h */
-#define MODE_DROPPED 0x2000000u /* … or rather would be: the filter does not let code of this kind by */
+#define MODE_RANGES (1ull << 34)  /* … where the page is traced: see record.h */
+#define MODE_DROPPED (1ull << 35) /* … or rather would be: the filter does not let code of this kind by */
 
 enum exit_kind_dbt {
     DBT_EXIT_CHAIN,    /* a direct branch whose target is not linked yet */
     DBT_EXIT_INDIRECT, /* SCRATCH2 is the target */
+    DBT_EXIT_OUTSIDE,  /* a direct branch to where its segment does not reach */
     DBT_EXIT_SYSTEM,   /* the instruction is for sys_execute() */
     DBT_EXIT_MISS,     /* a probe missed; SCRATCH is the linear address */
     DBT_EXIT_SLOW,     /* the instruction is for slow_execute() */
     DBT_EXIT_STRING,   /* … for string_execute() */
+    DBT_EXIT_LANES,    /* … for lanes_execute() */
     DBT_EXIT_UD,       /* … raises #UD */
-    DBT_EXIT_NM,       /* … #NM, or #UD: the guest has switched the FPU or SSE off */
+    DBT_EXIT_NM,       /* … raises #NM */
     DBT_EXIT_UNSUPPORTED,
     DBT_EXIT_BOUNCED, /* a bounced instruction is complete */
     DBT_EXIT_TRAP,    /* the host CPU raised an exception in translated code */
@@ -80,7 +91,7 @@ enum exit_kind_dbt {
 enum flags_place {
     FLAGS_IN_HOST, /* in RFLAGS */
     FLAGS_SAVED,   /* in saved_flags, as LAHF and SETO have put them there: AL is OF, AH the others */
-    FLAGS_LOST,    /* nowhere: nothing sees them before they are set anew */
+    FLAGS_LOST,    /* those that are not in RFLAGS are nowhere: nothing sees them before they are set anew */
 };
 
 struct block;
@@ -135,7 +146,8 @@ struct block_insn {
 
 struct block {
     uint64_t ip, cs_base;
-    uint32_t mode;
+    uint64_t mode;
+    uint32_t cs_limit;
     uint8_t insn_count;
     uint8_t budget; /* instructions charged at the head */
     bool valid;
@@ -181,6 +193,7 @@ struct fetch_tlb {
 
 #define HASH_ENTRIES 8192u
 #define BOUNCE_SLOTS 2u
+#define BOUNCE_BYTES 128u /* 64 of an operand, which is aligned there as it is in memory */
 #define DBT_BREAKS 2u
 
 struct dbt {
@@ -197,12 +210,15 @@ struct dbt {
     uint64_t iterations; /* of REPs that are not complete: they take time and are no instructions */
     uint64_t spill[4], spilled_rcx, saved_flags, saved_record, temp[4];
     uint64_t exit_site;
+    uint64_t branch; /* the block, by its number, that an indirect branch has ended last */
     uint64_t trap_pc, trap_address, trap_vector;
     uint64_t page_mask, jump_mask;
     struct tlb tlb[2];
     uint8_t tlb_page_shift; /* of the largest page that either has parts of */
     uint64_t jump_target[JUMP_TABLES][JUMP_ENTRIES];
-    uint8_t bounce[BOUNCE_SLOTS][64] __attribute__((aligned(64)));
+    uint8_t bounce[BOUNCE_SLOTS][BOUNCE_BYTES] __attribute__((aligned(64)));
+    uint64_t bounce_at[BOUNCE_SLOTS]; /* where in it the operand lies */
+    uint16_t x87_status;              /* after a bounced x87 instruction with an operand in memory */
 
     /* The host. */
     uint8_t *ram;
@@ -217,11 +233,14 @@ struct dbt {
     /* The code cache. */
     void (*enter)(struct dbt *d, const void *code);
     uint8_t *leave, *leave_trap, *leave_indirect;
-    uint8_t *resume_at[JUMP_TABLES];              /* goes on at the IP in SCRATCH2, by way of that table */
-    uint32_t jump_mode[JUMP_TABLES], jump_tables; /* of tables 1 to jump_tables - 1 */
-    uint32_t jump_filled;                         /* bit n: table n holds something */
-    unsigned jump_table;                          /* of the present mode */
-    uint64_t jump_cs_base;                        /* of what the tables hold: they are looked up by IP */
+    uint8_t *vector_routines;        /* vector.c */
+    uint8_t *resume_at[JUMP_TABLES]; /* goes on at the IP in SCRATCH2, by way of that table */
+    uint64_t jump_mode[JUMP_TABLES];
+    uint32_t jump_tables;  /* of tables 1 to jump_tables - 1 */
+    uint32_t jump_filled;  /* bit n: table n holds something */
+    unsigned jump_table;   /* of the present mode */
+    uint64_t jump_cs_base; /* of what the tables hold: they are looked up by IP */
+    uint32_t jump_cs_limit;
     struct fetch_tlb fetch[2];
     uint8_t *cache, *cache_end, *cache_start;
     struct emit e;
@@ -232,10 +251,12 @@ struct dbt {
     struct block_insn *insns;
     uint32_t insn_count, insn_max;
     struct block *hash[HASH_ENTRIES];
-    uint32_t mode;
+    uint64_t mode;
     gva_t
         break_at[DBT_BREAKS]; /* linear addresses where the host wants to be asked; blocks end before them */
     bool break_armed[DBT_BREAKS];
+    struct sys_breakpoint breakpoints[SYS_BREAKPOINTS]; /* of the guest, as code and TLB know them */
+    uint16_t held_traps;     /* debug traps that wait behind the present instruction, from one before it */
     bool quiet_block;        /* the next block runs without a budget test: see run.c */
     bool stepping;           /* what the host waits for is so near that blocks are single instructions */
     bool between_iterations; /* of a REP: events there show RF set (SDM Vol. 3B, 17.3.1.1) */
@@ -251,6 +272,8 @@ struct dbt {
     struct dbt_counters counters;
     char stop_line[200];
 };
+
+#define NO_BRANCH 0xffffffffu /* dbt.branch */
 
 #define PAGE_HAS_CODE 0x01u
 #define PAGE_HIDDEN 0x02u /* reads ones, writes are dropped */
@@ -307,7 +330,7 @@ static inline uint64_t dbt_events(const struct dbt *d)
 }
 
 /* Linear address of an instruction. */
-static inline gva_t code_linear(uint32_t mode, uint64_t cs_base, uint64_t ip)
+static inline gva_t code_linear(uint64_t mode, uint64_t cs_base, uint64_t ip)
 {
     return (mode & MODE_CODE_SIZE) == 2 ? ip : (uint32_t)(cs_base + ip);
 }
@@ -349,15 +372,36 @@ unsigned tlb_mappings(const struct dbt *d, struct raw_map *to);
 uint8_t dbt_context(const struct dbt *d); /* docs/format.md, context */
 void memory_init(struct dbt *d);
 
+/* ---- x87.c ---- */
+/* After a bounced instruction that stores: false if an exception has kept it from that. */
+bool x87_store_was_made(const struct dbt *d);
+/* An unmasked exception is pending. */
+bool x87_is_pending(void);
+
+/* ---- lanes.c ---- */
+struct guest_insn;
+/* Executes the instruction at v.rip, of class G_LANES. */
+bool lanes_execute(struct dbt *d, const struct guest_insn *g);
+
 /* ---- slow.c ---- */
 /* Executes the instruction at v.rip on bounce buffers through dbt_read() and dbt_write(). */
 bool slow_execute(struct dbt *d);
+/* The instruction at v.rip on the buffer at bounce_at[0]; RIP is behind it then. False: the host's exception,
+ * and no general register has changed. */
+bool slow_run_bounced(struct dbt *d);
+/* d->cpu.fault from the host's exception in translated code. Returns false. */
+bool raise_trap(struct dbt *d);
 /* The bytes at CS:ip, at most 15; fewer where the second page is absent. False: fault. */
 bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available);
+/* Code may lie there: within its segment, canonical. */
+bool slow_may_execute(const struct dbt *d, uint64_t ip);
+/* The instruction at v.rip, for exits that need to know more of it than their site says; NULL: it cannot be
+ * fetched. */
+const struct guest_insn *slow_insn_here(struct dbt *d);
 
-/* ---- io.c: IN and OUT ---- */
-bool io_handles(const struct insn *insn);
-bool io_execute(struct dbt *d, const struct insn *insn);
+/* ---- port.c ---- */
+uint32_t port_in(struct dbt_cpu *c, uint16_t port, unsigned bytes);
+void port_out(struct dbt_cpu *c, uint16_t port, unsigned bytes, uint32_t value);
 
 /* ---- run.c ---- */
 void dbt_init(struct dbt *d, void *code, size_t code_bytes);
@@ -378,10 +422,12 @@ static inline uint64_t dbt_budget_left(const struct dbt *d)
     return now > d->host->budget_base ? now - d->host->budget_base : 0;
 }
 void dbt_spend_iterations(struct dbt *d, uint64_t n);
-uint32_t dbt_mode(const struct dbt *d);
+uint64_t dbt_mode(const struct dbt *d);
+
+/* ---- break.c ---- */
 void dbt_set_break(struct dbt *d, unsigned n, bool armed, gva_t at);
-/* True if `at` is where a break is armed; *n says which. */
-bool dbt_is_break(const struct dbt *d, gva_t at, unsigned *n);
+/* One of the host or the guest is on the instruction at `at`. */
+bool dbt_is_break(const struct dbt *d, gva_t at);
 
 /* ---- dump.c ---- */
 #define DBT_PRINT_TEXT 160u

@@ -155,7 +155,7 @@ bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast, struct raw_m
         return false;
     gva_t page = at & PAGE_MASK;
     gpa_t frame = gpa & PAGE_MASK;
-    if (!is_ram(d, frame, PAGE_SIZE))
+    if (!is_ram(d, frame, PAGE_SIZE) || sys_breaks_page(&d->cpu, page))
         return true;
     if (access & DBT_WRITE && d->page_flags[frame >> PAGE_SHIFT] & PAGE_HAS_CODE)
         return true;
@@ -187,7 +187,7 @@ static bool find_place(struct dbt_cpu *c, gva_t at, unsigned bytes, unsigned acc
     unsigned in_page = (unsigned)(PAGE_SIZE - (at & (PAGE_SIZE - 1)));
     p->first = bytes < in_page ? bytes : in_page;
     p->gpa[1] = 0;
-    if (!dbt_translate(c, at, access, &p->gpa[0]))
+    if (!sys_access_aligned(c, at, bytes, access) || !dbt_translate(c, at, access, &p->gpa[0]))
         return false;
     return p->first == bytes || dbt_translate(c, at + p->first, access, &p->gpa[1]);
 }
@@ -311,6 +311,7 @@ bool dbt_read(struct dbt_cpu *c, gva_t at, void *to, unsigned bytes, unsigned ac
     if (p.first != bytes)
         read_physical(d, p.gpa[1], (uint8_t *)to + p.first, bytes - p.first);
     record(d, at, &p, to, bytes, ACCESS_READ, cause);
+    sys_note_access(c, at, bytes, false);
     return true;
 }
 
@@ -325,6 +326,7 @@ bool dbt_write(struct dbt_cpu *c, gva_t at, const void *from, unsigned bytes, un
     if (p.first != bytes)
         write_physical(d, p.gpa[1], (const uint8_t *)from + p.first, bytes - p.first);
     record(d, at, &p, from, bytes, ACCESS_WRITE, cause);
+    sys_note_access(c, at, bytes, true);
     return true;
 }
 
@@ -355,6 +357,8 @@ void dbt_record_event(struct dbt_cpu *c, const struct hook_event *e)
 
 void memory_init(struct dbt *d)
 {
+    d->cpu.port_in = port_in;
+    d->cpu.port_out = port_out;
     d->cpu.mode_changed = mode_changed_callback;
     d->cpu.tlb_flush = tlb_flush_callback;
     d->cpu.tlb_flush_page = tlb_flush_page_callback;

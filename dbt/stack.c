@@ -112,9 +112,10 @@ static bool translate_call(struct translation *t, const struct guest_insn *g)
     unsigned bytes = g->z.operand_width / 8;
     uint64_t next = wrap_ip(t, g->ip + g->z.length);
     if (g->class == G_CALL) {
-        emit_push_value(t, bytes, HOST_NONE, next);
-        uint64_t target = g->ip + g->z.length + g->op[0].imm.value.u;
-        emit_leave_to(t, bytes == 2 ? target & 0xffff : wrap_ip(t, target));
+        uint64_t target = branch_target(t, g);
+        if (slow_may_execute(t->d, target))
+            emit_push_value(t, bytes, HOST_NONE, next);
+        emit_branch_to(t, target);
         return true;
     }
     if (g->memory >= 0) {
@@ -140,10 +141,7 @@ static bool translate_ret(struct translation *t, const struct guest_insn *g)
     unsigned place = emit_record(t, &a, ACCESS_READ, bytes, 0);
     emit_load_zx(t->e, bytes, SCRATCH2, at(SCRATCH, 0));
     emit_record_value(t, place, bytes, SCRATCH2);
-    int32_t extra = g->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && g->z.operand_count_visible
-                        ? (int32_t)(g->op[0].imm.value.u & 0xffff)
-                        : 0;
-    emit_move_stack(t, (int32_t)bytes + extra);
+    emit_move_stack(t, (int32_t)(bytes + front_released(g)));
     emit_leave_indirect(t);
     return true;
 }

@@ -368,7 +368,7 @@ static bool some_iterations(struct dbt *d, const struct string_form *f, bool *co
     /* Not beyond what the host waits for, and one only where an interrupt is held off for one. */
     uint64_t most = d->mode & MODE_STEP ? 1 : dbt_budget_left(d) + 1;
     n = most < n ? most : n;
-    if (n == 0 || d->mode & MODE_TF)
+    if (n == 0 || d->mode & (MODE_TF | MODE_ALIGNED))
         return slow_execute(d);
     if (has_source(f) && !find_side(d, linear(d, f, f->segment, RSI), DBT_READ, &from))
         return false;

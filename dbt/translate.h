@@ -49,7 +49,7 @@ struct translation {
     struct dbt *d;
     struct emit *e;
     struct block *b;
-    uint32_t mode;
+    uint64_t mode;
     enum code_size code_size;
     bool bounce;     /* operands are d->bounce[], nothing is recorded */
     uint8_t bounced; /* slots used */
@@ -114,6 +114,11 @@ bool emit_copy(struct translation *t, const struct guest_insn *g);
 void emit_get_gpr(struct translation *t, host_reg to, host_reg guest);
 void emit_set_gpr(struct translation *t, unsigned bytes, host_reg guest, host_reg from);
 
+/* ---- x87.c ---- */
+/* Behind a copied instruction: notes it as the last one of the FPU, if it is one to note. `a`: its operand,
+ * or NULL. */
+void emit_x87_pointers(struct translation *t, const struct guest_insn *g, const struct address *a);
+
 /* ---- stack.c: PUSH, POP, CALL, RET, LEAVE; string.c; branch.c. False: not supported ---- */
 bool translate_stack(struct translation *t, const struct guest_insn *g);
 bool translate_string(struct translation *t, const struct guest_insn *g);
@@ -121,6 +126,9 @@ bool translate_branch(struct translation *t, const struct guest_insn *g);
 /* Ends the block: to a known place, or to the one in SCRATCH2. */
 void emit_leave_to(struct translation *t, uint64_t target);
 void emit_leave_indirect(struct translation *t);
+/* … to where a branch goes, which may be nowhere. */
+void emit_branch_to(struct translation *t, uint64_t target);
+uint64_t branch_target(const struct translation *t, const struct guest_insn *g);
 void emit_leave(struct translation *t, unsigned kind);
 /* RECORD moves over the block's record; before the ways out part. */
 void emit_close(struct translation *t);

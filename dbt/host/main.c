@@ -10,6 +10,7 @@
 #include "dbt/host/disassemble.h"
 #include "dbt/host/host.h"
 
+#include "dbt/sys/sys.h"
 #include "filter_options.h"
 #include "multiboot_guest.h"
 #include "x86/cpu.h"
@@ -188,8 +189,8 @@ static struct dbt *make_engine(void)
     map_budget();
     d->cpu.physical_bits = 40;
     d->cpu.has_gib_pages = true;
-    d->cpu.cr4_allowed = 0x310ffc; /* TSD to UMIP, FSGSBASE, SMEP, SMAP */
-    d->cpu.xcr0_allowed = 7;
+    d->cpu.cr4_allowed = 0x310ffc | CR4_OSXSAVE; /* TSD to UMIP, FSGSBASE, SMEP, SMAP */
+    d->cpu.xcr0_allowed = sys_xcr0_offered();
     d->cpu.cpuid = guest_cpuid;
     d->cpu.read_msr = guest_read_msr;
     d->cpu.write_msr = guest_write_msr;
@@ -400,6 +401,7 @@ int main(int argc, char **argv)
         arm(d, BREAK_STOP, host_options.stop_rip);
     }
     started = seconds();
+    sys_reset_vectors();
     dbt_run(d);
     double ended = seconds();
     host_save_vectors();

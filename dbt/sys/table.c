@@ -43,7 +43,8 @@ bool op_lidt(struct dbt_cpu *c, const struct sys_insn *i)
     return load_table(c, i, &c->v.idtr);
 }
 
-/* Two writes, limit and base, as Bochs makes them; the SDM does not say. */
+/* Two writes, limit and base, as Bochs makes them; the SDM does not say. A word and a doubleword have to be
+ * aligned where that is checked (SDM Vol. 3A, 3.5.1). */
 static bool store_table(struct dbt_cpu *c, const struct sys_insn *i, const struct table_register *t)
 {
     unsigned base_bytes = code_is_64(c) ? 8 : 4;
@@ -53,9 +54,9 @@ static bool store_table(struct dbt_cpu *c, const struct sys_insn *i, const struc
     struct sys_place p = sys_place(c, i);
     uint64_t base_offset = truncate_to(p.offset + 2, i->insn->address_bytes);
     return sys_linear(c, p.segment, p.offset, 2, true, &limit_at) &&
-           sys_linear(c, p.segment, base_offset, base_bytes, true, &base_at) &&
-           dbt_write(c, limit_at, &t->limit, 2, DBT_WRITE, CAUSE_INSTRUCTION) &&
-           dbt_write(c, base_at, &t->base, base_bytes, DBT_WRITE, CAUSE_INSTRUCTION);
+           sys_linear(c, p.segment, base_offset, base_bytes, true, &base_at) && sys_aligned(c, limit_at, 2) &&
+           sys_aligned(c, base_at, 4) && dbt_write(c, limit_at, &t->limit, 2, DBT_WRITE, CAUSE_INSTRUCTION) &&
+           dbt_write(c, base_at, &t->base, base_bytes, DBT_WRITE | DBT_UNALIGNED, CAUSE_INSTRUCTION);
 }
 
 bool op_sgdt(struct dbt_cpu *c, const struct sys_insn *i)

@@ -25,7 +25,7 @@
 
 static const struct machine {
     const char *name;
-    uint32_t mode;
+    uint64_t mode;
     bool real;
 } machines[] = {
     {"64-bit, paging", CODE_64 | MODE_PAGING, false},
@@ -39,7 +39,7 @@ static const struct machine {
 };
 static const struct {
     const char *name;
-    uint32_t mode;
+    uint64_t mode;
 } records[] = {{"nothing", 0},
                {"writes", MODE_WRITES},
                {"reads and writes", MODE_RECORDS},

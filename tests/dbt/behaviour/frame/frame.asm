@@ -115,6 +115,8 @@ reset:
     out 0xa1, al
     mov eax, 0xffff0ff0
     mov dr6, eax
+    mov eax, 0x400
+    mov dr7, eax
     mov ecx, MSR_EFER
     xor eax, eax
     xor edx, edx
