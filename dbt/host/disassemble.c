@@ -185,8 +185,7 @@ static bool decode(struct decoded *d, const uint8_t *bytes, size_t available, Zy
 {
     ZydisDecoder decoder;
     return ZYAN_SUCCESS(ZydisDecoderInit(&decoder, mode, width)) &&
-           ZYAN_SUCCESS(
-               ZydisDecoderDecodeFull(&decoder, bytes, available, &d->z, d->op));
+           ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, available, &d->z, d->op));
 }
 
 static unsigned format(const ZydisFormatter *f, const struct decoded *d, uint64_t at, char *text, void *names)

@@ -22,7 +22,7 @@
 #define USER_TRACE_STRIDE (2ull * RING_SEGMENT_MAX)
 #define USER_WINDOW 0x400000000000ull /* guest-physical memory */
 
-#define USER_BUDGET_BYTES MIB(4)
+#define USER_BUDGET_BYTES MIB(64)
 #define WINDOW_SEGMENTS 8u
 
 enum dbt_request {
