@@ -1,7 +1,7 @@
 /*
  * Memory operands: linear address, software TLB, record.
  *
- * Where the flags are dead the probe is
+ * Where the flags are dead (put aside before the first of such probes if a fault can show them) the probe is
  *
  *     lea   r12, [address]
  *     rorx  r13d, r12d, 12                  page number in the low byte: the TLB's index
@@ -141,7 +141,8 @@ struct pending *add_exit(struct translation *t, unsigned kind, uint8_t *place)
         return &spare;
     }
     struct pending *p = &t->pending[t->pending_count++];
-    *p = (struct pending){.place = place, .kind = (uint8_t)kind, .insn = (uint8_t)t->index};
+    *p = (struct pending){
+        .place = place, .kind = (uint8_t)kind, .flags = (uint8_t)t->flags, .insn = (uint8_t)t->index};
     return p;
 }
 
@@ -165,7 +166,8 @@ static struct pending *note_miss(struct translation *t, uint8_t *place, unsigned
     p->probe_bytes = (uint8_t)bytes;
     p->undo_tag = !free;
     p->restore_rcx = free;
-    p->not_first = t->access_count > t->b->insn[t->index].records;
+    p->not_first = t->probed;
+    t->probed = true;
     return p;
 }
 
@@ -197,6 +199,23 @@ static struct pending *emit_lookup_flag_free(struct translation *t, unsigned acc
     return miss;
 }
 
+/* Before a probe that spoils them. RAX goes by way of a scratch register, which is free then. */
+static void put_flags_aside(struct translation *t)
+{
+    struct emit *e = t->e;
+    if (t->flags != FLAGS_IN_HOST)
+        return;
+    t->flags = FLAGS_LOST;
+    if (!t->g[t->index].flags_shown)
+        return;
+    emit_move(e, 8, SCRATCH2, RAX);
+    emit_lahf(e);
+    emit_setcc(e, CC_O, RAX);
+    emit_store(e, 8, RAX, STATE(saved_flags));
+    emit_move(e, 8, RAX, SCRATCH2);
+    t->flags = FLAGS_SAVED;
+}
+
 static bool same_address(const struct address *a, const struct address *b)
 {
     return a->base == b->base && a->index == b->index && a->scale == b->scale && a->segment == b->segment &&
@@ -216,7 +235,9 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
         emit_constant(e, SCRATCH, (uint64_t)(uintptr_t)t->d->bounce[t->bounced++]);
         return;
     }
-    if (t->mode & MODE_LIMITED(a->segment)) {
+    bool writes_code =
+        access & DBT_WRITE && a->segment == SEG_CS && t->code_size != CODE_64 && t->mode & MODE_PROTECTED;
+    if (t->mode & MODE_LIMITED(a->segment) || writes_code) {
         emit_linear(t, SCRATCH, a);
         struct pending *p = note_miss(t, emit_jmp(e, NULL), access, bytes, true);
         p->restore_rcx = false;
@@ -225,13 +246,17 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
         return;
     }
     if (t->held && same_address(&t->held_address, a) && bytes <= t->held_bytes &&
-        (t->held_access & DBT_WRITE || !(access & DBT_WRITE)))
+        (t->held_access & DBT_WRITE || !(access & DBT_WRITE))) {
+        t->probed = true; /* by an instruction before: this one cannot start anew without it */
         return;
+    }
+    const bool spoils = t->g[t->index].flags_dead;
+    if (spoils)
+        put_flags_aside(t);
     emit_linear(t, SCRATCH, a);
     emit_rorx(e, 4, SCRATCH2, SCRATCH, PAGE_SHIFT);
     emit_move_zx(e, 1, SCRATCH2, SCRATCH2);
-    struct pending *miss =
-        t->g[t->index].flags_dead ? emit_lookup(t, access, bytes) : emit_lookup_flag_free(t, access, bytes);
+    struct pending *miss = spoils ? emit_lookup(t, access, bytes) : emit_lookup_flag_free(t, access, bytes);
     miss->segment = a->segment;
     t->held = true;
     t->held_address = *a;
