@@ -27,6 +27,7 @@ void space_begin(void);
 uint64_t space_memory_bytes(const struct machine *m);
 /* Adds the engine's own memory and the guest's, and fills in what struct dbt and dbt_shared say of it. */
 void space_init(const struct machine *m);
+#define POLL_INSTRUCTIONS 1000000u /* between two polls, at least and at first */
 /* The pages that the budget points to are there, or not: then the next block to begin faults. */
 void space_open_budget(bool open);
 bool space_budget_is_open(void);

@@ -133,6 +133,20 @@ static bool begin_port(struct vcpu *v, struct vm_exit *e, bool in)
     return true;
 }
 
+/* As many instructions as take about the interval of polls: each is a round trip, which takes long where CPL
+ * 0 is emulated. */
+static void adapt_polls(void)
+{
+    static uint64_t last, instructions = POLL_INSTRUCTIONS;
+    uint64_t now = rdtsc(), interval = clock_hz() / POLLS_PER_SECOND;
+    if (now - last < interval / 2 && instructions < USER_BUDGET_BYTES)
+        instructions *= 2;
+    else if (now - last > interval * 2 && instructions > POLL_INSTRUCTIONS)
+        instructions /= 2;
+    last = now;
+    dbt_shared.poll_instructions = instructions;
+}
+
 static bool begin_end(struct vm_exit *e)
 {
     static char text[TEXT_BYTES];
@@ -169,6 +183,7 @@ bool request_begin(struct vcpu *v, struct vm_exit *e)
     case REQUEST_WRITE_MSR:
         return begin_msr(v, e, open_request == REQUEST_WRITE_MSR);
     case REQUEST_POLL:
+        adapt_polls();
         e->kind = EXIT_POLL;
         return true;
     case REQUEST_HIDDEN:

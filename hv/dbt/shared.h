@@ -24,7 +24,7 @@
 #define USER_CODE 0x180000000000ull   /* the code cache */
 #define USER_WINDOW 0x400000000000ull /* guest-physical memory */
 
-#define USER_BUDGET_BYTES MIB(4)
+#define USER_BUDGET_BYTES MIB(64)
 #define WINDOW_SEGMENTS 8u
 
 enum dbt_request {
