@@ -14,8 +14,8 @@
 # at 16 MiB are safe), and identity-mapped or unpaged where FROM and TO lie.
 #
 # --engines: vmx (the default) is Engram in Bochs, dbt its DBT engine in QEMU,
-# hosted that engine as a Linux process, of which the reads are compared too unless
-# there is a timer. ENGINE=dbt puts the DBT engine in Bochs in the place of vmx.
+# hosted that engine as a Linux process; of the last two the reads are compared too
+# unless there is a timer. ENGINE=dbt puts the DBT engine in Bochs in the place of vmx.
 # HOSTED_OPTIONS are for it. BOCHS_EDIT is a sed script for Bochs's list, where that is not what the SDM says.
 #
 # Prints the number of accesses compared or the first difference side by side.
@@ -91,7 +91,7 @@ run() {
     local options="start=rip:$from stop=rip:$to ${ENGRAM_OPTIONS:-}"
     case $1 in
     vmx) engram_run vmx "$options" "$guest" "guest${cmdline:+ $cmdline}" ;;
-    dbt) engram_qemu_run dbt "$options" "$guest" "$cmdline" ;;
+    dbt) engram_qemu_run dbt "trace=rw $options" "$guest" "$cmdline" ;;
     hosted)
         mkdir -p "$work/hosted"
         # shellcheck disable=SC2086 # words
@@ -107,7 +107,7 @@ compare() {
     local native=$work/native.list kinds=(--kind w) ranges=("${compare[@]}")
     [ "$1" = dbt ] || ranges+=("${counter[@]}")
     # The reads of delivering a timer interrupt are not among what --handler sets aside.
-    if [ "$1" = hosted ] && [ ${#compare[@]} = 0 ]; then
+    if [ "$1" != vmx ] && [ ${#compare[@]} = 0 ]; then
         native=$work/native.rw.list
         kinds=()
         native_list -r -f | grep -v '^PR' >"$native" || exit 1
