@@ -289,7 +289,7 @@ void front_liveness(struct guest_insn *g, unsigned count, bool exposed)
         if (g[i].class == G_JCC || g[i].class == G_LOOP)
             live = ARITHMETIC_FLAGS;
         live = (live & ~g[i].flags_killed) | g[i].flags_read;
-        if (g[i].can_fault || (exposed && g[i].touches_memory))
+        if (g[i].can_fault || g[i].writes_code || (exposed && g[i].touches_memory))
             live = ARITHMETIC_FLAGS;
         g[i].flags_dead = live == 0;
     }
@@ -359,6 +359,8 @@ bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, 
          (g->z.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE)));
     g->touches_memory = g->class != G_NOP && g->class != G_LEA && g->class != G_JCC && g->class != G_LOOP &&
                         (g->memory >= 0 || g->class != G_COPY);
+    g->writes_code = size != CODE_64 && g->memory >= 0 && g->op[g->memory].mem.segment == ZYDIS_REGISTER_CS &&
+                     g->op[g->memory].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
     g->divides = is_division(g->z.mnemonic);
     g->can_fault = is_division(g->z.mnemonic) || (g->class == G_COPY && uses_vectors(g));
     return true;

@@ -40,6 +40,7 @@ struct guest_insn {
     bool can_fault; /* other than by its memory operand */
     bool divides;
     bool touches_memory;
+    bool writes_code; /* by a CS override, outside 64-bit mode: #GP in protected mode */
     uint32_t flags_read, flags_killed;
     bool flags_dead; /* before the instruction: nothing that follows in the block, and no fault, sees them */
 };

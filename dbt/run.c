@@ -399,6 +399,12 @@ static void deliver_interrupt(struct dbt *d)
     d->mode_dirty = true;
 }
 
+static bool may_fault_by_operand(struct dbt *d)
+{
+    const struct guest_insn *g = insn_here(d);
+    return g && g->memory >= 0;
+}
+
 static void handle_trap(struct dbt *d)
 {
     struct block *b = cache_block_at(d, d->trap_pc);
@@ -434,7 +440,11 @@ static void handle_trap(struct dbt *d)
     case VECTOR_XM:
         dbt_raise(&d->cpu, (uint8_t)d->trap_vector);
         break;
-    case VECTOR_GP:
+    case VECTOR_GP: /* only what is in memory brings it about: misaligned operands, values of MXCSR */
+        if (!may_fault_by_operand(d)) {
+            stop_at_exception(d);
+            return;
+        }
         dbt_raise_error(&d->cpu, VECTOR_GP, 0);
         break;
     default:

@@ -18,6 +18,7 @@ opt_how:
     out dx, al
     mov ecx, 1000
 .again:
+    nop
     mov [data], ecx
     loop .again
     print "guest: error: nothing broke", 10

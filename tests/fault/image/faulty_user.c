@@ -25,6 +25,7 @@ enum fault {
     RECORDS_OVERWRITTEN,
     TRANSLATED_STORE,
     TRANSLATED_JUMP,
+    TRANSLATED_PRIVILEGED,
     TRAP_FOR_EVER,
     REQUEST_UNKNOWN,
     REQUEST_PORT_OF_3_BYTES,
@@ -149,6 +150,7 @@ static void break_down(struct dbt *d, enum fault f)
         break;
     case TRANSLATED_STORE:
     case TRANSLATED_JUMP:
+    case TRANSLATED_PRIVILEGED:
     case TRAP_FOR_EVER:
         broken_translation = (uint8_t)f;
         break;
@@ -173,6 +175,7 @@ struct block *__wrap_translate_block(struct dbt *d, uint64_t ip, bool bounce)
 {
     static const uint8_t wild_store[] = {0x48, 0xa3, 0, 0x90, 0x78, 0x56, 0x34, 0x12, 0, 0};
     static const uint8_t wild_jump[] = {0x49, 0xbc, 0, 0x90, 0x78, 0x56, 0x34, 0x12, 0, 0, 0x41, 0xff, 0xe4};
+    static const uint8_t privileged[] = {0xfa};
     static const uint8_t trap[] = {0x0f, 0x0b};
     struct block *b = __real_translate_block(d, ip, bounce);
     if (!b || bounce)
@@ -183,6 +186,9 @@ struct block *__wrap_translate_block(struct dbt *d, uint64_t ip, bool bounce)
         break;
     case TRANSLATED_JUMP:
         memcpy(b->body, wild_jump, sizeof(wild_jump));
+        break;
+    case TRANSLATED_PRIVILEGED:
+        memcpy(b->body, privileged, sizeof(privileged));
         break;
     case TRAP_FOR_EVER: /* the way out of a trap is a trap */
         memcpy(d->leave_trap, trap, sizeof(trap));
