@@ -1,7 +1,7 @@
 /*
  * Memory operands: linear address, software TLB, record.
  *
- * Where the flags are dead the probe is
+ * Where the flags are dead (put aside before the first of such probes if a fault can show them) the probe is
  *
  *     lea   r12, [address]
  *     rorx  r13d, r12d, 12                  page number in the low byte: the TLB's index
@@ -141,7 +141,8 @@ struct pending *add_exit(struct translation *t, unsigned kind, uint8_t *place)
         return &spare;
     }
     struct pending *p = &t->pending[t->pending_count++];
-    *p = (struct pending){.place = place, .kind = (uint8_t)kind, .insn = (uint8_t)t->index};
+    *p = (struct pending){
+        .place = place, .kind = (uint8_t)kind, .flags = (uint8_t)t->flags, .insn = (uint8_t)t->index};
     return p;
 }
 
@@ -173,7 +174,6 @@ static struct pending *note_miss(struct translation *t, uint8_t *place, unsigned
 static struct pending *emit_lookup(struct translation *t, unsigned access, unsigned bytes)
 {
     struct emit *e = t->e;
-    t->b->spoils = true;
     emit_add_mem(e, 8, SCRATCH, state_indexed(tag_field(t, access), SCRATCH2));
     emit_cmp_imm32(e, 8, SCRATCH, (int32_t)(PAGE_SIZE - bytes));
     struct pending *miss = note_miss(t, emit_jcc(e, CC_A, NULL), access, bytes, false);
@@ -197,6 +197,23 @@ static struct pending *emit_lookup_flag_free(struct translation *t, unsigned acc
     emit_load(e, 8, SCRATCH2, state_indexed(tlb_field(t, offsetof(struct tlb, addend)), SCRATCH2));
     emit_lea(e, 8, SCRATCH, (struct operand){.base = SCRATCH, .index = SCRATCH2, .scale = 1, .disp = 0});
     return miss;
+}
+
+/* Before a probe that spoils them. RAX goes by way of a scratch register, which is free then. */
+static void put_flags_aside(struct translation *t)
+{
+    struct emit *e = t->e;
+    if (t->flags != FLAGS_IN_HOST)
+        return;
+    t->flags = FLAGS_LOST;
+    if (!t->g[t->index].flags_shown)
+        return;
+    emit_move(e, 8, SCRATCH2, RAX);
+    emit_lahf(e);
+    emit_setcc(e, CC_O, RAX);
+    emit_store(e, 8, RAX, STATE(saved_flags));
+    emit_move(e, 8, RAX, SCRATCH2);
+    t->flags = FLAGS_SAVED;
 }
 
 static bool same_address(const struct address *a, const struct address *b)
@@ -233,11 +250,13 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
         t->probed = true; /* by an instruction before: this one cannot start anew without it */
         return;
     }
+    const bool spoils = t->g[t->index].flags_dead;
+    if (spoils)
+        put_flags_aside(t);
     emit_linear(t, SCRATCH, a);
     emit_rorx(e, 4, SCRATCH2, SCRATCH, PAGE_SHIFT);
     emit_move_zx(e, 1, SCRATCH2, SCRATCH2);
-    struct pending *miss =
-        t->g[t->index].flags_dead ? emit_lookup(t, access, bytes) : emit_lookup_flag_free(t, access, bytes);
+    struct pending *miss = spoils ? emit_lookup(t, access, bytes) : emit_lookup_flag_free(t, access, bytes);
     miss->segment = a->segment;
     t->held = true;
     t->held_address = *a;

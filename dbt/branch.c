@@ -65,7 +65,7 @@ void emit_leave_to(struct translation *t, uint64_t target)
 static void emit_indirect(struct translation *t)
 {
     emit_pext(t->e, SCRATCH, SCRATCH2, STATE(jump_mask));
-    emit_jmp_mem(t->e, state_indexed(offsetof(struct dbt, jump_target), SCRATCH));
+    emit_jmp_mem(t->e, state_indexed(offsetof(struct dbt, jump_target[t->b->jump_table]), SCRATCH));
 }
 
 void emit_leave_indirect(struct translation *t)
@@ -204,6 +204,7 @@ static struct exit_site *new_exit(struct translation *t, const struct pending *p
     struct exit_site *x = &d->exits[d->exit_count++];
     *x = (struct exit_site){.block = t->b,
                             .kind = p->kind,
+                            .flags = p->flags,
                             .insn = p->insn,
                             .probe_access = p->probe_access,
                             .probe_bytes = p->probe_bytes,
@@ -253,8 +254,21 @@ static void emit_stub(struct translation *t, struct pending *p)
     emit_jmp(e, t->d->leave);
 }
 
+/* A mapping of the second page may change and leave the first one's alone, and with it direct branches from
+ * there: they go by the jump table, which forgets with the TLB. */
+static void emit_chain_entry(struct translation *t)
+{
+    t->b->chain = t->b->code;
+    if (!t->b->crosses || !(t->mode & MODE_PAGING))
+        return;
+    t->b->chain = t->e->p;
+    emit_constant(t->e, SCRATCH2, t->b->ip);
+    emit_indirect(t);
+}
+
 void emit_stubs(struct translation *t)
 {
+    emit_chain_entry(t);
     t->b->first_exit = t->d->exit_count;
     for (unsigned i = 0; i < t->pending_count; i++)
         emit_stub(t, &t->pending[i]);

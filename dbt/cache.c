@@ -12,10 +12,49 @@ static unsigned hash_of(uint64_t ip, uint32_t mode)
     return (unsigned)((ip ^ (uint64_t)mode << 40) * 0x9e3779b97f4a7c15ull >> 51) % HASH_ENTRIES;
 }
 
-void cache_forget_jumps(struct dbt *d)
+/* ---- jump tables ---- */
+
+static void empty_table(struct dbt *d, unsigned table)
 {
     for (unsigned i = 0; i < JUMP_ENTRIES; i++)
-        d->jump_target[i] = (uint64_t)(uintptr_t)d->leave_indirect;
+        d->jump_target[table][i] = (uint64_t)(uintptr_t)d->leave_indirect;
+    d->jump_filled &= ~(1u << table);
+}
+
+void cache_forget_jumps(struct dbt *d)
+{
+    for (unsigned t = 1; t < JUMP_TABLES; t++)
+        if (d->jump_filled & 1u << t)
+            empty_table(d, t);
+}
+
+static uint64_t *jump_entry(struct dbt *d, const struct block *b)
+{
+    return &d->jump_target[b->jump_table][b->ip & d->jump_mask];
+}
+
+void cache_offer(struct dbt *d, const struct block *b)
+{
+    if (b->jump_table == 0)
+        return;
+    *jump_entry(d, b) = (uint64_t)(uintptr_t)b->indirect;
+    d->jump_filled |= 1u << b->jump_table;
+}
+
+void cache_choose_jump_table(struct dbt *d)
+{
+    d->jump_table = 0;
+    if (d->mode & (MODE_TF | MODE_STEP))
+        return;
+    for (unsigned t = 1; t < d->jump_tables; t++)
+        if (d->jump_mode[t] == d->mode) {
+            d->jump_table = t;
+            return;
+        }
+    if (d->jump_tables == JUMP_TABLES)
+        cache_flush(d);
+    d->jump_mode[d->jump_tables] = d->mode;
+    d->jump_table = d->jump_tables++;
 }
 
 bool cache_init(struct dbt *d, void *code, size_t code_bytes)
@@ -25,6 +64,8 @@ bool cache_init(struct dbt *d, void *code, size_t code_bytes)
     d->e = (struct emit){.p = d->cache, .end = d->cache_end};
     switch_init(d, &d->e);
     d->cache_start = d->e.p;
+    for (unsigned t = 0; t < JUMP_TABLES; t++)
+        empty_table(d, t);
     cache_flush(d);
     return !d->e.full;
 }
@@ -43,6 +84,9 @@ void cache_flush(struct dbt *d)
         d->page_blocks[page] = NULL;
     }
     cache_forget_jumps(d);
+    d->jump_tables = 1;
+    d->jump_table = 0;
+    d->mode_dirty = true;
     tlb_flush_all(d);
     d->counters.flushes++;
 }
@@ -91,7 +135,7 @@ void cache_chain(struct dbt *d, struct exit_site *from, struct block *to)
     from->linked = to;
     from->next_incoming = to->incoming;
     to->incoming = from;
-    emit_patch(from->jump, to->code);
+    emit_patch(from->jump, to->chain);
     d->counters.chains++;
 }
 
@@ -126,8 +170,14 @@ static void invalidate(struct dbt *d, struct block *b)
             break;
         }
     b->valid = false;
-    cache_forget_jumps(d);
+    if (*jump_entry(d, b) == (uint64_t)(uintptr_t)b->indirect)
+        *jump_entry(d, b) = (uint64_t)(uintptr_t)d->leave_indirect;
     d->counters.invalidations++;
+}
+
+void cache_drop(struct dbt *d, struct block *b)
+{
+    invalidate(d, b);
 }
 
 static bool overlaps(const struct block *b, unsigned which, gpa_t at, unsigned bytes)

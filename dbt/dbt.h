@@ -69,6 +69,13 @@ enum exit_kind_dbt {
     DBT_EXIT_TRAP,    /* the host CPU raised an exception in translated code */
 };
 
+/* Where the guest's arithmetic flags are. */
+enum flags_place {
+    FLAGS_IN_HOST, /* in RFLAGS */
+    FLAGS_SAVED,   /* in saved_flags, as LAHF and SETO have put them there: AL is OF, AH the others */
+    FLAGS_LOST,    /* nowhere: nothing sees them before they are set anew */
+};
+
 struct block;
 struct insn;
 struct hook_event;
@@ -88,6 +95,7 @@ struct string_form {
 struct exit_site {
     struct block *block;
     uint8_t kind;
+    uint8_t flags;        /* enum flags_place */
     uint8_t insn;         /* index in the block: the exit stands at (or, for branches, behind) it */
     uint8_t probe_access; /* DBT_READ, DBT_WRITE */
     uint8_t probe_bytes;
@@ -110,6 +118,7 @@ struct block_insn {
     uint16_t records;      /* accesses in the block's record before it, */
     uint16_t record_bytes; /* and how many bytes these take */
     uint8_t length;
+    uint8_t flags;   /* enum flags_place, behind its probes */
     uint8_t spilled; /* host registers whose guest value is in spill[]: count */
     uint8_t spill_reg[3];
 };
@@ -122,8 +131,7 @@ struct block {
     uint8_t insn_count;
     uint8_t budget; /* instructions charged at the head */
     bool valid;
-    bool crosses; /* its code lies on two pages: found anew each time when paging is on */
-    bool spoils;  /* some probe in it leaves flags that are dead there wrong */
+    bool crosses; /* its code lies on two pages */
     bool repeats; /* ends with a string instruction with a REP prefix */
     uint16_t guest_bytes;
     uint32_t code_bytes;
@@ -132,8 +140,10 @@ struct block {
     uint32_t record_id, record_first;
     uint16_t record_count, record_bytes;
     uint8_t context;
+    uint8_t jump_table;
     gpa_t gpa, gpa2;   /* first byte; first byte on the second page */
-    uint8_t *code;     /* entry for direct branches */
+    uint8_t *chain;    /* where direct branches of other blocks go: */
+    uint8_t *code;     /* here, or first by the jump table where the code lies on two pages */
     uint8_t *body;     /* behind the budget and the room test */
     uint8_t *indirect; /* entry that compares SCRATCH2 with the block's IP */
     struct block_insn *insn;
@@ -149,8 +159,18 @@ struct dbt_counters {
     uint64_t tlb_flushes, faults, interrupts, unlinked, segments, dictionaries, runs;
 };
 
+/* Where indirect branches look first: a table for each of some modes. Table 0 stays empty: for modes in which
+ * the dispatcher has to look at every block. */
 #define JUMP_BITS 12
 #define JUMP_ENTRIES (1u << JUMP_BITS)
+#define JUMP_TABLES 8u
+
+/* Where code lies, as the TLB for data, also one for the supervisor and one for the user. */
+#define FETCH_ENTRIES 128u
+struct fetch_tlb {
+    uint64_t page[FETCH_ENTRIES], frame[FETCH_ENTRIES]; /* addresses; page ~0: none */
+};
+
 #define HASH_ENTRIES 8192u
 #define BOUNCE_SLOTS 2u
 #define DBT_BREAKS 2u
@@ -166,13 +186,13 @@ struct dbt {
     uint64_t budget;
     uint64_t zero;       /* minus the low half: instructions since the start */
     uint64_t iterations; /* of REPs that are not complete: they take time and are no instructions */
-    uint64_t spill[4], spilled_rcx, temp[4];
+    uint64_t spill[4], spilled_rcx, saved_flags, temp[4];
     uint64_t exit_site;
     uint64_t trap_pc, trap_address, trap_vector;
     uint64_t page_mask, jump_mask;
     struct tlb tlb[2];
     uint8_t tlb_page_shift; /* of the largest page that either has parts of */
-    uint64_t jump_target[JUMP_ENTRIES];
+    uint64_t jump_target[JUMP_TABLES][JUMP_ENTRIES];
     uint8_t bounce[BOUNCE_SLOTS][64] __attribute__((aligned(64)));
 
     /* The host. */
@@ -190,6 +210,12 @@ struct dbt {
     /* The code cache. */
     void (*enter)(struct dbt *d, const void *code);
     uint8_t *leave, *leave_trap, *leave_indirect;
+    uint8_t *resume_at[JUMP_TABLES];              /* goes on at the IP in SCRATCH2, by way of that table */
+    uint32_t jump_mode[JUMP_TABLES], jump_tables; /* of tables 1 to jump_tables - 1 */
+    uint32_t jump_filled;                         /* bit n: table n holds something */
+    unsigned jump_table;                          /* of the present mode */
+    uint64_t jump_cs_base;                        /* of what the tables hold: they are looked up by IP */
+    struct fetch_tlb fetch[2];
     uint8_t *cache, *cache_end, *cache_start;
     struct emit e;
     struct block *blocks;
@@ -278,7 +304,13 @@ struct block *cache_find(struct dbt *d, uint64_t ip, gpa_t gpa);
 void cache_insert(struct dbt *d, struct block *b);
 void cache_chain(struct dbt *d, struct exit_site *from, struct block *to);
 void cache_invalidate(struct dbt *d, gpa_t at, unsigned bytes);
+/* One block whose code is not where it was. */
+void cache_drop(struct dbt *d, struct block *b);
 void cache_forget_jumps(struct dbt *d);
+/* Indirect branches find the block from now on. */
+void cache_offer(struct dbt *d, const struct block *b);
+/* The table of the present mode becomes d->jump_table; with too many modes everything is flushed. */
+void cache_choose_jump_table(struct dbt *d);
 struct block *cache_block_at(struct dbt *d, uint64_t host_pc);
 
 /* ---- translate.c ---- */
@@ -289,6 +321,8 @@ struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce);
 
 /* ---- memory.c ---- */
 void tlb_flush_all(struct dbt *d);
+/* The guest-physical address of code. False: fault raised. */
+bool fetch_translate(struct dbt *d, gva_t at, gpa_t *gpa);
 /* False: fault raised. *fast: the probe will hit now; with paging on, `map` is what a reader of records must
  * know then. */
 bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast, struct raw_map *map);

@@ -49,8 +49,8 @@ static void print_accesses(const struct block *b, const struct dbt_print *print,
         const struct raw_access *a = &print->dictionary->access[b->record_first + k];
         const char *kind = a->kind == ACCESS_WRITE ? "write" : "read";
         if (a->address)
-            print->line("        %s of %u bytes: in the record address%+ld at %u, data at %u\n", kind, a->size,
-                        (long)a->displacement, a->address, a->data);
+            print->line("        %s of %u bytes: in the record address%+ld at %u, data at %u\n", kind,
+                        a->size, (long)a->displacement, a->address, a->data);
         else
             print->line("        %s of %u bytes: at 0x%lx, in the record data at %u\n", kind, a->size,
                         (unsigned long)a->displacement, a->data);
@@ -103,7 +103,8 @@ static void print_exits(const struct dbt *d, const struct block *b, const struct
             print->line(" to 0x%lx%s\n", (unsigned long)x->target, x->linked ? ", linked" : "");
         else if (x->kind == DBT_EXIT_MISS)
             print->line(" of a %s of %u bytes, %u accesses recorded\n",
-                        x->probe_access & DBT_WRITE ? "write" : "read", x->probe_bytes, b->insn[x->insn].records);
+                        x->probe_access & DBT_WRITE ? "write" : "read", x->probe_bytes,
+                        b->insn[x->insn].records);
         else
             print->line("\n");
     }
@@ -115,8 +116,7 @@ void dbt_print_block(struct dbt *d, const struct block *b, const struct dbt_prin
     print->line("block 0x%lx mode 0x%x gpa 0x%lx: %u instructions, %u guest bytes, %u host bytes, "
                 "%u bytes a record (0x%x)%s\n",
                 (unsigned long)b->ip, b->mode, (unsigned long)b->gpa, b->insn_count, b->guest_bytes,
-                b->code_bytes, b->record_bytes, b->record_id,
-                b->valid ? "" : ", invalid");
+                b->code_bytes, b->record_bytes, b->record_id, b->valid ? "" : ", invalid");
     print->line("    indirect branches enter here\n");
     print_code(d, b, print, 0, code);
     print->line("    direct branches enter here: budget, room for records\n");

@@ -288,6 +288,20 @@ static inline void emit_jmp_mem(struct emit *e, struct operand m)
     emit_op_mem(e, 0xff, 4, 4, m, false);
 }
 
+/* ---- reads the flags ---- */
+
+static inline void emit_lahf(struct emit *e)
+{
+    emit8(e, 0x9f);
+}
+/* SETcc of the low byte of RAX to RBX. */
+static inline void emit_setcc(struct emit *e, unsigned cc, host_reg to)
+{
+    emit8(e, 0x0f);
+    emit8(e, 0x90 | cc);
+    emit8(e, 0xc0 | to);
+}
+
 /* ---- changes the flags ---- */
 
 static inline void emit_add_mem(struct emit *e, unsigned bytes, host_reg to, struct operand m)

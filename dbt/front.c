@@ -266,6 +266,13 @@ static bool may_leave_flags(const struct guest_insn *g)
            g->z.mnemonic == ZYDIS_MNEMONIC_SHLD || g->z.mnemonic == ZYDIS_MNEMONIC_SHRD || is_string(g);
 }
 
+/* Their AF is undefined; every processor clears it. */
+static bool is_logic(const struct guest_insn *g)
+{
+    return g->z.mnemonic == ZYDIS_MNEMONIC_AND || g->z.mnemonic == ZYDIS_MNEMONIC_OR ||
+           g->z.mnemonic == ZYDIS_MNEMONIC_XOR || g->z.mnemonic == ZYDIS_MNEMONIC_TEST;
+}
+
 static void set_flags_use(struct guest_insn *g)
 {
     const ZydisAccessedFlags *f = g->z.cpu_flags;
@@ -276,22 +283,28 @@ static void set_flags_use(struct guest_insn *g)
     if (!f || opaque)
         return;
     g->flags_read = f->tested & ARITHMETIC_FLAGS;
+    const uint32_t changed = (f->modified | f->set_0 | f->set_1 | f->undefined) & ARITHMETIC_FLAGS;
     /* Undefined flags keep, on some processors, what they were: neither read nor killed. */
     if (!may_leave_flags(g))
-        g->flags_killed = (f->modified | f->set_0 | f->set_1) & ~f->undefined & ARITHMETIC_FLAGS;
+        g->flags_killed = is_logic(g) ? changed : changed & ~f->undefined;
+    g->flags_mixed = changed && g->flags_killed != ARITHMETIC_FLAGS;
 }
 
 void front_liveness(struct guest_insn *g, unsigned count, bool exposed)
 {
     uint32_t live = ARITHMETIC_FLAGS;
+    bool shown = false;
     for (unsigned i = count; i-- > 0;) {
         /* A conditional branch inside the block is a way out of it. */
         if (g[i].class == G_JCC || g[i].class == G_LOOP)
             live = ARITHMETIC_FLAGS;
         live = (live & ~g[i].flags_killed) | g[i].flags_read;
-        if (g[i].can_fault || g[i].writes_code || (exposed && g[i].touches_memory))
+        if (g[i].flags_mixed && shown)
             live = ARITHMETIC_FLAGS;
+        shown = (shown && g[i].flags_killed != ARITHMETIC_FLAGS) || g[i].can_fault || g[i].writes_code ||
+                (exposed && g[i].touches_memory);
         g[i].flags_dead = live == 0;
+        g[i].flags_shown = shown;
     }
 }
 
@@ -343,7 +356,7 @@ bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, 
     g->ip = ip;
     g->memory = explicit_memory(g);
     g->flags_read = g->flags_killed = 0;
-    g->flags_dead = false;
+    g->flags_mixed = g->flags_dead = g->flags_shown = false;
 
     struct insn insn;
     g->class = insn_decode(&insn, bytes, available, size) && (sys_handles(&insn) || io_handles(&insn))

@@ -42,14 +42,16 @@ struct guest_insn {
     bool touches_memory;
     bool writes_code; /* by a CS override, outside 64-bit mode: #GP in protected mode */
     uint32_t flags_read, flags_killed;
-    bool flags_dead; /* before the instruction: nothing that follows in the block, and no fault, sees them */
+    bool flags_mixed; /* behind the instruction some are its own, others older */
+    bool flags_dead;  /* before the instruction: nothing that follows in the block reads them, … */
+    bool flags_shown; /* … but a fault, before they are set anew, would show them */
 };
 
 /* Decodes and classifies; false: no instruction (or fewer bytes than it needs). */
 bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, uint64_t ip,
                   enum code_size size);
 
-/* Backwards over the block. `exposed`: faults show the flags. */
+/* Backwards over the block. `exposed`: accesses to memory may fault. */
 void front_liveness(struct guest_insn *g, unsigned count, bool exposed);
 
 /* True if the memory operand has to be aligned to its size (SDM Vol. 2A, 2.4: exceptions by class; not of SHA

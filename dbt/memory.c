@@ -22,7 +22,22 @@ void tlb_flush_all(struct dbt *d)
         for (unsigned i = 0; i < TLB_ENTRIES; i++)
             d->tlb[user].read[i] = d->tlb[user].write[i] = no_page(i);
     d->tlb_page_shift = PAGE_SHIFT;
+    memset(d->fetch, 0xff, sizeof(d->fetch));
     d->counters.tlb_flushes++;
+}
+
+bool fetch_translate(struct dbt *d, gva_t at, gpa_t *gpa)
+{
+    struct fetch_tlb *fetch = &d->fetch[(d->mode & MODE_USER) != 0];
+    unsigned i = at >> PAGE_SHIFT & (FETCH_ENTRIES - 1);
+    if (fetch->page[i] != (at & PAGE_MASK)) {
+        if (!dbt_translate(&d->cpu, at, DBT_FETCH, gpa))
+            return false;
+        fetch->page[i] = at & PAGE_MASK;
+        fetch->frame[i] = *gpa & PAGE_MASK;
+    }
+    *gpa = fetch->frame[i] | (at & (PAGE_SIZE - 1));
+    return true;
 }
 
 static void tlb_flush_callback(struct dbt_cpu *c, bool global)
@@ -55,6 +70,7 @@ static void tlb_flush_page_callback(struct dbt_cpu *c, gva_t at)
     for (unsigned i = first; i <= last; i++)
         for (unsigned user = 0; user < 2; user++)
             forget_entry(&d->tlb[user], i, at, d->tlb_page_shift);
+    memset(d->fetch, 0xff, sizeof(d->fetch));
     cache_forget_jumps(d);
 }
 

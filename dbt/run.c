@@ -13,9 +13,10 @@
  * so that dbt_icount() is the number of those completed before it.
  *
  * Flags: a probe may spoil arithmetic flags that the rest of its block does not
- * read. Where a block is left in its middle for a slow access, the next one (which
- * begins behind it and sets the flags anew) runs without a budget test, so that
- * no interrupt shows spoiled flags to the guest.
+ * read. Where a fault can show them they were put aside. Where nothing can, and the
+ * block is left in its middle for a slow access, the next one (which begins behind
+ * it and sets the flags anew) runs without a budget test, so that no interrupt shows
+ * spoiled flags to the guest.
  */
 #include "dbt/front.h"
 #include "dbt/string.h"
@@ -100,8 +101,12 @@ static void update_mode(struct dbt *d)
     d->mode |= segment_mode(d);
     if (d->stepping || d->cpu.interrupt_shadow)
         d->mode |= MODE_STEP;
-    if (d->mode != before)
+    uint64_t cs_base = (d->mode & MODE_CODE_SIZE) == CODE_64 ? 0 : d->cpu.v.seg[SEG_CS].base;
+    if (cs_base != d->jump_cs_base)
         cache_forget_jumps(d);
+    d->jump_cs_base = cs_base;
+    if (d->mode != before || d->jump_table == 0)
+        cache_choose_jump_table(d);
     d->mode_dirty = false;
 }
 
@@ -177,6 +182,16 @@ static void stop_at_exception(struct dbt *d)
 }
 
 /* ---- leaving a block in its middle ---- */
+
+/* SF, ZF, AF, PF and CF as LAHF has them, OF as SETO (SDM Vol. 2A, LAHF). */
+static void restore_flags(struct dbt *d, uint8_t place)
+{
+    const uint64_t of_lahf = 0xd5, of = 1u << 11;
+    if (place != FLAGS_SAVED)
+        return;
+    d->cpu.v.rflags &= ~(uint64_t)ARITHMETIC_FLAGS;
+    d->cpu.v.rflags |= (d->saved_flags >> 8 & of_lahf) | (d->saved_flags & 1 ? of : 0);
+}
 
 /* RIP is at the block's instruction `insn`, before which all is done; what the head charged for the rest
  * comes back. */
@@ -297,6 +312,7 @@ static void handle_miss(struct dbt *d, const struct exit_site *x)
     struct raw_map map;
 
     d->counters.misses++;
+    restore_flags(d, x->flags);
     leave_inside(d, x->block, x->insn);
     if (!check_access(d, x, at)) {
         deliver(d);
@@ -313,7 +329,7 @@ static void handle_miss(struct dbt *d, const struct exit_site *x)
     else
         deliver(d);
     d->mode_dirty = true;
-    d->quiet_block = done && b->spoils && x->insn + 1u < b->insn_count;
+    d->quiet_block = done && x->flags == FLAGS_LOST && x->insn + 1u < b->insn_count;
 }
 
 static void set_budget(struct dbt *d, uint64_t instructions)
@@ -431,6 +447,7 @@ static void handle_trap(struct dbt *d)
         i--;
     for (unsigned s = 0; s < b->insn[i].spilled; s++)
         d->cpu.v.gpr[b->insn[i].spill_reg[s]] = d->spill[s];
+    restore_flags(d, b->insn[i].flags);
     leave_inside(d, b, i);
     switch (d->trap_vector) {
     case VECTOR_DE:
@@ -505,19 +522,31 @@ static void handle_by_c(struct dbt *d, const struct exit_site *x)
     d->mode_dirty = true;
 }
 
+/* RIP is behind an instruction that changed nothing but registers and memory: the next block follows without
+ * a look at anything but its own budget, if it is at hand. */
+static void go_on(struct dbt *d)
+{
+    if (d->jump_table == 0 || d->mode_dirty)
+        return;
+    d->scratch2 = d->cpu.v.rip;
+    d->retry = d->resume_at[d->jump_table];
+}
+
 /* An interrupt may come before the instruction is resumed: then it is restarted later, with the count that is
  * left. */
 static void handle_string(struct dbt *d, const struct exit_site *x)
 {
     bool complete = false;
     go_back_to(d, x->block, x->insn);
-    if (!string_execute(d, &x->string, x->target, &complete))
+    if (!string_execute(d, &x->string, x->target, &complete)) {
         deliver(d);
-    else if (complete)
+    } else if (complete) {
         charge(d);
-    else
+        go_on(d);
+    } else {
         d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
-    d->mode_dirty = true;
+        d->mode_dirty = d->mode_dirty || d->mode & MODE_STEP;
+    }
 }
 
 static void handle_exit(struct dbt *d, struct exit_site **chain)
@@ -560,25 +589,38 @@ static void handle_exit(struct dbt *d, struct exit_site **chain)
 
 /* ---- the loop ---- */
 
+/* True: the block's second page is still where it was. False with a fault: it cannot be fetched. */
+static bool second_page_is_there(struct dbt *d, const struct block *b, gva_t at, bool *fault)
+{
+    gpa_t gpa2;
+    *fault = !fetch_translate(d, (at & PAGE_MASK) + PAGE_SIZE, &gpa2);
+    return !*fault && gpa2 == b->gpa2;
+}
+
 static struct block *find_block(struct dbt *d)
 {
-    gva_t at = d->cpu.v.rip;
+    gva_t at = code_linear(d->mode, d->cpu.v.seg[SEG_CS].base, d->cpu.v.rip);
     gpa_t gpa;
+    bool fault = false;
 
-    if ((d->mode & MODE_CODE_SIZE) != CODE_64)
-        at = (uint32_t)(at + d->cpu.v.seg[SEG_CS].base);
     d->counters.lookups++;
-    if (!dbt_translate(&d->cpu, at, DBT_FETCH, &gpa))
+    if (!fetch_translate(d, at, &gpa))
         return NULL;
     struct block *b = cache_find(d, d->cpu.v.rip, gpa);
-    if (b && !(b->crosses && d->mode & MODE_PAGING))
+    if (b && (!b->crosses || second_page_is_there(d, b, at, &fault)))
         return b;
+    if (fault)
+        return NULL;
+    if (b)
+        cache_drop(d, b);
     if (d->recorder.on && !recorder_has_room(d)) {
         recorder_new_dictionary(d);
         cache_flush(d);
     } else if (cache_is_nearly_full(d)) {
         cache_flush(d);
     }
+    if (d->mode_dirty)
+        update_mode(d);
     b = translate_block(d, d->cpu.v.rip, false);
     if (b)
         cache_insert(d, b);
@@ -632,9 +674,9 @@ static bool is_between_iterations(const struct dbt *d, const struct block *b)
 /* Runs translated code from the current state until something was recorded or left that needs a new look. */
 static void step(struct dbt *d, struct exit_site **chain)
 {
+    uint32_t flushes = (uint32_t)d->counters.flushes;
     if (d->mode_dirty)
         update_mode(d);
-    uint32_t flushes = (uint32_t)d->counters.flushes;
     struct block *b = find_block(d);
     if (!b) {
         *chain = NULL;
@@ -645,12 +687,11 @@ static void step(struct dbt *d, struct exit_site **chain)
         *chain = NULL;
     bool single = d->mode & (MODE_TF | MODE_STEP), shadow = d->cpu.interrupt_shadow,
          mov_ss = d->cpu.shadow_is_mov_ss;
-    if (begins_at_break(d, b))
-        ;
-    else if (*chain && (*chain)->block->valid && (*chain)->block->mode == d->mode && !single && !b->crosses)
+    bool at_break = begins_at_break(d, b);
+    if (!at_break && *chain && (*chain)->block->valid && (*chain)->block->mode == d->mode && !single)
         cache_chain(d, *chain, b);
-    else if (!*chain && !single && !(b->crosses && d->mode & MODE_PAGING))
-        d->jump_target[b->ip & d->jump_mask] = (uint64_t)(uintptr_t)b->indirect;
+    if (!at_break && (!*chain || b->crosses))
+        cache_offer(d, b);
     *chain = NULL;
     d->cpu.delivered = false;
     const void *entry = entry_of(d, b);

@@ -74,6 +74,12 @@ void switch_init(struct dbt *d, struct emit *e)
     d->leave = e->p;
     emit_patch(from_trap, d->leave);
     emit_exit(e);
+    for (unsigned t = 0; t < JUMP_TABLES; t++) {
+        d->resume_at[t] = e->p;
+        emit_pext(e, SCRATCH, SCRATCH2, STATE(jump_mask));
+        emit_jmp_mem(
+            e, state_indexed(offsetof(struct dbt, jump_target) + t * sizeof(d->jump_target[0]), SCRATCH));
+    }
 }
 
 void switch_enter(struct dbt *d, const void *code)

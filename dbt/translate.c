@@ -66,7 +66,7 @@ static bool fetch_insn(struct translation *t, uint64_t ip, uint8_t *buffer, size
     *gpa2 = 0;
     if (first == INSN_BYTES_MAX || t->count)
         return true;
-    if (!dbt_translate(&d->cpu, at + first, DBT_FETCH, gpa2))
+    if (!fetch_translate(d, at + first, gpa2))
         return false;
     const uint8_t *more = ram_at(d, *gpa2);
     if (!more)
@@ -404,6 +404,9 @@ static void emit_block(struct translation *t)
             t->count = t->index + 1;
             break;
         }
+        b->insn[t->index].flags = (uint8_t)t->flags;
+        if (g->flags_killed == ARITHMETIC_FLAGS)
+            t->flags = FLAGS_IN_HOST;
         forget_addresses(t, g);
         ended = g->ends_block && t->index + 1 == t->count;
     }
@@ -449,8 +452,9 @@ static bool try_block(struct dbt *d, struct translation *t, uint64_t ip, bool bo
                            .mode = d->mode,
                            .insn = &d->insns[d->insn_count],
                            .valid = true,
+                           .jump_table = (uint8_t)d->jump_table,
                            .cs_base = t->code_size == CODE_64 ? 0 : d->cpu.v.seg[SEG_CS].base};
-    if (!dbt_translate(&d->cpu, linear_ip(t, ip), DBT_FETCH, &t->b->gpa))
+    if (!fetch_translate(d, linear_ip(t, ip), &t->b->gpa))
         return false;
     if (!ram_at(d, t->b->gpa))
         return stop_no_ram(d, t->b->gpa);

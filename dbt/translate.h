@@ -20,6 +20,7 @@ struct address {
 struct pending {
     uint8_t *place; /* displacement that jumps here */
     uint8_t kind;   /* enum exit_kind_dbt */
+    uint8_t flags;  /* enum flags_place */
     uint8_t insn;
     uint8_t probe_access, probe_bytes;
     bool undo_tag;  /* the probe has added the TLB's tag to SCRATCH */
@@ -41,6 +42,7 @@ struct known_address {
 #define KNOWN_MAX 16u
 
 struct translation {
+    enum flags_place flags; /* where the guest's are */
     struct dbt *d;
     struct emit *e;
     struct block *b;

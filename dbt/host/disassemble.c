@@ -46,6 +46,7 @@ static const struct field fields[] = {
     FIELD(scratch2, "scratch2"),
     ARRAY(spill, "spill"),
     FIELD(spilled_rcx, "spilled_rcx"),
+    FIELD(saved_flags, "saved_flags"),
     ARRAY(temp, "temp"),
     FIELD(exit_site, "exit_site"),
     FIELD(page_mask, "page_mask"),
