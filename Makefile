@@ -268,11 +268,11 @@ $(B)/$(BEHAVIOUR)s.elf: $(BEHAVIOURS) $(BEHAVIOUR)/behaviour.ld
 	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments \
 		-T $(BEHAVIOUR)/behaviour.ld -o $@ $(BEHAVIOURS)
 
-#: make dbt-tests  the DBT engine as a Linux process: differential, guests
+#: make dbt-tests  the DBT engine: differential, behaviours, storms, guests
 DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-differential $(B)/mix-native $(B)/pin $(B)/pins.bin $(DBT_GUESTS) \
 	$(B)/$(BEHAVIOUR)s.elf
 .PHONY: dbt-tests
-dbt-tests: $(DBT_TEST_DEPS) $(B)/engram guests $(B)/bin/bochs2list $(B)/bin/listcmp
+dbt-tests: $(DBT_TEST_DEPS) $(B)/engram.elf $(B)/engram guests $(B)/bin/bochs2list $(B)/bin/listcmp
 	@tests/run.sh dbt
 
 $(B)/dbt-engine/%.o: %.c $(B)/deps.mk
