@@ -78,7 +78,7 @@ stack_top:
 
     section .text
     bits 32
-    global start, trace_from, trace_to, done
+    global start, trace_from, trace_to, all_done
 
 ; random: EAX (xorshift32). Clobbers nothing else.
 %macro random 0
@@ -187,7 +187,7 @@ trace_to:
     put_hex
     print 10
     serial_drain
-done:
+all_done:
     guest_end
 
 bad_options:

@@ -22,7 +22,7 @@ hosted() { # NAME "OPTIONS" GUEST ARGUMENTS...
 # ---- code that is rewritten ----
 
 rewrite=(slots=512 paged=1)
-native_run rewrite "$guests/rewrite.elf" "n=20000 ${rewrite[*]}" "pb $(symbol_address "$guests/rewrite.elf" done)
+native_run rewrite "$guests/rewrite.elf" "n=20000 ${rewrite[*]}" "pb $(symbol_address "$guests/rewrite.elf" all_done)
 c"
 hosted rewrite.short "trace=none" rewrite n=20000 "${rewrite[@]}"
 expect "rewrite: as on Bochs" "$(result "$work/rewrite/serial")" "$(result "$work/rewrite.short.console")"
@@ -35,7 +35,8 @@ expect_between "rewrite: memory, KiB" 1 $((96 << 10)) "$(counter rewrite.plain h
 # The smallest code cache, flushed again and again: no more memory for ten times as many turns.
 hosted rewrite.tenth "trace=none cache=256" rewrite "n=$((turns / 10))" "${rewrite[@]}"
 hosted rewrite.small "trace=none cache=256" rewrite "n=$turns" "${rewrite[@]}"
-expect "rewrite: the same with a small code cache" "$(result "$work/rewrite.plain.console")" "$(result "$work/rewrite.small.console")"
+expect "rewrite: the same with a small code cache" "$(result "$work/rewrite.plain.console")" \
+    "$(result "$work/rewrite.small.console")"
 expect_between "rewrite: flushes of the code cache" $((turns / 1000)) "$turns" "$(counter rewrite.small counter.dbt.flushes)"
 expect_between "rewrite: memory stays, KiB" 1 $(($(counter rewrite.tenth host.peak_rss_kib) + 1024)) \
     "$(counter rewrite.small host.peak_rss_kib)"

@@ -25,7 +25,10 @@
 TEST_NAME=oracle-$(basename "${1:-}" .elf)-$$
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
-usage() { die "usage: oracle.sh GUEST.elf FROM TO [--cmdline ARGUMENTS] [--handler LO-HI] [--counter LO-HI] [--walks] [--engines WORDS]"; }
+usage() {
+    die "usage: oracle.sh GUEST.elf FROM TO [--cmdline ARGUMENTS] [--handler LO-HI] [--counter LO-HI] [--walks]" \
+        "[--engines WORDS]"
+}
 
 [ $# -ge 3 ] || usage
 guest=$1 from=$2 to=$3
@@ -95,8 +98,8 @@ run() {
     hosted)
         mkdir -p "$work/hosted"
         # shellcheck disable=SC2086 # words
-        timeout 60 "$build/dbt-host" trace=rw ${HOSTED_OPTIONS:-} "start=rip:$from" "stop=rip:$to" "out=$work/hosted/trace.egrm" \
-            "$guest" $cmdline >"$work/hosted/console" 2>"$work/hosted/recv.err"
+        timeout 60 "$build/dbt-host" trace=rw ${HOSTED_OPTIONS:-} "start=rip:$from" "stop=rip:$to" \
+            "out=$work/hosted/trace.egrm" "$guest" $cmdline >"$work/hosted/console" 2>"$work/hosted/recv.err"
         true ;;
     *) usage ;;
     esac
