@@ -1,5 +1,5 @@
-; 16-bit interrupt and trap gates: FLAGS, CS and IP are words; from level 3 SP and SS as well; 16-bit IRET goes back, to
-; the same and to the outer level.
+; 16-bit interrupt and trap gates: FLAGS, CS and IP are words; from level 3 SP and SS as well; 16-bit IRET
+; goes back, to the same and to the outer level.
 %include "behaviour.inc"
     behaviour PROTECTED
     mov eax, handler16

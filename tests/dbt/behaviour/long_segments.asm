@@ -1,5 +1,5 @@
-; Segments in 64-bit mode: DS, ES and SS have no base and no limit; an LDT's descriptor has 16 bytes; FS and GS keep the
-; base of what is loaded; a null SS at level 0; LTR and LLDT refuse bases that are not canonical.
+; Segments in 64-bit mode: DS, ES and SS have no base and no limit; an LDT's descriptor has 16 bytes; FS and
+; GS keep the base of what is loaded; a null SS at level 0; LTR and LLDT refuse bases that are not canonical.
 %include "behaviour.inc"
     behaviour LONG64
     mov dword [ldt + 8], (WINDOW & 0xffff) << 16 | 0xffff
