@@ -110,7 +110,8 @@ $(B)/lz4.o: $(B)/deps.mk
 		-DLZ4_memmove=memmove -include hv/lib/include/string.h -c -o $@ $(LZ4_SRC)/lib/lz4.c
 
 # What runs at CPL 3 is one object: it sees no symbol of the core, and shows only those of hv/dbt/shared.h.
-DBT_USER_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/dbt/user/*.c hv/decode/*.c)) hv/lib/string.c hv/format_text.c
+DBT_USER_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/dbt/user/*.c hv/decode/*.c)) hv/lib/string.c \
+	hv/format_text.c hv/trace/filter.c
 DBT_USER_OBJ := $(DBT_USER_SRC:%.c=$(B)/dbt-user/%.o) $(ZYDIS_FILES:%=$(B)/zydis/%.o)
 DBT_USER_SYMBOLS := dbt_shared dbt_user_engine dbt_core_call dbt_trap_entry dbt_user_run dbt_user_command dbt_user_selftest
 
@@ -213,13 +214,14 @@ $(B)/host/%.o: %.c $(B)/deps.mk
 # The guest's vector registers are in the CPU while it runs, so what runs in between must not use them: the engine
 # is compiled as for the hypervisor, and memcpy() and its kin come from hv/lib.
 
-DBT_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/decode/*.c)) hv/lib/string.c hv/format_text.c
+DBT_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/decode/*.c)) hv/lib/string.c hv/format_text.c hv/trace/filter.c
 DBT_OBJ := $(DBT_SRC:%.c=$(B)/dbt-engine/%.o) $(ZYDIS_FILES:%=$(B)/dbt-engine/zydis/%.o)
 # Its devices run between the guest's instructions, too often to save the vector registers each time.
 DBT_DEVICES := dbt/host/pic.c dbt/host/ports.c dbt/host/timer.c
 DBT_HOST_OBJ := $(ZYDIS_FORMATTER_FILES:%=$(B)/host/zydis/%.o) $(DBT_DEVICES:%.c=$(B)/dbt-engine/%.o) \
 	$(patsubst %.c,$(B)/host/%.o,$(filter-out $(DBT_DEVICES), $(sort $(wildcard dbt/host/*.c))) $(addprefix hv/, \
-	bootinfo.c elf.c error_text.c memory_map.c multiboot_guest.c multiboot_header.c multiboot_info.c) $(TRACE_SRC))
+	bootinfo.c elf.c error_text.c filter_options.c memory_map.c multiboot_guest.c multiboot_header.c multiboot_info.c \
+	number.c) $(filter-out hv/trace/filter.c, $(TRACE_SRC)))
 
 $(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)
 	$(SAY) LD $@
@@ -304,8 +306,8 @@ run: $(B)/engram.elf $(B)/engram guests
 # tests/unit/test_NAME.c is one program, linked with all that also builds on a host, under sanitizers.
 
 # What of the core touches no hardware.
-HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c elf.c error_text.c format_text.c memory_map.c multiboot_guest.c \
-	multiboot_header.c multiboot_info.c options.c power.c vmx/mtrr.c)
+HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c elf.c error_text.c filter_options.c format_text.c memory_map.c multiboot_guest.c \
+	multiboot_header.c multiboot_info.c number.c options.c power.c vmx/mtrr.c)
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))

@@ -40,7 +40,9 @@ struct tlb {
     uint64_t read[TLB_ENTRIES], write[TLB_ENTRIES];
     uint64_t host[TLB_ENTRIES];   /* where the page lies in this address space */
     uint64_t addend[TLB_ENTRIES]; /* host - page address */
+    uint64_t traced[TLB_ENTRIES]; /* 1 << 32 if the filter lets accesses to the page by, else 0 */
 };
+#define TRACED (1ull << 32)
 
 /* What a block's translation depends on besides the code. */
 #define MODE_CODE_SIZE 0x3u /* enum code_size */
@@ -53,7 +55,12 @@ struct tlb {
 #define MODE_BASED(seg) (0x100u << (seg))    /* its base is not 0 */
 #define MODE_LIMITED(seg) (0x4000u << (seg)) /* accesses need the checks of segmentation */
 #define MODE_PROTECTED 0x200000u
-#define MODE_STEP 0x100000u /* one instruction: see dbt.stepping */
+#define MODE_STEP 0x100000u   /* one instruction: see dbt.stepping */
+#define MODE_READS 0x400000u  /* are recorded */
+#define MODE_WRITES 0x800000u /* are recorded */
+#define MODE_RECORDS (MODE_READS | MODE_WRITES)
+#define MODE_RANGES 0x1000000u  /* … where the page is traced: see record.h */
+#define MODE_DROPPED 0x2000000u /* … or rather would be: the filter does not let code of this kind by */
 
 enum exit_kind_dbt {
     DBT_EXIT_CHAIN,    /* a direct branch whose target is not linked yet */
@@ -119,6 +126,7 @@ struct block_insn {
     uint16_t record_bytes; /* and how many bytes these take */
     uint8_t length;
     uint8_t flags;   /* enum flags_place, behind its probes */
+    bool saved;      /* left at the instruction, the block has touched what saved_record says */
     uint8_t spilled; /* host registers whose guest value is in spill[]: count */
     uint8_t spill_reg[3];
 };
@@ -182,11 +190,12 @@ struct dbt {
     uint64_t host_rsp, resume, exit_flags;
     uint64_t record, scratch, scratch2;
     /* The low half is the address that every block loads from, one lower for each instruction; the high half
-     * counts the events recorded in this segment. */
+     * counts accesses (recorder_count). */
     uint64_t budget;
+    uint64_t traced;     /* of these with MODE_RANGES, those to traced pages */
     uint64_t zero;       /* minus the low half: instructions since the start */
     uint64_t iterations; /* of REPs that are not complete: they take time and are no instructions */
-    uint64_t spill[4], spilled_rcx, saved_flags, temp[4];
+    uint64_t spill[4], spilled_rcx, saved_flags, saved_record, temp[4];
     uint64_t exit_site;
     uint64_t trap_pc, trap_address, trap_vector;
     uint64_t page_mask, jump_mask;
@@ -203,8 +212,6 @@ struct dbt {
     struct block **page_blocks;
     const struct dbt_host *host;
 
-    /* Recording. */
-    bool record_reads, record_writes;
     struct recorder recorder;
 
     /* The code cache. */
@@ -233,6 +240,8 @@ struct dbt {
     bool stepping;           /* what the host waits for is so near that blocks are single instructions */
     bool between_iterations; /* of a REP: events there show RF set (SDM Vol. 3B, 17.3.1.1) */
     bool mode_dirty;
+    uint32_t touched; /* accesses to traced pages in the block that was left in its middle */
+    uint64_t untold[2][TLB_ENTRIES / 64]; /* TLB entries that a reader of the records does not know */
     const uint8_t *retry;  /* where the host code of an instruction begins that is to start anew */
     uint64_t recorded_cr3; /* that a reader of the records knows */
     uint64_t permissions;  /* what the TLB's rights were derived from */
@@ -290,6 +299,13 @@ static inline uint64_t dbt_icount(const struct dbt *d)
     return d->zero - (uint32_t)d->budget;
 }
 
+/* Recorded in this segment. */
+static inline uint64_t dbt_events(const struct dbt *d)
+{
+    uint64_t counted = d->mode & MODE_DROPPED ? 0 : d->mode & MODE_RANGES ? d->traced : d->budget >> 32;
+    return d->recorder.events + counted;
+}
+
 /* Linear address of an instruction. */
 static inline gva_t code_linear(uint32_t mode, uint64_t cs_base, uint64_t ip)
 {
@@ -323,10 +339,13 @@ struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce);
 void tlb_flush_all(struct dbt *d);
 /* The guest-physical address of code. False: fault raised. */
 bool fetch_translate(struct dbt *d, gva_t at, gpa_t *gpa);
-/* False: fault raised. *fast: the probe will hit now; with paging on, `map` is what a reader of records must
- * know then. */
+/* False: fault raised. *fast: the probe will hit now; `map` is what a reader of records must know then, its
+ * id RAW_NONE: nothing. */
 bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast, struct raw_map *map);
-void tlb_record(struct dbt *d, const struct raw_map *map);
+/* What a reader has to know now that code is recorded again. */
+void tlb_tell(struct dbt *d);
+/* All entries; at most 2 * TLB_ENTRIES. */
+unsigned tlb_mappings(const struct dbt *d, struct raw_map *to);
 uint8_t dbt_context(const struct dbt *d); /* docs/format.md, context */
 void memory_init(struct dbt *d);
 
@@ -345,7 +364,11 @@ void dbt_init(struct dbt *d, void *code, size_t code_bytes);
 void dbt_run(struct dbt *d);
 /* For the host's exception handler: true if `pc` is translated code, then execution goes on at *resume. */
 bool dbt_trap(struct dbt *d, uint64_t pc, uint64_t address, uint64_t vector, uint64_t *resume);
-void dbt_set_recording(struct dbt *d, bool reads, bool writes);
+/* Both false: nothing is recorded from now on. NULL: no filter. With one that has ranges the segments must
+ * lie below 4 GiB. */
+void dbt_set_recording(struct dbt *d, bool reads, bool writes, const struct filter *filter);
+/* While nothing is recorded: the host has emptied the dictionary. */
+void dbt_forget_dictionary(struct dbt *d);
 /* The host is asked when at most `instructions` more are executed. */
 void dbt_ask_within(struct dbt *d, uint64_t instructions);
 /* How many more until then; iterations of a REP bring it nearer as instructions do. */

@@ -46,6 +46,17 @@ static bool limited(const struct dbt *d, const struct segment *s, unsigned n)
            (restricted && d->mode & MODE_PROTECTED);
 }
 
+static uint32_t recording_mode(const struct dbt *d)
+{
+    const struct recorder *r = &d->recorder;
+    uint32_t mode = (r->reads ? MODE_READS : 0) | (r->writes ? MODE_WRITES : 0);
+    if (!r->on)
+        return 0;
+    if (!filter_context(&r->filter, dbt_context(d), d->cpu.v.cr3))
+        return mode | MODE_DROPPED;
+    return mode | (filter_has_ranges(&r->filter) ? MODE_RANGES : 0);
+}
+
 uint32_t dbt_mode(const struct dbt *d)
 {
     const struct vcpu *v = &d->cpu.v;
@@ -62,7 +73,7 @@ uint32_t dbt_mode(const struct dbt *d)
         mode |= MODE_DF;
     if (v->rflags & RFLAGS_TF)
         mode |= MODE_TF;
-    return mode;
+    return mode | recording_mode(d);
 }
 
 static uint32_t segment_mode(const struct dbt *d)
@@ -96,9 +107,13 @@ static void update_mode(struct dbt *d)
     if ((d->cpu.v.cr0 & CR0_AM) && (d->cpu.v.rflags & RFLAGS_AC) && dbt_cpl(&d->cpu) == 3)
         dbt_stop_unsupported(&d->cpu,
                              "alignment checks (CR0.AM, EFLAGS.AC) are not supported by the DBT engine");
-    uint32_t before = d->mode;
-    d->mode = dbt_mode(d);
+    uint32_t before = d->mode, mode = dbt_mode(d);
+    if ((mode ^ before) & (MODE_RECORDS | MODE_RANGES | MODE_DROPPED))
+        recorder_count(d);
+    d->mode = mode;
     d->mode |= segment_mode(d);
+    if (mode & MODE_RECORDS && !(mode & MODE_DROPPED) && before & MODE_DROPPED)
+        tlb_tell(d);
     if (d->stepping || d->cpu.interrupt_shadow)
         d->mode |= MODE_STEP;
     uint64_t cs_base = (d->mode & MODE_CODE_SIZE) == CODE_64 ? 0 : d->cpu.v.seg[SEG_CS].base;
@@ -193,6 +208,17 @@ static void restore_flags(struct dbt *d, uint8_t place)
     d->cpu.v.rflags |= (d->saved_flags >> 8 & of_lahf) | (d->saved_flags & 1 ? of : 0);
 }
 
+/* The record pointer becomes one again: left in its middle, the block has it with the count of what it has
+ * touched. */
+static void settle_record(struct dbt *d, const struct block *b, unsigned insn)
+{
+    d->touched = 0;
+    if (!(b->mode & MODE_RANGES))
+        return;
+    d->touched = (uint32_t)((b->insn[insn].saved ? d->saved_record : d->record) >> 32);
+    d->record = (uint32_t)d->record;
+}
+
 /* RIP is at the block's instruction `insn`, before which all is done; what the head charged for the rest
  * comes back. */
 static void go_back_to(struct dbt *d, const struct block *b, unsigned insn)
@@ -256,15 +282,16 @@ static void resume_block(struct dbt *d, const struct block *b, unsigned insn, ui
     const struct block_insn *i = &b->insn[insn];
     uint8_t *record = (uint8_t *)(uintptr_t)start;
 
-    if (d->recorder.on && d->mode & MODE_PAGING) {
+    if (map->id) {
         memmove(record + sizeof(*map), record, i->record_bytes);
         memcpy(record, map, sizeof(*map));
         record += sizeof(*map);
     }
-    d->record = (uint64_t)(uintptr_t)record;
+    d->record = (uint64_t)(uintptr_t)record | (uint64_t)d->touched << 32;
+    d->traced -= d->touched;
     d->budget -= b->budget - insn;
+    d->budget += (uint64_t)(b->record_count - i->records) << 32;
     if (b->record_id) {
-        d->budget += (uint64_t)(b->record_count - i->records) << 32;
         store32(record, b->record_id);
         store32(record + 4, (uint32_t)d->budget);
     }
@@ -296,7 +323,7 @@ static bool fill_and_retry(struct dbt *d, const struct exit_site *x, gva_t at, u
         resume_block(d, x->block, x->insn, start, &map);
         return true;
     }
-    tlb_record(d, &map);
+    recorder_map(d, &map);
     d->restart = true;
     return true;
 }
@@ -307,11 +334,13 @@ static bool fill_and_retry(struct dbt *d, const struct exit_site *x, gva_t at, u
 static void handle_miss(struct dbt *d, const struct exit_site *x)
 {
     const struct block *b = x->block;
-    uint64_t at = d->scratch, start = d->record;
+    uint64_t at = d->scratch, start;
     bool crosses = (at & (PAGE_SIZE - 1)) + x->probe_bytes > PAGE_SIZE, fast;
     struct raw_map map;
 
     d->counters.misses++;
+    settle_record(d, b, x->insn);
+    start = d->record;
     restore_flags(d, x->flags);
     leave_inside(d, x->block, x->insn);
     if (!check_access(d, x, at)) {
@@ -321,9 +350,8 @@ static void handle_miss(struct dbt *d, const struct exit_site *x)
     if (!crosses && !x->limited && !x->not_first && fill_and_retry(d, x, at, start))
         return;
     bool done = slow_execute(d);
-    if (done && x->not_first && !crosses && !x->limited && tlb_fill(d, at, x->probe_access, &fast, &map) &&
-        fast)
-        tlb_record(d, &map);
+    if (done && x->not_first && !crosses && !x->limited && tlb_fill(d, at, x->probe_access, &fast, &map))
+        recorder_map(d, &map);
     if (done)
         charge(d);
     else
@@ -345,8 +373,10 @@ static void refill_budget(struct dbt *d)
 {
     uint64_t most = d->host->budget_bytes - PAGE_SIZE, n = d->host->next_deadline(d);
     set_budget(d, n < most ? n : most);
-    if (d->recorder.on)
+    if (d->recorder.on) {
+        recorder_count(d);
         recorder_number(d, RAW_TIME, rdtsc());
+    }
 }
 
 void dbt_ask_within(struct dbt *d, uint64_t instructions)
@@ -448,6 +478,7 @@ static void handle_trap(struct dbt *d)
     for (unsigned s = 0; s < b->insn[i].spilled; s++)
         d->cpu.v.gpr[b->insn[i].spill_reg[s]] = d->spill[s];
     restore_flags(d, b->insn[i].flags);
+    settle_record(d, b, i);
     leave_inside(d, b, i);
     switch (d->trap_vector) {
     case VECTOR_DE:
@@ -775,17 +806,25 @@ bool dbt_trap(struct dbt *d, uint64_t pc, uint64_t address, uint64_t vector, uin
     return true;
 }
 
-/* Translated code records or does not: it is made anew. What the records so far refer to stays. */
-void dbt_set_recording(struct dbt *d, bool reads, bool writes)
+void dbt_set_recording(struct dbt *d, bool reads, bool writes, const struct filter *filter)
 {
-    bool on = reads || writes;
-    if (d->recorder.on && !on)
+    const struct filter none = {0};
+    struct recorder *r = &d->recorder;
+    if (r->on)
         recorder_stop(d);
-    d->record_reads = reads;
-    d->record_writes = writes;
-    cache_flush(d);
-    if (on && !d->recorder.on)
+    r->reads = reads;
+    r->writes = writes;
+    r->filter = filter ? *filter : none;
+    tlb_flush_all(d); /* it knows what the filter says of pages */
+    if (reads || writes)
         recorder_start(d);
+    d->mode_dirty = true;
+}
+
+void dbt_forget_dictionary(struct dbt *d)
+{
+    d->recorder.block_count = d->recorder.access_count = 0;
+    cache_flush(d);
 }
 
 void dbt_init(struct dbt *d, void *code, size_t code_bytes)

@@ -6,6 +6,7 @@
 #ifndef ENGRAM_ENGINE_H
 #define ENGRAM_ENGINE_H
 
+#include "trace/filter.h"
 #include "types.h"
 #include "vcpu.h"
 
@@ -86,9 +87,12 @@ struct engine {
      * a page is absent. */
     bool (*read_guest)(struct vcpu *v, gva_t from, void *to, size_t bytes);
 
-    /* What is recorded from now on; both false: nothing, and all that was is in the ring, packed. Without
-     * recording the guest runs at full speed. */
-    void (*set_recording)(bool reads, bool writes);
+    /* What is recorded from now on, of what the filter lets by (never NULL); both false: nothing:
+     * then the guest runs at full speed. */
+    void (*set_recording)(bool reads, bool writes, const struct filter *filter);
+
+    /* While nothing is recorded: all that was is in the ring, packed. NULL: it always is. */
+    void (*pack)(void);
 
     /* Events recorded that hook_events() does not know of yet. NULL: there are none. */
     uint64_t (*pending_events)(void);

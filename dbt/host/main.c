@@ -4,11 +4,13 @@
  *     dbt-host [option=value]... KERNEL [argument of the kernel]...
  *
  * ram=MiB ring=MiB trace=w|r|rw|none out=FILE start=TEXT|rip:ADDRESS stop=TEXT|rip:ADDRESS
+ * filter-gpa= filter-gva= filter-cpl= filter-cr3= (docs/options.md)
  * ring.mode=wrap|stop discard=1 counters=1 timing=1 print=IP cache=KiB tick=INSTRUCTIONS
  */
 #include "dbt/host/disassemble.h"
 #include "dbt/host/host.h"
 
+#include "filter_options.h"
 #include "multiboot_guest.h"
 #include "x86/cpu.h"
 
@@ -269,6 +271,12 @@ static void check_options(const struct host_options *o)
         host_fail("tick= takes at least 1 instruction");
 }
 
+static void check_filter(const char *arg, const char *wrong)
+{
+    if (wrong)
+        host_fail("%s: %s", arg, wrong);
+}
+
 static bool take_option(const char *arg)
 {
     struct host_options *o = &host_options;
@@ -286,6 +294,14 @@ static bool take_option(const char *arg)
         take_switch(v, &o->start, &o->start_rip);
     else if (option(arg, "stop", &v))
         take_switch(v, &o->stop, &o->stop_rip);
+    else if (option(arg, "filter-gpa", &v))
+        check_filter(arg, filter_parse_ranges(&o->filter.gpa, v));
+    else if (option(arg, "filter-gva", &v))
+        check_filter(arg, filter_parse_ranges(&o->filter.gva, v));
+    else if (option(arg, "filter-cpl", &v))
+        check_filter(arg, filter_parse_levels(&o->filter.levels, v));
+    else if (option(arg, "filter-cr3", &v))
+        check_filter(arg, filter_parse_cr3(&o->filter, v));
     else if (option(arg, "ring.mode", &v))
         o->wrap = v[0] == 'w';
     else if (option(arg, "discard", &v))

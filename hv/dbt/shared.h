@@ -10,16 +10,18 @@
 #ifndef ENGRAM_HV_DBT_SHARED_H
 #define ENGRAM_HV_DBT_SHARED_H
 
+#include "trace/filter.h"
 #include "trace/hook.h"
 #include "trace/ring.h"
 #include "types.h"
 
 /* Linear addresses at CPL 3. Between the regions nothing is mapped. */
-#define USER_BUDGET 0x40000000u       /* where the budget points to (dbt/run.c): below 4 GiB */
+#define USER_BUDGET 0x40000000u /* where the budget points to (dbt/run.c): below 4 GiB */
+#define USER_TRACE                                                                                           \
+    0x60000000ull /* segments of the ring, also below 4 GiB (dbt/record.h), at this distance: */
+#define USER_TRACE_STRIDE (2ull * RING_SEGMENT_MAX)
 #define USER_MEMORY 0x100000000000ull /* tables, stacks */
 #define USER_CODE 0x180000000000ull   /* the code cache */
-#define USER_TRACE 0x200000000000ull  /* segments of the ring, at this distance: */
-#define USER_TRACE_STRIDE (2ull * RING_SEGMENT_MAX)
 #define USER_WINDOW 0x400000000000ull /* guest-physical memory */
 
 #define USER_BUDGET_BYTES MIB(4)
@@ -51,7 +53,8 @@ enum dbt_ended { ENDED_TRIPLE_FAULT, ENDED_HLT, ENDED_FATAL };
 /* What the core has the part at CPL 3 do between two requests of the run. */
 enum dbt_command {
     COMMAND_INIT,
-    COMMAND_RECORD, /* value: 1 for reads, 2 for writes, 3 for both; 0: no longer */
+    COMMAND_RECORD, /* value: 1 for reads, 2 for writes, 3 for both, 0: no longer; filter */
+    COMMAND_FORGET, /* the dictionary is empty */
     COMMAND_COUNTERS,
     COMMAND_BREAK /* value: which; value2: address; ok: armed */
 };
@@ -82,6 +85,8 @@ struct dbt_shared {
     void *code;
     uint64_t code_bytes;
     uint64_t poll_instructions; /* no more than these between two REQUEST_POLLs */
+
+    struct filter filter;
 
     uint32_t segments, segment_bytes;
     struct raw_use use[WINDOW_SEGMENTS];

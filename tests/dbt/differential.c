@@ -326,13 +326,14 @@ static void run_translated(size_t bytes)
     model_failed = false;
     reset_cpu(d);
     new_dictionary(d);
-    dbt_set_recording(d, true, true);
+    dbt_forget_dictionary(d);
+    dbt_set_recording(d, true, true, NULL);
     save_vectors(own);
     load_vectors(initial.vectors);
     dbt_run(d);
     save_vectors(dbt_end.vectors);
     load_vectors(own);
-    dbt_set_recording(d, false, false);
+    dbt_set_recording(d, false, false, NULL);
     memcpy(dbt_end.gpr, d->cpu.v.gpr, sizeof(dbt_end.gpr));
     dbt_end.rflags = d->cpu.v.rflags & STATUS_FLAGS;
     copy_window(d, dbt_end.memory, NULL);

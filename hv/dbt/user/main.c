@@ -217,8 +217,8 @@ static uint64_t user_tsc(struct dbt_cpu *c)
 
 static uint64_t cr4_of_this_cpu(void)
 {
-    uint64_t cr4 = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | 1u << 6 | CR4_PGE | 1u << 8 | CR4_OSFXSR | 1u << 10 |
-                   CR4_UMIP;
+    uint64_t cr4 =
+        CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | 1u << 6 | CR4_PGE | 1u << 8 | CR4_OSFXSR | 1u << 10 | CR4_UMIP;
     uint32_t ebx = cpuid(0, 0).eax >= 7 ? cpuid(7, 0).ebx : 0;
     if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE)
         cr4 |= CR4_OSXSAVE;
@@ -268,7 +268,11 @@ void dbt_user_command_c(uint32_t command)
         init();
         break;
     case COMMAND_RECORD:
-        dbt_set_recording(engine, shared->value & RECORD_READS, shared->value & RECORD_WRITES);
+        dbt_set_recording(engine, shared->value & RECORD_READS, shared->value & RECORD_WRITES,
+                          &shared->filter);
+        break;
+    case COMMAND_FORGET:
+        dbt_forget_dictionary(engine);
         break;
     case COMMAND_BREAK:
         dbt_set_break(engine, (unsigned)shared->value, shared->ok, shared->value2);
