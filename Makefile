@@ -10,6 +10,8 @@ endif
 
 CC := gcc
 NASM := nasm
+# nasm 2.16 does not list what it includes.
+GUEST_INCLUDES := $(wildcard guest/include/*.inc)
 # `make V=1` shows the commands.
 Q := $(if $(V),,@)
 SAY = @$(if $(V),:,printf '  %-8s %s\n')
@@ -56,7 +58,7 @@ HV_OBJ := $(HV_SRC:%.c=$(B)/%.o) $(HV_ASM:%.asm=$(B)/%.asm.o) \
 	$(ZYDIS_FILES:%=$(B)/zydis/%.o) $(B)/lz4.o $(B)/builtin.o $(B)/dbt-user.o
 
 # GRUB takes 64-bit ELF, `qemu -kernel` only 32-bit: one image in the 32-bit form serves both.
-$(B)/engram.elf: $(B)/engram64.elf
+$(B)/engram.elf $(B)/engram-faulty.elf: %.elf: %64.elf
 	$(SAY) OBJCOPY $@
 	$(Q)objcopy -O elf32-i386 $< $@
 
@@ -65,11 +67,21 @@ $(B)/engram64.elf: $(HV_OBJ) linker.ld
 	$(Q)ld -nostdlib -z max-page-size=0x1000 -z noexecstack --no-warn-rwx-segments -T linker.ld -o $@ $(HV_OBJ)
 
 # The same hypervisor with errors of its own that a test asks for: functions wrapped when it is linked.
+FAULTY_IMAGES := $(B)/engram-faulty.elf $(B)/tests/fault/image/breaker.elf
 FAULTY_WRAPS := control_console_byte hook_stop uart_get uart_drain insn_fetch
-$(B)/engram-faulty.elf: $(HV_OBJ) $(B)/tests/fault/image/faulty.o linker.ld
+$(B)/engram-faulty64.elf: $(filter-out $(B)/dbt-user.o,$(HV_OBJ)) $(B)/dbt-user-faulty.o \
+		$(B)/tests/fault/image/faulty.o linker.ld
 	$(SAY) LD $@
 	$(Q)ld -nostdlib -z max-page-size=0x1000 -z noexecstack --no-warn-rwx-segments -T linker.ld \
 		$(FAULTY_WRAPS:%=--wrap=%) -o $@ $(filter %.o,$^)
+
+$(B)/tests/fault/image/breaker.o: tests/fault/image/breaker.asm $(GUEST_INCLUDES) $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) NASM $<
+	$(Q)$(NASM) -w+error -f elf32 -I guest/include/ -o $@ $<
+$(B)/tests/fault/image/breaker.elf: $(B)/tests/fault/image/breaker.o guest/guest.ld
+	$(SAY) LD $@
+	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments -T guest/guest.ld -o $@ $<
 
 $(B)/tests/fault/image/%.o: tests/fault/image/%.c $(B)/deps.mk
 	@mkdir -p $(@D)
@@ -103,9 +115,13 @@ DBT_USER_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/dbt/user/*.c hv/decode/
 DBT_USER_OBJ := $(DBT_USER_SRC:%.c=$(B)/dbt-user/%.o) $(ZYDIS_FILES:%=$(B)/zydis/%.o)
 DBT_USER_SYMBOLS := dbt_shared dbt_user_engine dbt_core_call dbt_trap_entry dbt_user_run dbt_user_command dbt_user_selftest
 
-$(B)/dbt-user.o: $(DBT_USER_OBJ) hv/dbt/user.ld
+DBT_USER_FAULTY_WRAPS := port_out translate_block
+$(B)/dbt-user-faulty.o: $(DBT_USER_OBJ) $(B)/tests/fault/image/faulty_user.o
+$(B)/dbt-user-faulty.o: private WRAPS := $(DBT_USER_FAULTY_WRAPS:%=--wrap=%)
+$(B)/dbt-user.o: $(DBT_USER_OBJ)
+$(B)/dbt-user.o $(B)/dbt-user-faulty.o: hv/dbt/user.ld
 	$(SAY) LD $@
-	$(Q)ld -r -d -z noexecstack -T hv/dbt/user.ld -o $@ $(DBT_USER_OBJ)
+	$(Q)ld -r -d -z noexecstack -T hv/dbt/user.ld $(WRAPS) -o $@ $(filter %.o,$^)
 	$(Q)if nm -u $@ | grep .; then echo "$@: the above must be in it" >&2; rm -f $@; exit 1; fi
 	$(Q)objcopy $(DBT_USER_SYMBOLS:%=--keep-global-symbol=%) $@
 
@@ -126,8 +142,6 @@ $(B)/builtin.o: $(B)/guest/benchmark.elf hv/builtin.S
 GUEST_NAMES := $(filter-out aout,$(patsubst guest/%.asm,%,$(sort $(wildcard guest/*.asm))))
 GUESTS := $(GUEST_NAMES:%=$(B)/guest/%.elf) $(B)/guest/aout.bin $(B)/guest/mix.elf $(B)/guest/mix32.elf
 GUEST_FORMAT_elf64 := elf64
-# nasm 2.16 does not list what it includes.
-GUEST_INCLUDES := $(wildcard guest/include/*.inc)
 GUEST_LINK_elf64 := elf_x86_64
 guests: $(GUESTS)
 
@@ -268,11 +282,11 @@ $(B)/$(BEHAVIOUR)s.elf $(B)/$(FEATURE).elf: $(BEHAVIOUR)/behaviour.ld
 	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments -T $(BEHAVIOUR)/behaviour.ld -o $@ \
 		$(filter %.o,$^)
 
-#: make dbt-tests  the DBT engine as a Linux process: differential, guests
+#: make dbt-tests  the DBT engine: differential, behaviours, storms, guests
 DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-differential $(B)/mix-native $(B)/pin $(B)/pins.bin $(DBT_GUESTS) \
 	$(B)/$(BEHAVIOUR)s.elf $(B)/$(FEATURE).elf
 .PHONY: dbt-tests
-dbt-tests: $(DBT_TEST_DEPS) $(B)/engram guests $(B)/bin/bochs2list $(B)/bin/listcmp
+dbt-tests: $(DBT_TEST_DEPS) $(B)/engram.elf $(B)/engram guests $(B)/bin/bochs2list $(B)/bin/listcmp
 	@tests/run.sh dbt
 
 $(B)/dbt-engine/%.o: %.c $(B)/deps.mk
@@ -321,7 +335,7 @@ $(B)/asan/dbt_sys.a: $(DBT_SYS_SRC:%.c=$(B)/asan/%.o)
 TEST_PROGRAMS := $(patsubst %,$(B)/bin/%,$(basename $(notdir $(wildcard tests/oracle/*.c tests/fault/*.c tests/tool/*.c))))
 
 #: make test     all tests: unit, tool, fuzz, oracle, boot, fault
-test: $(B)/engram.elf $(B)/engram-faulty.elf $(B)/engram guests $(UNIT) $(TEST_PROGRAMS) $(FUZZ) $(DBT_TEST_DEPS)
+test: $(B)/engram.elf $(FAULTY_IMAGES) $(B)/engram guests $(UNIT) $(TEST_PROGRAMS) $(FUZZ) $(DBT_TEST_DEPS)
 	@tests/run.sh
 
 vpath %.c tests/oracle tests/fault tests/tool
@@ -335,7 +349,7 @@ unit: $(UNIT)
 	@tests/run.sh unit
 
 #: make machine-tests  what boots guests; TESTS='tests/boot/test_X.sh ...' for some of it
-machine-tests: $(B)/engram.elf $(B)/engram-faulty.elf $(B)/engram $(B)/dbt-host $(B)/mix-native guests $(TEST_PROGRAMS)
+machine-tests: $(B)/engram.elf $(FAULTY_IMAGES) $(B)/engram $(B)/dbt-host $(B)/mix-native guests $(TEST_PROGRAMS)
 	@tests/run.sh $(or $(TESTS),oracle boot fault)
 
 .PRECIOUS: $(B)/tests/% $(B)/asan/%.o

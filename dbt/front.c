@@ -457,7 +457,7 @@ void front_liveness(struct guest_insn *g, unsigned count, bool exposed)
         live = (live & ~g[i].flags_killed) | g[i].flags_read;
         if (g[i].flags_mixed && shown)
             live = ARITHMETIC_FLAGS;
-        shown = (shown && g[i].flags_killed != ARITHMETIC_FLAGS) || g[i].can_fault ||
+        shown = (shown && g[i].flags_killed != ARITHMETIC_FLAGS) || g[i].can_fault || g[i].writes_code ||
                 (exposed && g[i].touches_memory);
         g[i].flags_dead = live == 0;
         g[i].flags_shown = shown;
@@ -542,6 +542,8 @@ enum zydis_result front_decode(struct guest_insn *g, const uint8_t *bytes, size_
     g->ends_block = ends_block(g);
     g->touches_memory = g->class != G_NOP && g->class != G_LEA && g->class != G_JCC && g->class != G_LOOP &&
                         (g->memory >= 0 || g->class != G_COPY);
+    g->writes_code = size != CODE_64 && g->memory >= 0 && g->op[g->memory].mem.segment == ZYDIS_REGISTER_CS &&
+                     g->op[g->memory].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
     g->divides = is_division(g->z.mnemonic);
     g->can_fault = g->divides || (g->class == G_COPY && may_fault(g));
     return result;

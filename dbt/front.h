@@ -53,6 +53,7 @@ struct guest_insn {
     bool divides;
     uint8_t feature; /* enum feature */
     bool touches_memory;
+    bool writes_code; /* by a CS override, outside 64-bit mode: #GP in protected mode */
     uint32_t flags_read, flags_killed;
     bool flags_mixed; /* behind the instruction some are its own, others older */
     bool flags_dead;  /* before the instruction: nothing that follows in the block reads them, … */

@@ -168,6 +168,21 @@ static bool store_buffers(struct dbt *d, const struct plan *p)
     return true;
 }
 
+/* Only what is in memory brings it about: misaligned operands, values of MXCSR. */
+static bool may_be_the_guests(struct dbt *d)
+{
+    const struct guest_insn *g = slow_insn_here(d);
+    return g && g->memory >= 0;
+}
+
+static bool stop_at_exception(struct dbt *d)
+{
+    format_text(d->stop_line, sizeof(d->stop_line),
+                "exception %u at 0x%lx (address 0x%lx) in translated code: an error of the translator",
+                (unsigned)d->trap_vector, (unsigned long)d->trap_pc, (unsigned long)d->trap_address);
+    return dbt_stop_unsupported(&d->cpu, d->stop_line);
+}
+
 bool raise_trap(struct dbt *d)
 {
     switch (d->trap_vector) {
@@ -179,12 +194,9 @@ bool raise_trap(struct dbt *d)
     case VECTOR_XM: /* SDM Vol. 3A, 2.5: CR4.OSXMMEXCPT */
         return dbt_raise(&d->cpu, d->cpu.v.cr4 & CR4_OSXMMEXCPT ? VECTOR_XM : VECTOR_UD);
     case VECTOR_GP:
-        return dbt_raise_error(&d->cpu, VECTOR_GP, 0);
+        return may_be_the_guests(d) ? dbt_raise_error(&d->cpu, VECTOR_GP, 0) : stop_at_exception(d);
     default:
-        format_text(d->stop_line, sizeof(d->stop_line),
-                    "exception %u at 0x%lx (address 0x%lx) in translated code: an error of the translator",
-                    (unsigned)d->trap_vector, (unsigned long)d->trap_pc, (unsigned long)d->trap_address);
-        return dbt_stop_unsupported(&d->cpu, d->stop_line);
+        return stop_at_exception(d);
     }
 }
 

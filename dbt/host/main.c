@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -374,6 +375,16 @@ static void print_blocks(struct dbt *d)
             dbt_print_block(d, &d->blocks[i], &print);
 }
 
+static void print_counters(const struct dbt *d)
+{
+    static char text[4096];
+    struct rusage usage;
+    dbt_counters_text(d, text, sizeof(text));
+    fputs(text, stderr);
+    getrusage(RUSAGE_SELF, &usage);
+    fprintf(stderr, "host.peak_rss_kib=%ld\n", usage.ru_maxrss);
+}
+
 int main(int argc, char **argv)
 {
     int i = 1;
@@ -415,10 +426,7 @@ int main(int argc, char **argv)
         print_blocks(d);
     if (!trace_write(d, title, d->cpu.stop_text))
         host_fail("%s: cannot be written", host_options.output);
-    if (host_options.counters) {
-        static char text[4096];
-        dbt_counters_text(d, text, sizeof(text));
-        fputs(text, stderr);
-    }
+    if (host_options.counters)
+        print_counters(d);
     return host_exit_code();
 }

@@ -42,6 +42,9 @@ void space_map_void_segment(uint32_t bytes);
 void window_init(void *memory, uint64_t bytes, uint64_t ring_bytes);
 /* False: what CPL 3 has put there is malformed. */
 bool window_define(void);
+/* At a request: what CPL 3 has recorded and defined so far is safe from what it does later. False: it has
+ * defined nonsense. */
+bool window_note(void);
 void window_open(void);
 void window_close(void);
 /* Packs what the ring holds; the dictionary is empty then. */

@@ -131,10 +131,28 @@ static void dbt_engine_init(const struct machine *m, struct vcpu *v)
 
 /* ---- the run ---- */
 
+/* The guest gets on between two exceptions, which r15 shows; a way out that traps itself would go round for
+ * ever. */
+#define TRAPS_WITHOUT_PROGRESS_MAX 1000u
+
+static bool makes_progress(void)
+{
+    static uint64_t budget, traps;
+    traps = gate_context.r15 == budget ? traps + 1 : 0;
+    budget = gate_context.r15;
+    return traps < TRAPS_WITHOUT_PROGRESS_MAX;
+}
+
 /* An exception in translated code: it is the engine's to explain, at CPL 3. */
 static bool trap(uint8_t vector, struct vm_exit *e)
 {
     uint64_t pc = gate_context.rip, address = vector == VECTOR_PF ? read_cr2() : 0;
+    if (!makes_progress())
+        return dbt_fatal(
+            e,
+            "exception %u at 0x%lx again and again (address 0x%lx), the guest does not get on: an "
+            "error of the engine",
+            vector, (unsigned long)pc, (unsigned long)address);
     if (pc < USER_CODE || pc >= USER_CODE + user_space.code_bytes)
         return dbt_fatal(e,
                          "exception %u in the DBT engine at 0x%lx (error code 0x%lx, address 0x%lx): an "

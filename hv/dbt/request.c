@@ -170,6 +170,10 @@ bool request_begin(struct vcpu *v, struct vm_exit *e)
 {
     open_request = (enum dbt_request)dbt_shared.request;
     e->instruction_bytes = 0;
+    if (!window_note())
+        return dbt_fatal(e,
+                         "the DBT engine handed over a malformed block for the dictionary: an error of the "
+                         "engine");
     if (interrupts_are_open() && !(dbt_user_engine.cpu.v.rflags & RFLAGS_IF))
         interrupts_close();
     switch (open_request) {

@@ -17,8 +17,8 @@
 
 /* Linear addresses at CPL 3. Between the regions nothing is mapped. */
 #define USER_BUDGET 0x40000000u /* where the budget points to (dbt/run.c): below 4 GiB */
-#define USER_TRACE                                                                                           \
-    0x60000000ull /* segments of the ring, also below 4 GiB (dbt/record.h), at this distance: */
+/* Segments of the ring, below 4 GiB (dbt/record.h), at this distance. The budget has a GiB of its own. */
+#define USER_TRACE 0x80000000ull
 #define USER_TRACE_STRIDE (2ull * RING_SEGMENT_MAX)
 #define USER_MEMORY 0x100000000000ull /* tables, stacks */
 #define USER_CODE 0x180000000000ull   /* the code cache */

@@ -86,5 +86,9 @@ for name in native.program vmx; do
 done
 expect_same "writes, engine=vmx" "$work/native.program.compared" "$work/vmx.compared"
 
+engram_run a20 "ring=256K" "$guest" "guest first=$((count - 1))"
+expect_line "engine=vmx says that it does not carry out the A20 gate" \
+    "^engram: the guest closed the A20 gate \(port 0x92\)" "$work/a20/console"
+
 printf '%s behaviours, %s accesses\n' "$count" "$(wc -l <"$work/native.regions")"
 finish

@@ -14,8 +14,8 @@
 # at 16 MiB are safe), and identity-mapped or unpaged where FROM and TO lie.
 #
 # --engines: vmx (the default) is Engram in Bochs, dbt its DBT engine in QEMU,
-# hosted that engine as a Linux process, of which the reads are compared too unless
-# there is a timer. ENGINE=dbt puts the DBT engine in Bochs in the place of vmx.
+# hosted that engine as a Linux process; of the last two the reads are compared too
+# unless there is a timer. ENGINE=dbt puts the DBT engine in Bochs in the place of vmx.
 # HOSTED_OPTIONS are for it. BOCHS_EDIT is a sed script for Bochs's list, where that is not what the SDM says.
 #
 # Prints the number of accesses compared or the first difference side by side.
@@ -25,14 +25,17 @@
 TEST_NAME=oracle-$(basename "${1:-}" .elf)-$$
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
-usage() { die "usage: oracle.sh GUEST.elf FROM TO [--cmdline ARGUMENTS] [--handler LO-HI] [--counter LO-HI] [--walks] [--engines WORDS]"; }
+usage() {
+    die "usage: oracle.sh GUEST.elf FROM TO [--cmdline ARGUMENTS] [--handler LO-HI] [--counter LO-HI] [--walks]" \
+        "[--engines WORDS]"
+}
 
 [ $# -ge 3 ] || usage
 guest=$1 from=$2 to=$3
 shift 3
 [ -r "$guest" ] || die "oracle: cannot read $guest"
 cmdline=
-compare=()
+compare=() counter=()
 walks=
 engines=vmx
 address_range() { # LO-HI in symbols or addresses
@@ -49,9 +52,8 @@ while [ $# -gt 0 ]; do
     case $1 in
     --cmdline) cmdline=${2-} ;;
     --engines) engines=${2-} ;;
-    --handler | --counter)
-        range=$(address_range "${2-}") || exit 1
-        compare+=("$1" "$range") ;;
+    --handler) range=$(address_range "${2-}") && compare=("$1" "$range") || exit 1 ;;
+    --counter) range=$(address_range "${2-}") && counter=("$1" "$range") || exit 1 ;;
     *) usage ;;
     esac
     shift 2 || usage
@@ -92,22 +94,23 @@ run() {
     local options="start=rip:$from stop=rip:$to ${ENGRAM_OPTIONS:-}"
     case $1 in
     vmx) engram_run vmx "$options" "$guest" "guest${cmdline:+ $cmdline}" ;;
-    dbt) engram_qemu_run dbt "$options" "$guest" "$cmdline" ;;
+    dbt) engram_qemu_run dbt "trace=rw $options" "$guest" "$cmdline" ;;
     hosted)
         mkdir -p "$work/hosted"
         # shellcheck disable=SC2086 # words
-        timeout 60 "$build/dbt-host" trace=rw ${HOSTED_OPTIONS:-} "start=rip:$from" "stop=rip:$to" "out=$work/hosted/trace.egrm" \
-            "$guest" $cmdline >"$work/hosted/console" 2>"$work/hosted/recv.err"
+        timeout 60 "$build/dbt-host" trace=rw ${HOSTED_OPTIONS:-} "start=rip:$from" "stop=rip:$to" \
+            "out=$work/hosted/trace.egrm" "$guest" $cmdline >"$work/hosted/console" 2>"$work/hosted/recv.err"
         true ;;
     *) usage ;;
     esac
 }
 
-# compare ENGINE: exit code of listcmp
+# compare ENGINE: exit code of listcmp. In QEMU the timer goes by the clock: how often it has come before FROM differs.
 compare() {
-    local native=$work/native.list kinds=(--kind w)
+    local native=$work/native.list kinds=(--kind w) ranges=("${compare[@]}")
+    [ "$1" = dbt ] || ranges+=("${counter[@]}")
     # The reads of delivering a timer interrupt are not among what --handler sets aside.
-    if [ "$1" = hosted ] && [ ${#compare[@]} = 0 ]; then
+    if [ "$1" != vmx ] && [ ${#compare[@]} = 0 ]; then
         native=$work/native.rw.list
         kinds=()
         native_list -r -f | grep -v '^PR' >"$native" || exit 1
@@ -118,7 +121,7 @@ compare() {
     }
     check_counters "$1"
     [ -n "$walks" ] || sed -i /^PW/d "$work/$1.list"
-    "$build/bin/listcmp" "${compare[@]}" "$native" "$work/$1.list"
+    "$build/bin/listcmp" "${ranges[@]}" "$native" "$work/$1.list"
 }
 
 code=0

@@ -1,5 +1,5 @@
-; Two linear addresses of one page: what is written at one is read at the other, also by accesses that lie on both
-; pages.
+; Two linear addresses of one page: what is written at one is read at the other, also by accesses that lie on
+; both pages.
 %include "behaviour.inc"
     behaviour LONG64
     mov dword [abs WINDOW + 8], 0x11223344

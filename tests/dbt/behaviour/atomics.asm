@@ -1,4 +1,5 @@
-; LOCK forms: results and flags, misaligned across a cache line and a page; LOCK where it may not stand is #UD.
+; LOCK forms: results and flags, misaligned across a cache line and a page; LOCK where it may not stand is
+; #UD.
 %include "behaviour.inc"
     behaviour PAGED
 %macro try 1-*

@@ -1,5 +1,5 @@
-; BT, BTS, BTR, BTC with a bit offset in a register reach far from the operand, in both directions, and wrap with the
-; address size.
+; BT, BTS, BTR, BTC with a bit offset in a register reach far from the operand, in both directions, and wrap
+; with the address size.
 %include "behaviour.inc"
     behaviour PAGED
     mov eax, 8 * PAGE + 3

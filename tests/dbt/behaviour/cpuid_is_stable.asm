@@ -1,5 +1,5 @@
-; CPUID answers the same at level 0 and 3, before and after; the upper halves of the registers become 0; above the
-; last leaf and for a subleaf nothing changes it.
+; CPUID answers the same at level 0 and 3, before and after; the upper halves of the registers become 0; above
+; the last leaf and for a subleaf nothing changes it.
 %include "behaviour.inc"
     behaviour LONG64
     mov rax, 0xffffffff00000000

@@ -1,4 +1,5 @@
-; IN and OUT at level 3: IOPL, else the bitmap in the TSS, which two bytes are read of, and its limit (SDM Vol. 1, 19.5.2).
+; IN and OUT at level 3: IOPL, else the bitmap in the TSS, which two bytes are read of, and its limit (SDM
+; Vol. 1, 19.5.2).
 %include "behaviour.inc"
     behaviour PROTECTED
     and byte [tss + TSS_IO_MAP + 0x3f8 / 8], 0x7f ; 3FFH alone

@@ -1,5 +1,5 @@
-; Instructions of level 0 at level 3: #GP(0); RDTSC with CR4.TSD; reserved bits of CR0 and CR4. (An MSR that does not
-; exist is #GP as well; Bochs ignores it.)
+; Instructions of level 0 at level 3: #GP(0); RDTSC with CR4.TSD; reserved bits of CR0 and CR4. (An MSR that
+; does not exist is #GP as well; Bochs ignores it.)
 %include "behaviour.inc"
     behaviour PAGED
 %macro try 1+

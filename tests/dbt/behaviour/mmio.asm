@@ -1,5 +1,5 @@
-; Text memory of the screen: written and read in all sizes, by strings and read-modify-writes. It is not RAM: Engram
-; does not record it.
+; Text memory of the screen: written and read in all sizes, by strings and read-modify-writes. It is not RAM:
+; Engram does not record it.
 %include "behaviour.inc"
     behaviour PROTECTED
 SCREEN equ 0xb8000 + 80 * 25 * 2 ; behind what is shown

@@ -1,4 +1,5 @@
-; 16-bit protected mode: 32-bit operands and addresses by prefix, IP that wraps, a 32-bit stack under 16-bit code.
+; 16-bit protected mode: 32-bit operands and addresses by prefix, IP that wraps, a 32-bit stack under 16-bit
+; code.
 %include "behaviour.inc"
     behaviour PROTECTED
     descriptor SEL_FREE, 0, 0xfffff, ACCESS_DATA | ACCESS_32 | ACCESS_PAGES

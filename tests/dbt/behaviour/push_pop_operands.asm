@@ -1,5 +1,5 @@
-; PUSH and POP of every operand: ESP itself, segment registers of 16 and 32 bits, constants that are extended, through
-; segment overrides.
+; PUSH and POP of every operand: ESP itself, segment registers of 16 and 32 bits, constants that are extended,
+; through segment overrides.
 %include "behaviour.inc"
     behaviour PROTECTED
     mov ebp, esp

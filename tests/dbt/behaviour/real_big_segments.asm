@@ -1,5 +1,5 @@
-; Real mode after protected mode: a segment keeps the limit that protected mode has given it ("unreal mode"), also when
-; its base is loaded anew; so do CS's and SS's rights.
+; Real mode after protected mode: a segment keeps the limit that protected mode has given it ("unreal mode"),
+; also when its base is loaded anew; so do CS's and SS's rights.
 %include "behaviour.inc"
     behaviour REAL
     jmp .start

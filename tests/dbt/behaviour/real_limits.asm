@@ -1,4 +1,5 @@
-; Real mode: offsets beyond FFFFH are #GP, of SS #SS, without error code (SDM Vol. 3A, 21.1.1); SP and IP wrap.
+; Real mode: offsets beyond FFFFH are #GP, of SS #SS, without error code (SDM Vol. 3A, 21.1.1); SP and IP
+; wrap.
 %include "behaviour.inc"
     behaviour REAL
 %macro try 1+

@@ -1,4 +1,5 @@
-; Offsets beyond a segment's limit: #GP(0), of SS #SS(0); expand-down segments; writing code, reading execute-only code, null segments.
+; Offsets beyond a segment's limit: #GP(0), of SS #SS(0); expand-down segments; writing code, reading
+; execute-only code, null segments.
 %include "behaviour.inc"
     behaviour PROTECTED
 %macro try 1+

@@ -1,4 +1,5 @@
-; What MOV to a segment register refuses: #GP, #NP and #SS with the selector; LDS to LSS; accessed bits; the LDT.
+; What MOV to a segment register refuses: #GP, #NP and #SS with the selector; LDS to LSS; accessed bits; the
+; LDT.
 %include "behaviour.inc"
     behaviour PROTECTED
 %macro try 2 ; register, selector

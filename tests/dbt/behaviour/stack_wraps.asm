@@ -1,4 +1,5 @@
-; A 16-bit stack: SP wraps at 64 KiB, ESP's upper half stays; a push at SP = 1 would lie across the end: #SS(0).
+; A 16-bit stack: SP wraps at 64 KiB, ESP's upper half stays; a push at SP = 1 would lie across the end:
+; #SS(0).
 %include "behaviour.inc"
     behaviour PROTECTED
     descriptor SEL_FREE, 0x20000, 0xffff, ACCESS_DATA | ACCESS_DPL3

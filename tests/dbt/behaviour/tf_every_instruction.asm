@@ -1,4 +1,5 @@
-; TF: the trap behind every instruction shows the next one's address and TF set; DR6.BS is set and stays until software clears it.
+; TF: the trap behind every instruction shows the next one's address and TF set; DR6.BS is set and stays until
+; software clears it.
 %include "behaviour.inc"
     behaviour PROTECTED
     gate 1, .handler, INTERRUPT_GATE

@@ -1,5 +1,5 @@
-; The A20 gate of port 92H: closed, bit 20 of every physical address is 0, for data, code and page tables; real mode's
-; FFFF:0010 is 0000:0000.
+; The A20 gate of port 92H: closed, bit 20 of every physical address is 0, for data, code and page tables;
+; real mode's FFFF:0010 is 0000:0000.
 %include "behaviour.inc"
     behaviour REAL
     mov ax, 0xffff
