@@ -100,7 +100,7 @@ static void check_use(unsigned which, struct raw_use *use)
         return;
     use->bytes = use->bytes < capacity ? use->bytes : capacity;
     use->events =
-        which < segments ? pack_count(&dictionary, (const uint8_t *)(segment[which] + 1), use->bytes) : 0;
+        which < segments ? hook_raw_count(&dictionary, (const uint8_t *)(segment[which] + 1), use->bytes) : 0;
 }
 
 void window_close(void)
