@@ -50,6 +50,8 @@ $(B)/test-deps: scripts/setup.sh $(B)/deps.mk
 
 # ---- the hypervisor ---------------------------------------------------------
 
+# What loads a guest also builds on a host.
+GUEST_SRC := $(filter-out hv/guest/guest.c,$(sort $(wildcard hv/guest/*.c)))
 HV_SRC := $(sort $(wildcard hv/*.c hv/*/*.c))
 HV_ASM := $(sort $(wildcard boot/*.asm hv/*.asm hv/*/*.asm))
 HV_OBJ := $(HV_SRC:%.c=$(B)/%.o) $(HV_ASM:%.asm=$(B)/%.asm.o) \
@@ -205,7 +207,7 @@ DBT_OBJ := $(DBT_SRC:%.c=$(B)/dbt-engine/%.o) $(ZYDIS_FILES:%=$(B)/dbt-engine/zy
 DBT_DEVICES := dbt/host/pic.c dbt/host/ports.c dbt/host/timer.c
 DBT_HOST_OBJ := $(ZYDIS_FORMATTER_FILES:%=$(B)/host/zydis/%.o) $(DBT_DEVICES:%.c=$(B)/dbt-engine/%.o) \
 	$(patsubst %.c,$(B)/host/%.o,$(filter-out $(DBT_DEVICES), $(sort $(wildcard dbt/host/*.c))) $(addprefix hv/, \
-	bootinfo.c elf.c error_text.c memory_map.c multiboot_guest.c multiboot_header.c multiboot_info.c) $(TRACE_SRC))
+	bootinfo.c error_text.c memory_map.c) $(GUEST_SRC) $(TRACE_SRC))
 
 $(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)
 	$(SAY) LD $@
@@ -290,8 +292,8 @@ run: $(B)/engram.elf $(B)/engram guests
 # tests/unit/test_NAME.c is one program, linked with all that also builds on a host, under sanitizers.
 
 # What of the core touches no hardware.
-HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c elf.c error_text.c format_text.c memory_map.c multiboot_guest.c \
-	multiboot_header.c multiboot_info.c options.c power.c vmx/mtrr.c)
+HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c error_text.c format_text.c memory_map.c options.c power.c \
+	processors.c vmx/mtrr.c) $(GUEST_SRC)
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))

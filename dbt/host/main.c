@@ -9,7 +9,7 @@
 #include "dbt/host/disassemble.h"
 #include "dbt/host/host.h"
 
-#include "multiboot_guest.h"
+#include "guest/plan.h"
 #include "x86/cpu.h"
 
 #include <fcntl.h>
@@ -228,10 +228,10 @@ static void load_guest(struct dbt *d, const char *path, const char *title)
                         .ram_end = host_options.ram_bytes,
                         .physical_bits = 40};
     struct guest_source source = {.kernel = &module, .kernel_bytes = kernel_bytes};
-    if (!multiboot_guest_plan(&plan, &source, &m, error, sizeof(error)) ||
-        !multiboot_guest_apply(&plan, read_physical, write_physical, error, sizeof(error)))
+    if (!guest_plan_make(&plan, &source, &m, error, sizeof(error)) ||
+        !guest_plan_apply(&plan, read_physical, write_physical, error, sizeof(error)))
         host_fail("%s", error);
-    multiboot_guest_vcpu(&d->cpu.v, plan.entry, plan.info);
+    d->cpu.v = plan.start;
 }
 
 /* ---- options ---- */

@@ -1,13 +1,17 @@
 /*
- * A guest that is a Multiboot 1 kernel (specification 0.6.96): from the module's bytes to a plan that says
- * which bytes go where, and the information structure and registers the kernel starts with. Making the plan
- * touches no memory but the module's bytes; applying it is the last and only step that writes guest memory.
+ * A guest from its modules: which bytes go where, what the kernel finds beside itself, and the registers it
+ * starts with. Making the plan touches no memory but the kernel's bytes; applying it is the last and only
+ * step that writes guest memory.
+ *
+ *     plan.c ──► multiboot_guest.c ── multiboot_header.c  multiboot_info.c  elf.c
+ *        ├─────► linux_guest.c ────── linux_header.c  linux_params.c
+ *        └─ placer.c (what both need: room, copies)
  */
-#ifndef ENGRAM_MULTIBOOT_GUEST_H
-#define ENGRAM_MULTIBOOT_GUEST_H
+#ifndef ENGRAM_GUEST_PLAN_H
+#define ENGRAM_GUEST_PLAN_H
 
 #include "bootinfo.h"
-#include "elf.h"
+#include "guest/elf.h"
 #include "machine.h"
 #include "physical.h"
 #include "vcpu.h"
@@ -22,6 +26,9 @@ struct guest_source {
     const void *kernel_bytes;          /* the module's bytes, as mapped for reading */
     const struct boot_module *modules; /* the guest's own modules */
     size_t module_count;
+    const struct bootinfo *boot; /* the screen; NULL: not known */
+    const void *rsdp;            /* a copy for guests that could not find it by themselves */
+    size_t rsdp_bytes;           /* 0: they can */
 };
 
 /* `file_bytes` from `from`, then zeros up to `memory_bytes`. */
@@ -47,20 +54,20 @@ struct guest_plan {
     gpa_t info; /* where info_data goes, after the copies */
     uint8_t info_data[GUEST_INFO_BYTES_MAX];
     size_t info_bytes;
+
+    struct vcpu start; /* the processor at the kernel's entry */
 };
 
 /*
- * Checks the kernel, places it, its modules and the information structure in RAM that is not hidden, and
- * builds the structure's bytes. False: `error` has one line that names module, segment and range.
+ * Finds out what kind of kernel it is, checks it, places it, its modules and its information structure in RAM
+ * that is not hidden, and builds the structure's bytes. False: `error` has one line that names module,
+ * segment and range.
  */
-bool multiboot_guest_plan(struct guest_plan *plan, const struct guest_source *source, const struct machine *m,
-                          char *error, size_t size);
+bool guest_plan_make(struct guest_plan *plan, const struct guest_source *source, const struct machine *m,
+                     char *error, size_t size);
 
 /* Carries out the plan. False when `read` or `write` cannot reach an address: `error` says which. */
-bool multiboot_guest_apply(const struct guest_plan *plan, physical_reader read, physical_writer write,
-                           char *error, size_t size);
-
-/* The machine state of specification 3.2. All of `v` is set. */
-void multiboot_guest_vcpu(struct vcpu *v, gpa_t entry, gpa_t info);
+bool guest_plan_apply(const struct guest_plan *plan, physical_reader read, physical_writer write, char *error,
+                      size_t size);
 
 #endif
