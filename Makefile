@@ -213,11 +213,14 @@ $(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)
 	$(SAY) LD $@
 	$(Q)$(CC) -o $@ $^ -llz4
 
-# tests/dbt/: translated against the real CPU.
-$(B)/dbt-differential: $(B)/host/tests/dbt/differential.o $(B)/dbt-engine/tests/dbt/generate.o $(DBT_OBJ) \
-		$(B)/host/hv/trace/raw.o $(B)/host/hv/trace/dictionary.o
+# tests/dbt/: translated against the real CPU. At a fixed low address, which 32-bit code reaches; the guest's vector
+# registers are in the CPU when its functions are called back.
+DIFFERENTIAL_SRC := $(filter-out tests/dbt/pin.c, $(sort $(wildcard tests/dbt/*.c))) hv/trace/raw.c \
+	hv/trace/dictionary.c
+$(B)/dbt-engine/tests/dbt/%.o: CFLAGS_HERE := -fno-pie -fno-stack-protector
+$(B)/dbt-differential: $(DIFFERENTIAL_SRC:%.c=$(B)/dbt-engine/%.o) $(DBT_OBJ)
 	$(SAY) LD $@
-	$(Q)$(CC) -o $@ $^
+	$(Q)$(CC) -no-pie -o $@ $^
 
 # The emitted code for single guest instructions, as text: tests/dbt/pinned_code.txt.
 $(B)/pin: $(B)/host/tests/dbt/pin.o $(B)/host/dbt/host/disassemble.o $(ZYDIS_FORMATTER_FILES:%=$(B)/host/zydis/%.o) $(DBT_OBJ)
@@ -266,7 +269,7 @@ dbt-tests: $(DBT_TEST_DEPS) $(B)/engram guests $(B)/bin/bochs2list $(B)/bin/list
 $(B)/dbt-engine/%.o: %.c $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (engine)"
-	$(Q)$(CC) $(HOST_CFLAGS) -mgeneral-regs-only -fno-strict-aliasing -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(HOST_CFLAGS) -mgeneral-regs-only -fno-strict-aliasing $(CFLAGS_HERE) -MMD -MP -c -o $@ $<
 
 $(B)/dbt-engine/zydis/%.o: $(B)/deps.mk
 	@mkdir -p $(@D)
@@ -335,10 +338,12 @@ $(B)/tests/test_%: $(B)/asan/tests/unit/test_%.o $(UNIT_OBJ) $(B)/asan/dbt_sys.a
 # The guest's memory is the test's.
 $(B)/tests/test_walk: $(B)/asan/hv/vmx/walk.o
 
+# The engine's own code may use no vector register: it executes instructions that change them.
+$(B)/asan/dbt/%.o: CFLAGS_HERE := -mgeneral-regs-only
 $(B)/asan/%.o: %.c $(B)/test-deps
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (sanitizers)"
-	$(Q)$(CC) $(HOST_CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(HOST_CFLAGS) $(SANITIZE) $(CFLAGS_HERE) -MMD -MP -c -o $@ $<
 
 $(B)/host/zydis/%.o: $(B)/deps.mk
 	@mkdir -p $(@D)

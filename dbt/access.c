@@ -231,10 +231,12 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
         }
         t->d->bounce_access[t->bounced] = (uint8_t)access;
         t->d->bounce_bytes[t->bounced] = (uint8_t)bytes;
-        emit_constant(e, SCRATCH, (uint64_t)(uintptr_t)t->d->bounce[t->bounced++]);
+        emit_load(e, 8, SCRATCH, state_at(offsetof(struct dbt, bounce_at) + 8u * t->bounced++));
         return;
     }
-    if (t->mode & MODE_LIMITED(a->segment)) {
+    bool writes_code =
+        access & DBT_WRITE && a->segment == SEG_CS && t->code_size != CODE_64 && t->mode & MODE_PROTECTED;
+    if (t->mode & MODE_LIMITED(a->segment) || writes_code) {
         emit_linear(t, SCRATCH, a);
         struct pending *p = note_miss(t, emit_jmp(e, NULL), access, bytes, true);
         p->restore_rcx = false;

@@ -4,6 +4,7 @@
  * everything is flushed and begins anew.
  */
 #include "dbt/switch.h"
+#include "dbt/vector.h"
 
 #define FLUSH_MARGIN 65536u /* bytes that the largest block takes at most */
 
@@ -63,6 +64,7 @@ bool cache_init(struct dbt *d, void *code, size_t code_bytes)
     d->cache_end = d->cache + code_bytes;
     d->e = (struct emit){.p = d->cache, .end = d->cache_end};
     switch_init(d, &d->e);
+    vector_init(d, &d->e);
     d->cache_start = d->e.p;
     for (unsigned t = 0; t < JUMP_TABLES; t++)
         empty_table(d, t);

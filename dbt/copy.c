@@ -136,7 +136,6 @@ static void emit_tail(struct emit *e, const struct guest_insn *g, unsigned reg, 
     unsigned tail = 0;
     for (unsigned i = 0; i < 2; i++)
         tail += g->z.raw.imm[i].size / 8u;
-    /* The register in the immediate byte (IS4) is among them. */
     emit_bytes(e, g->bytes + g->z.length - tail, tail);
 }
 
@@ -150,9 +149,17 @@ static bool has_operand_encoding(const struct guest_insn *g, ZydisOperandEncodin
 
 /* ---- legacy encoding ---- */
 
+static bool has_16_bit_operand(const struct guest_insn *g)
+{
+    for (unsigned i = 0; i < g->z.operand_count; i++)
+        if (g->op[i].size == 16 && g->op[i].type != ZYDIS_OPERAND_TYPE_IMMEDIATE)
+            return true;
+    return false;
+}
+
 /* Operand-size, repeat and LOCK prefixes; segments and address size are gone with the memory operand. In
- * 16-bit code
- * the operand-size prefix has the opposite meaning, unless it is part of the opcode. */
+ * 16-bit code the operand-size prefix has the opposite meaning, unless it is part of the opcode: so with all
+ * vector instructions. */
 static void emit_legacy_prefixes(struct translation *t, const struct guest_insn *g)
 {
     bool size = false, mandatory = false;
@@ -160,13 +167,13 @@ static void emit_legacy_prefixes(struct translation *t, const struct guest_insn 
         uint8_t v = g->z.raw.prefixes[i].value;
         if (v == 0x66) {
             size = true;
-            mandatory = g->z.raw.prefixes[i].type == ZYDIS_PREFIX_TYPE_MANDATORY;
+            mandatory = mandatory || g->z.raw.prefixes[i].type == ZYDIS_PREFIX_TYPE_MANDATORY;
         } else if (v == 0xf0 || v == 0xf2 || v == 0xf3) {
             emit8(t->e, v);
         }
     }
     if (t->code_size == CODE_16 && !mandatory)
-        size = g->z.operand_width == 16;
+        size = g->z.operand_width == 16 && g->feature == FEATURE_NONE && has_16_bit_operand(g);
     if (size)
         emit8(t->e, 0x66);
 }
@@ -247,43 +254,113 @@ static bool emit_legacy(struct translation *t, const struct guest_insn *g, const
 
 /* ---- VEX and EVEX ---- */
 
+/* Outside 64-bit mode VZEROUPPER and VZEROALL leave registers 8 and up alone. */
+static void emit_zero_lower_registers(struct emit *e, bool all)
+{
+    for (unsigned r = 0; r < 8; r++) {
+        emit8(e, 0xc5);
+        emit8(e, (all ? 0x81 : 0xf8) | (all ? (~r & 15u) << 3 : 0)); /* VPXOR, VMOVAPS: of XMM */
+        emit8(e, all ? 0xef : 0x28);
+        emit8(e, 0xc0 | r << 3 | r);
+    }
+}
+
+/* Where W tells 32- from 64-bit general registers it does not count outside 64-bit mode (SDM Vol.
+ * 2A, 2.3.5.2). */
+static bool is_w_ignored(const struct translation *t, const struct guest_insn *g)
+{
+    if (t->code_size == CODE_64)
+        return false;
+    switch (g->z.mnemonic) {
+    case ZYDIS_MNEMONIC_VMOVD:
+    case ZYDIS_MNEMONIC_VPINSRD:
+    case ZYDIS_MNEMONIC_VPEXTRD:
+    case ZYDIS_MNEMONIC_VCVTSI2SS:
+    case ZYDIS_MNEMONIC_VCVTSI2SD:
+    case ZYDIS_MNEMONIC_VCVTUSI2SS:
+    case ZYDIS_MNEMONIC_VCVTUSI2SD:
+    case ZYDIS_MNEMONIC_VPCMPESTRI: /* lengths in EAX and EDX */
+    case ZYDIS_MNEMONIC_VPCMPESTRM:
+        return true;
+    default:
+        break;
+    }
+    for (unsigned i = 0; i < g->z.operand_count_visible; i++)
+        if (g->op[i].type == ZYDIS_OPERAND_TYPE_REGISTER && front_gpr(g->op[i].reg.value) != HOST_NONE)
+            return true;
+    return false;
+}
+
 static bool emit_vex(struct translation *t, const struct guest_insn *g, const struct encoding *c)
 {
     const ZydisDecodedInstructionRaw *raw = &g->z.raw;
     struct emit *e = t->e;
+    if (t->code_size != CODE_64 &&
+        (g->z.mnemonic == ZYDIS_MNEMONIC_VZEROUPPER || g->z.mnemonic == ZYDIS_MNEMONIC_VZEROALL)) {
+        emit_zero_lower_registers(e, g->z.mnemonic == ZYDIS_MNEMONIC_VZEROALL);
+        return true;
+    }
     unsigned reg = field(g, c, ZYDIS_OPERAND_ENCODING_MODRM_REG, raw->modrm.reg | (raw->vex.R ? 0 : 8u));
     unsigned rm = field(g, c, ZYDIS_OPERAND_ENCODING_MODRM_RM, raw->modrm.rm | (raw->vex.B ? 0 : 8u));
     unsigned v = field(g, c, ZYDIS_OPERAND_ENCODING_NDSNDD, ~raw->vex.vvvv & 15u);
+    if (t->code_size != CODE_64)
+        v &= 7;
     if (g->memory >= 0)
         rm = c->base;
     emit8(e, 0xc4);
     emit8(e, (reg & 8 ? 0 : 0x80u) | 0x40 | (rm & 8 ? 0 : 0x20u) | raw->vex.m_mmmm);
-    emit8(e, (raw->vex.W ? 0x80u : 0) | (~v & 15u) << 3 | (raw->vex.L ? 4u : 0) | raw->vex.pp);
+    emit8(e, (raw->vex.W && !is_w_ignored(t, g) ? 0x80u : 0) | (~v & 15u) << 3 | (raw->vex.L ? 4u : 0) |
+                 raw->vex.pp);
     emit8(e, g->z.opcode);
+    if (!(g->z.attributes & ZYDIS_ATTRIB_HAS_MODRM)) /* VZEROUPPER, VZEROALL */
+        return true;
     emit_tail(e, g, reg, rm, c->base);
+    /* A register in the immediate byte: outside 64-bit mode there are 8 of them. */
+    if (t->code_size != CODE_64 && has_operand_encoding(g, ZYDIS_OPERAND_ENCODING_IS4) && !e->full)
+        e->p[-1] &= 0x7f;
     return true;
 }
 
-/* Only where no general register is among the operands but in the address. */
+/* The bits that extend ModRM's fields, inverted: byte 1 of the prefix (SDM Vol. 2A, 2.7.1). Outside 64-bit
+ * mode there are eight registers, whatever these bits and that of vvvv are. */
+#define EVEX_R 0x80u
+#define EVEX_X 0x40u
+#define EVEX_B 0x20u
+#define EVEX_R2 0x10u
+#define EVEX_W 0x80u     /* of byte 2 */
+#define EVEX_VVVV3 0x40u /* of byte 2, inverted */
+#define EVEX_V2 0x08u    /* of byte 3, inverted */
+
+static uint8_t evex_extensions(unsigned reg, unsigned rm)
+{
+    return (uint8_t)((reg & 8 ? 0 : EVEX_R) | (reg & 16 ? 0 : EVEX_R2) | (rm & 8 ? 0 : EVEX_B) |
+                     (rm & 16 ? 0 : EVEX_X));
+}
+
 static bool emit_evex(struct translation *t, const struct guest_insn *g, const struct encoding *c)
 {
-    if (c->count)
-        return false;
     const ZydisDecodedInstructionRaw *raw = &g->z.raw;
-    unsigned start = raw->evex.offset;
-    struct emit *e = t->e;
-    if (g->memory < 0) {
-        emit_bytes(e, g->bytes + start, g->z.length - start);
-        return true;
-    }
+    const uint8_t *prefix = g->bytes + raw->evex.offset;
     uint8_t p[4];
-    memcpy(p, g->bytes + start, 4);
-    p[1] = (uint8_t)((p[1] | 0x40) & ~0x20); /* X̄ = 1, B̄ = 0: the base is SCRATCH */
-    if (!(c->base & 8))
-        p[1] |= 0x20;
-    emit_bytes(e, p, 4);
-    emit8(e, g->z.opcode);
-    emit_tail(e, g, raw->modrm.reg, 0, c->base);
+    memcpy(p, prefix, sizeof p);
+    unsigned reg = field(g, c, ZYDIS_OPERAND_ENCODING_MODRM_REG,
+                         raw->modrm.reg | (p[1] & EVEX_R ? 0 : 8u) | (p[1] & EVEX_R2 ? 0 : 16u));
+    unsigned rm = field(g, c, ZYDIS_OPERAND_ENCODING_MODRM_RM,
+                        raw->modrm.rm | (p[1] & EVEX_B ? 0 : 8u) | (p[1] & EVEX_X ? 0 : 16u));
+    if (t->code_size != CODE_64) {
+        reg &= 7;
+        rm &= 7;
+        p[2] |= EVEX_VVVV3;
+        p[3] |= EVEX_V2;
+    }
+    if (g->memory >= 0)
+        rm = c->base;
+    p[1] = (uint8_t)((p[1] & 0x0fu) | evex_extensions(reg, rm));
+    if (is_w_ignored(t, g))
+        p[2] &= (uint8_t)~EVEX_W;
+    emit_bytes(t->e, p, sizeof p);
+    emit8(t->e, g->z.opcode);
+    emit_tail(t->e, g, reg, rm, c->base);
     return true;
 }
 

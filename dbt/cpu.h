@@ -23,8 +23,22 @@ enum dbt_stop {
     DBT_UNSUPPORTED, /* `stop_text` says what, in one line */
 };
 
+/* To the last x87 instruction that was no control instruction, and its operand: offsets and selectors. */
+struct x87_pointers {
+    uint64_t ip, dp, cs, ds, opcode;
+};
+
+/* Where they are stored: FNSTENV and FNSAVE; FXSAVE and the XSAVE family. */
+enum x87_image { X87_ENVIRONMENT, X87_FXSAVE, X87_IMAGES };
+
+/* Variable ranges, two registers each; with the fixed ranges and the default type. */
+#define MTRR_VARIABLE_MAX 32u
+#define MTRR_COUNT (MTRR_VARIABLE_MAX + 12u)
+
 struct dbt_cpu {
     struct vcpu v;
+
+    struct x87_pointers x87, x87_fault; /* the latter: of the last instruction with an unmasked exception */
 
     /* What the processor can do; set before the guest starts. */
     uint8_t physical_bits; /* MAXPHYADDR: page-table bits above it are reserved */
@@ -32,11 +46,20 @@ struct dbt_cpu {
     uint64_t
         cr4_allowed; /* bits the guest may set; without VME, PVI, VMXE, CET, PKE: these are not implemented */
     uint64_t xcr0_allowed; /* CPUID.0DH.0:EDX:EAX */
-    uint64_t pdpte[4];     /* with PAE paging, as the CPU holds them; loaded by sys_load_pdptes() */
+    struct x87_shows {
+        uint8_t ip, dp, opcode;
+    } x87_shows[X87_IMAGES]; /* set by x87_probe() */
+    bool x87_has_selectors;
+    uint32_t has;      /* bits enum sys_has: instructions that this CPU knows */
+    uint64_t pdpte[4]; /* with PAE paging, as the CPU holds them; loaded by sys_load_pdptes() */
 
     /* MSRs that the guest may change and the engine must know (others go through the core). */
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
     uint64_t star, lstar, cstar, fmask, kernel_gs_base, tsc_aux, pat;
+    uint64_t debugctl, mcg_status, misc_enable;
+    uint64_t tsc_offset; /* what writes of the time-stamp counter have made of it */
+    uint64_t mtrr_cap, mtrr[MTRR_COUNT], mtrr_written; /* bit n: mtrr[n] is the guest's, not the machine's */
+    bool mtrr_cap_known, mtrr_present;
 
     /* Of the page that dbt_translate() found last: 12, 21, 22 or 30. INVLPG names one address and means all
      * of its page (SDM Vol. 3A, 4.10.4.1), however many entries a TLB holds for it. */
@@ -57,11 +80,14 @@ struct dbt_cpu {
     uint8_t event_vector;
     uint8_t event_external; /* the EXT bit of error codes that this delivery raises (SDM Vol. 3A, 6.13) */
 
-    /* What the core answers. CPUID changes the registers; an MSR that is not there returns false: #GP(0). */
+    /* What the core answers. CPUID changes the registers, to what the machine says; an MSR that is not there
+     * returns false: #GP(0). */
     void (*cpuid)(struct dbt_cpu *c);
     bool (*read_msr)(struct dbt_cpu *c, uint32_t msr, uint64_t *value);
     bool (*write_msr)(struct dbt_cpu *c, uint32_t msr, uint64_t value);
     uint64_t (*read_tsc)(struct dbt_cpu *c);
+    uint32_t (*port_in)(struct dbt_cpu *c, uint16_t port, unsigned bytes);
+    void (*port_out)(struct dbt_cpu *c, uint16_t port, unsigned bytes, uint32_t value);
 
     /* Called when what the translator derived from the state may be stale. */
     void (*mode_changed)(struct dbt_cpu *c); /* CR0, CR4, EFER, DR7, segments, CPL; AC with SMAP */

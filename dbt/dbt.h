@@ -3,7 +3,7 @@
  *
  *     run.c ──► cache.c (find) ──► translate.c ──► front.c (decode, liveness)
  *       │                            ├─ access.c (probe, record)   copy.c (re-encode)
- *       │                            └─ stack.c  string.c  branch.c
+ *       │                            └─ stack.c  string.c  branch.c  x87.c
  *       ├─ enter() ─► translated code ─► exit
  *       └─ slow.c (TLB fill, bounce)   memory.c   record.c   sys/
  *
@@ -49,10 +49,18 @@ struct tlb {
 #define MODE_PAGING 0x10u
 #define MODE_DF 0x20u
 #define MODE_TF 0x40u
-#define MODE_NO_VECTORS 0x80u                /* CR0.EM, CR0.TS or CR4.OSFXSR do not let them run */
 #define MODE_BASED(seg) (0x100u << (seg))    /* its base is not 0 */
 #define MODE_LIMITED(seg) (0x4000u << (seg)) /* accesses need the checks of segmentation */
 #define MODE_STEP 0x100000u                  /* one instruction: see dbt.stepping */
+#define MODE_PROTECTED 0x200000u
+/* What the guest has not switched on (front_fault()). */
+#define MODE_EM 0x00400000u        /* CR0.EM */
+#define MODE_TS 0x00800000u        /* CR0.TS */
+#define MODE_WAIT_NM 0x01000000u   /* CR0.TS and CR0.MP: FWAIT is #NM */
+#define MODE_NO_SSE 0x02000000u    /* CR4.OSFXSR = 0 */
+#define MODE_NO_VEX 0x04000000u    /* real or virtual-8086 mode */
+#define MODE_NO_AVX 0x08000000u    /* by CR4.OSXSAVE and XCR0 */
+#define MODE_NO_AVX512 0x10000000u /* by CR4.OSXSAVE and XCR0 */
 
 enum exit_kind_dbt {
     DBT_EXIT_CHAIN,    /* a direct branch whose target is not linked yet */
@@ -61,8 +69,9 @@ enum exit_kind_dbt {
     DBT_EXIT_MISS,     /* a probe missed; SCRATCH is the linear address */
     DBT_EXIT_SLOW,     /* the instruction is for slow_execute() */
     DBT_EXIT_STRING,   /* … for string_execute() */
+    DBT_EXIT_LANES,    /* … for lanes_execute() */
     DBT_EXIT_UD,       /* … raises #UD */
-    DBT_EXIT_NM,       /* … #NM, or #UD: the guest has switched the FPU or SSE off */
+    DBT_EXIT_NM,       /* … raises #NM */
     DBT_EXIT_UNSUPPORTED,
     DBT_EXIT_BOUNCED, /* a bounced instruction is complete */
     DBT_EXIT_TRAP,    /* the host CPU raised an exception in translated code */
@@ -72,7 +81,7 @@ enum exit_kind_dbt {
 enum flags_place {
     FLAGS_IN_HOST, /* in RFLAGS */
     FLAGS_SAVED,   /* in saved_flags, as LAHF and SETO have put them there: AL is OF, AH the others */
-    FLAGS_LOST,    /* nowhere: nothing sees them before they are set anew */
+    FLAGS_LOST,    /* those that are not in RFLAGS are nowhere: nothing sees them before they are set anew */
 };
 
 struct block;
@@ -172,6 +181,7 @@ struct fetch_tlb {
 
 #define HASH_ENTRIES 8192u
 #define BOUNCE_SLOTS 2u
+#define BOUNCE_BYTES 128u /* 64 of an operand, which is aligned there as it is in memory */
 #define DBT_BREAKS 2u
 
 struct dbt {
@@ -192,7 +202,9 @@ struct dbt {
     struct tlb tlb[2];
     uint8_t tlb_page_shift; /* of the largest page that either has parts of */
     uint64_t jump_target[JUMP_TABLES][JUMP_ENTRIES];
-    uint8_t bounce[BOUNCE_SLOTS][64] __attribute__((aligned(64)));
+    uint8_t bounce[BOUNCE_SLOTS][BOUNCE_BYTES] __attribute__((aligned(64)));
+    uint64_t bounce_at[BOUNCE_SLOTS]; /* where in it the operand lies */
+    uint16_t x87_status;              /* after a bounced x87 instruction with an operand in memory */
 
     /* The host. */
     uint8_t *ram;
@@ -209,6 +221,7 @@ struct dbt {
     /* The code cache. */
     void (*enter)(struct dbt *d, const void *code);
     uint8_t *leave, *leave_trap, *leave_indirect;
+    uint8_t *vector_routines;                     /* vector.c */
     uint8_t *resume_at[JUMP_TABLES];              /* goes on at the IP in SCRATCH2, by way of that table */
     uint32_t jump_mode[JUMP_TABLES], jump_tables; /* of tables 1 to jump_tables - 1 */
     uint32_t jump_filled;                         /* bit n: table n holds something */
@@ -329,15 +342,27 @@ void tlb_record(struct dbt *d, const struct raw_map *map);
 uint8_t dbt_context(const struct dbt *d); /* docs/format.md, context */
 void memory_init(struct dbt *d);
 
+/* ---- x87.c ---- */
+/* After a bounced instruction that stores: false if an exception has kept it from that. */
+bool x87_store_was_made(const struct dbt *d);
+/* An unmasked exception is pending. */
+bool x87_is_pending(void);
+
+/* ---- lanes.c ---- */
+struct guest_insn;
+/* Executes the instruction at v.rip, of class G_LANES. */
+bool lanes_execute(struct dbt *d, const struct guest_insn *g);
+
 /* ---- slow.c ---- */
 /* Executes the instruction at v.rip on bounce buffers through dbt_read() and dbt_write(). */
 bool slow_execute(struct dbt *d);
+/* The instruction at v.rip on the buffer at bounce_at[0]; RIP is behind it then. False: the host's exception,
+ * and no general register has changed. */
+bool slow_run_bounced(struct dbt *d);
+/* d->cpu.fault from the host's exception in translated code. Returns false. */
+bool raise_trap(struct dbt *d);
 /* The bytes at CS:ip, at most 15; fewer where the second page is absent. False: fault. */
 bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available);
-
-/* ---- io.c: IN and OUT ---- */
-bool io_handles(const struct insn *insn);
-bool io_execute(struct dbt *d, const struct insn *insn);
 
 /* ---- run.c ---- */
 void dbt_init(struct dbt *d, void *code, size_t code_bytes);

@@ -2,12 +2,13 @@
  * The front end: what kind of guest instruction the bytes are, and which of the
  * arithmetic flags are dead where.
  *
- * Only what is known to be safe is copied: an instruction of a category that is
- * not named here is G_UNSUPPORTED, which ends the run with its bytes in the line.
+ * Only what is known to be safe is copied: all else that no C code executes is for
+ * the guest as on a processor that does not know it, which is what CPUID says.
  */
 #include "dbt/front.h"
 
 #include "dbt/sys/sys.h"
+#include "x86/exceptions.h"
 
 host_reg front_gpr(ZydisRegister r)
 {
@@ -50,6 +51,96 @@ bool front_writes_gpr(const struct guest_insn *g, host_reg r)
     return false;
 }
 
+/* ---- features ---- */
+
+static bool has_register_of(const struct guest_insn *g, ZydisRegisterClass class)
+{
+    for (unsigned i = 0; i < g->z.operand_count; i++)
+        if (g->op[i].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+            ZydisRegisterGetClass(g->op[i].reg.value) == class)
+            return true;
+    return false;
+}
+
+/* Of these the operands need not show it. */
+static bool uses_vector_state(const struct guest_insn *g)
+{
+    switch (g->z.mnemonic) {
+    case ZYDIS_MNEMONIC_LDMXCSR:
+    case ZYDIS_MNEMONIC_STMXCSR:
+    case ZYDIS_MNEMONIC_VLDMXCSR:
+    case ZYDIS_MNEMONIC_VSTMXCSR:
+    case ZYDIS_MNEMONIC_VZEROALL:
+    case ZYDIS_MNEMONIC_VZEROUPPER:
+    case ZYDIS_MNEMONIC_CVTPS2PI:
+    case ZYDIS_MNEMONIC_CVTTPS2PI:
+    case ZYDIS_MNEMONIC_CVTPD2PI:
+    case ZYDIS_MNEMONIC_CVTTPD2PI:
+    case ZYDIS_MNEMONIC_CVTSS2SI:
+    case ZYDIS_MNEMONIC_CVTTSS2SI:
+    case ZYDIS_MNEMONIC_CVTSD2SI:
+    case ZYDIS_MNEMONIC_CVTTSD2SI:
+    case ZYDIS_MNEMONIC_VCVTSS2SI:
+    case ZYDIS_MNEMONIC_VCVTTSS2SI:
+    case ZYDIS_MNEMONIC_VCVTSD2SI:
+    case ZYDIS_MNEMONIC_VCVTTSD2SI:
+        return true;
+    default:
+        return has_register_of(g, ZYDIS_REGCLASS_XMM) || has_register_of(g, ZYDIS_REGCLASS_YMM);
+    }
+}
+
+#define OPCODE_WAIT 0x9bu
+static uint8_t feature_of_legacy(const struct guest_insn *g)
+{
+    if (g->z.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT) {
+        if ((g->z.opcode & 0xf8) == 0xd8)
+            return FEATURE_X87;
+        return g->z.opcode == OPCODE_WAIT ? FEATURE_WAIT : FEATURE_NONE;
+    }
+    if (uses_vector_state(g))
+        return FEATURE_SSE;
+    return has_register_of(g, ZYDIS_REGCLASS_MMX) || g->z.mnemonic == ZYDIS_MNEMONIC_EMMS ? FEATURE_MMX
+                                                                                          : FEATURE_NONE;
+}
+
+static uint8_t feature_of(const struct guest_insn *g)
+{
+    switch (g->z.encoding) {
+    case ZYDIS_INSTRUCTION_ENCODING_LEGACY:
+        return feature_of_legacy(g);
+    case ZYDIS_INSTRUCTION_ENCODING_VEX:
+        if (g->z.meta.category == ZYDIS_CATEGORY_KMASK || has_register_of(g, ZYDIS_REGCLASS_MASK))
+            return FEATURE_AVX512;
+        return uses_vector_state(g) ? FEATURE_AVX : FEATURE_VEX;
+    default:
+        return FEATURE_AVX512;
+    }
+}
+
+uint8_t front_fault(const struct guest_insn *g, uint32_t mode)
+{
+    uint8_t if_task_switched = mode & MODE_TS ? VECTOR_NM : 0;
+    switch (g->feature) {
+    case FEATURE_X87:
+        return mode & MODE_EM ? VECTOR_NM : if_task_switched;
+    case FEATURE_WAIT:
+        return mode & MODE_WAIT_NM ? VECTOR_NM : 0;
+    case FEATURE_MMX:
+        return mode & MODE_EM ? VECTOR_UD : if_task_switched;
+    case FEATURE_SSE:
+        return mode & (MODE_EM | MODE_NO_SSE) ? VECTOR_UD : if_task_switched;
+    case FEATURE_VEX:
+        return mode & MODE_NO_VEX ? VECTOR_UD : 0;
+    case FEATURE_AVX:
+        return mode & (MODE_NO_VEX | MODE_NO_AVX) ? VECTOR_UD : if_task_switched;
+    case FEATURE_AVX512:
+        return mode & (MODE_NO_VEX | MODE_NO_AVX512) ? VECTOR_UD : if_task_switched;
+    default:
+        return 0;
+    }
+}
+
 bool front_wants_alignment(const struct guest_insn *g)
 {
     switch (g->z.mnemonic) {
@@ -83,32 +174,65 @@ bool front_wants_alignment(const struct guest_insn *g)
     }
 }
 
+bool front_waits(const struct guest_insn *g)
+{
+    switch (g->z.mnemonic) {
+    case ZYDIS_MNEMONIC_FNINIT:
+    case ZYDIS_MNEMONIC_FNCLEX:
+    case ZYDIS_MNEMONIC_FNSTCW:
+    case ZYDIS_MNEMONIC_FNSTSW:
+    case ZYDIS_MNEMONIC_FNSTENV:
+    case ZYDIS_MNEMONIC_FNSAVE:
+        return false;
+    default:
+        return g->feature == FEATURE_X87 || has_register_of(g, ZYDIS_REGCLASS_MMX);
+    }
+}
+
 /* ---- classes ---- */
 
-static bool may_be_copied(const struct guest_insn *g)
+/* Categories of instructions that the host's CPU executes for the guest, or knows to be undefined. */
+static bool is_copied_category(ZydisInstructionCategory category)
 {
-    switch (g->z.meta.category) {
+    switch (category) {
     case ZYDIS_CATEGORY_ADOX_ADCX:
     case ZYDIS_CATEGORY_AES:
     case ZYDIS_CATEGORY_AVX:
     case ZYDIS_CATEGORY_AVX2:
+    case ZYDIS_CATEGORY_AVX2GATHER:
+    case ZYDIS_CATEGORY_AVX512:
+    case ZYDIS_CATEGORY_AVX512_BITALG:
+    case ZYDIS_CATEGORY_AVX512_VBMI:
+    case ZYDIS_CATEGORY_AVX512_VP2INTERSECT:
     case ZYDIS_CATEGORY_BINARY:
     case ZYDIS_CATEGORY_BITBYTE:
+    case ZYDIS_CATEGORY_BLEND:
     case ZYDIS_CATEGORY_BMI1:
     case ZYDIS_CATEGORY_BMI2:
     case ZYDIS_CATEGORY_BROADCAST:
     case ZYDIS_CATEGORY_CMOV:
+    case ZYDIS_CATEGORY_COMPRESS:
+    case ZYDIS_CATEGORY_CONFLICT:
     case ZYDIS_CATEGORY_CONVERT:
     case ZYDIS_CATEGORY_DATAXFER:
+    case ZYDIS_CATEGORY_EXPAND:
     case ZYDIS_CATEGORY_FCMOV:
     case ZYDIS_CATEGORY_FLAGOP:
+    case ZYDIS_CATEGORY_FP16:
+    case ZYDIS_CATEGORY_GATHER:
     case ZYDIS_CATEGORY_GFNI:
+    case ZYDIS_CATEGORY_IFMA:
+    case ZYDIS_CATEGORY_KMASK:
     case ZYDIS_CATEGORY_LOGICAL:
     case ZYDIS_CATEGORY_LOGICAL_FP:
     case ZYDIS_CATEGORY_LZCNT:
     case ZYDIS_CATEGORY_MMX:
+    case ZYDIS_CATEGORY_MOVDIR:
     case ZYDIS_CATEGORY_PCLMULQDQ:
+    case ZYDIS_CATEGORY_RDRAND:
+    case ZYDIS_CATEGORY_RDSEED:
     case ZYDIS_CATEGORY_ROTATE:
+    case ZYDIS_CATEGORY_SCATTER:
     case ZYDIS_CATEGORY_SEMAPHORE:
     case ZYDIS_CATEGORY_SETCC:
     case ZYDIS_CATEGORY_SHA:
@@ -116,90 +240,102 @@ static bool may_be_copied(const struct guest_insn *g)
     case ZYDIS_CATEGORY_SSE:
     case ZYDIS_CATEGORY_STTNI:
     case ZYDIS_CATEGORY_VAES:
+    case ZYDIS_CATEGORY_VBMI2:
+    case ZYDIS_CATEGORY_VEX:
     case ZYDIS_CATEGORY_VFMA:
     case ZYDIS_CATEGORY_VPCLMULQDQ:
     case ZYDIS_CATEGORY_X87_ALU:
-        break;
+        return true;
     default:
         return false;
     }
-    switch (g->z.mnemonic) {
-    /* A mask says which elements; x87 environments hold addresses of code and operands. */
-    case ZYDIS_MNEMONIC_MASKMOVQ:
-    case ZYDIS_MNEMONIC_MASKMOVDQU:
-    case ZYDIS_MNEMONIC_VMASKMOVDQU:
-    case ZYDIS_MNEMONIC_VMASKMOVPS:
-    case ZYDIS_MNEMONIC_VMASKMOVPD:
-    case ZYDIS_MNEMONIC_VPMASKMOVD:
-    case ZYDIS_MNEMONIC_VPMASKMOVQ:
-    case ZYDIS_MNEMONIC_FNSTENV:
-    case ZYDIS_MNEMONIC_FNSAVE:
-    case ZYDIS_MNEMONIC_FLDENV:
-    case ZYDIS_MNEMONIC_FRSTOR:
-    case ZYDIS_MNEMONIC_FXSAVE:
-    case ZYDIS_MNEMONIC_FXSAVE64:
-    case ZYDIS_MNEMONIC_FXRSTOR:
-    case ZYDIS_MNEMONIC_FXRSTOR64:
-        return false;
-    default:
-        break;
-    }
-    if (g->z.encoding == ZYDIS_INSTRUCTION_ENCODING_XOP ||
-        g->z.encoding == ZYDIS_INSTRUCTION_ENCODING_3DNOW ||
-        g->z.encoding == ZYDIS_INSTRUCTION_ENCODING_MVEX || g->z.avx.mask.mode > ZYDIS_MASK_MODE_DISABLED)
-        return false;
-    for (unsigned i = 0; i < g->z.operand_count; i++) {
-        const ZydisDecodedOperand *o = &g->op[i];
-        if (o->type == ZYDIS_OPERAND_TYPE_REGISTER) {
-            ZydisRegisterClass c = ZydisRegisterGetClass(o->reg.value);
-            if (c == ZYDIS_REGCLASS_SEGMENT || c == ZYDIS_REGCLASS_CONTROL || c == ZYDIS_REGCLASS_DEBUG)
-                return false;
-        }
-        if (o->type == ZYDIS_OPERAND_TYPE_MEMORY && i != (unsigned)g->memory)
-            return false; /* a second operand in memory, or a hidden one */
-    }
-    return g->memory < 0 ||
-           (g->op[g->memory].mem.type == ZYDIS_MEMOP_TYPE_MEM && g->op[g->memory].size >= 8 &&
-            g->op[g->memory].size <= 512 && g->op[g->memory].size % 8 == 0);
 }
 
-static bool is_string(const struct guest_insn *g)
+static bool names_system_register(const struct guest_insn *g)
 {
-    return g->z.meta.category == ZYDIS_CATEGORY_STRINGOP;
+    return has_register_of(g, ZYDIS_REGCLASS_SEGMENT) || has_register_of(g, ZYDIS_REGCLASS_CONTROL) ||
+           has_register_of(g, ZYDIS_REGCLASS_DEBUG) || has_register_of(g, ZYDIS_REGCLASS_TEST);
 }
 
-/* POP to a place that depends on the stack pointer, PUSH of a segment register and the like are left out. */
+static bool has_known_encoding(const struct guest_insn *g)
+{
+    return g->z.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY ||
+           g->z.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX ||
+           g->z.encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX;
+}
+
+/* One operand in memory, which the probe can find, of a size that a record holds. */
+static bool has_plain_memory(const struct guest_insn *g)
+{
+    for (unsigned i = 0; i < g->z.operand_count; i++)
+        if (g->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY && i != (unsigned)g->memory)
+            return false; /* a second one, or a hidden one */
+    if (g->memory < 0)
+        return true;
+    const ZydisDecodedOperand *o = &g->op[g->memory];
+    return o->mem.type == ZYDIS_MEMOP_TYPE_MEM && o->size >= 8 && o->size <= 512 && o->size % 8 == 0;
+}
+
+/* Outside 64-bit mode the encodings of VPINSRQ and VPEXTRQ are not those of VPINSRD and VPEXTRD. */
+static bool is_undefined_with_w(const struct guest_insn *g)
+{
+    return (g->z.mnemonic == ZYDIS_MNEMONIC_VPINSRD || g->z.mnemonic == ZYDIS_MNEMONIC_VPEXTRD) &&
+           g->z.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX && g->z.raw.vex.W;
+}
+
+static uint8_t class_of_copied(const struct guest_insn *g)
+{
+    if (!is_copied_category(g->z.meta.category) || !has_known_encoding(g) || names_system_register(g) ||
+        is_undefined_with_w(g))
+        return G_UD;
+    struct insn_lanes lanes;
+    if (lanes_describe(&lanes, &g->z, g->op))
+        return G_LANES;
+    return has_plain_memory(g) ? G_COPY : G_UD;
+}
+
+static bool is_hint(const struct guest_insn *g)
+{
+    switch (g->z.meta.category) {
+    case ZYDIS_CATEGORY_NOP:
+    case ZYDIS_CATEGORY_WIDENOP:
+    case ZYDIS_CATEGORY_PREFETCH:
+    case ZYDIS_CATEGORY_PREFETCHWT1:
+    case ZYDIS_CATEGORY_CLDEMOTE:
+    case ZYDIS_CATEGORY_MPX: /* without MPX its opcodes are hints */
+        return g->z.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY;
+    default:
+        return false;
+    }
+}
+
+/* With a register as operand some processors know no such hint. */
+static uint8_t class_of_hint(const struct guest_insn *g)
+{
+    return (g->z.attributes & ZYDIS_ATTRIB_HAS_MODRM) && g->z.raw.modrm.mod == 3 ? G_COPY : G_NOP;
+}
+
 static uint8_t class_of_push_or_pop(const struct guest_insn *g)
 {
-    bool push = g->z.mnemonic == ZYDIS_MNEMONIC_PUSH;
-    const ZydisDecodedOperand *o = &g->op[0];
-    switch (o->type) {
-    case ZYDIS_OPERAND_TYPE_IMMEDIATE:
-        return G_PUSH;
-    case ZYDIS_OPERAND_TYPE_REGISTER:
-        return front_gpr(o->reg.value) != HOST_NONE ? (push ? G_PUSH : G_POP) : G_UNSUPPORTED;
-    case ZYDIS_OPERAND_TYPE_MEMORY:
-        return push ? G_PUSH : G_POP;
-    default:
-        return G_UNSUPPORTED;
-    }
+    return g->z.mnemonic == ZYDIS_MNEMONIC_PUSH ? G_PUSH : G_POP;
 }
 
-static uint8_t class_of(const struct guest_insn *g)
+static uint8_t class_of_branch(const struct guest_insn *g, uint8_t direct, uint8_t indirect)
+{
+    if (g->z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR)
+        return G_UD; /* those that exist are system instructions */
+    return g->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE ? direct : indirect;
+}
+
+static uint8_t class_of_mnemonic(const struct guest_insn *g)
 {
     switch (g->z.mnemonic) {
     case ZYDIS_MNEMONIC_LEA:
         return G_LEA;
-    case ZYDIS_MNEMONIC_NOP:
-    case ZYDIS_MNEMONIC_PREFETCH:
-    case ZYDIS_MNEMONIC_PREFETCHNTA:
-    case ZYDIS_MNEMONIC_PREFETCHT0:
-    case ZYDIS_MNEMONIC_PREFETCHT1:
-    case ZYDIS_MNEMONIC_PREFETCHT2:
-    case ZYDIS_MNEMONIC_PREFETCHW:
-    case ZYDIS_MNEMONIC_PREFETCHWT1:
     case ZYDIS_MNEMONIC_ENDBR32:
     case ZYDIS_MNEMONIC_ENDBR64:
+    case ZYDIS_MNEMONIC_RDSSPD: /* no shadow stacks: these are hints (SDM Vol. 2B, RDSSP) */
+    case ZYDIS_MNEMONIC_RDSSPQ:
     /* One CPU, one thread: nothing to order. */
     case ZYDIS_MNEMONIC_PAUSE:
     case ZYDIS_MNEMONIC_LFENCE:
@@ -207,15 +343,11 @@ static uint8_t class_of(const struct guest_insn *g)
     case ZYDIS_MNEMONIC_SFENCE:
         return G_NOP;
     case ZYDIS_MNEMONIC_JMP:
-        if (g->z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR)
-            return G_UNSUPPORTED;
-        return g->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE ? G_JMP : G_JMP_INDIRECT;
+        return class_of_branch(g, G_JMP, G_JMP_INDIRECT);
     case ZYDIS_MNEMONIC_CALL:
-        if (g->z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR)
-            return G_UNSUPPORTED;
-        return g->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE ? G_CALL : G_CALL_INDIRECT;
+        return class_of_branch(g, G_CALL, G_CALL_INDIRECT);
     case ZYDIS_MNEMONIC_RET:
-        return g->z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR ? G_UNSUPPORTED : G_RET;
+        return class_of_branch(g, G_RET, G_RET);
     case ZYDIS_MNEMONIC_PUSH:
     case ZYDIS_MNEMONIC_POP:
         return class_of_push_or_pop(g);
@@ -231,10 +363,6 @@ static uint8_t class_of(const struct guest_insn *g)
         return g->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY && g->op[1].type == ZYDIS_OPERAND_TYPE_REGISTER
                    ? G_SLOW
                    : G_COPY;
-    case ZYDIS_MNEMONIC_UD0:
-    case ZYDIS_MNEMONIC_UD1:
-    case ZYDIS_MNEMONIC_UD2:
-        return G_UD;
     case ZYDIS_MNEMONIC_CLD:
     case ZYDIS_MNEMONIC_STD:
         return G_DF;
@@ -245,16 +373,35 @@ static uint8_t class_of(const struct guest_insn *g)
     case ZYDIS_MNEMONIC_JECXZ:
     case ZYDIS_MNEMONIC_JRCXZ:
         return G_LOOP;
+    case ZYDIS_MNEMONIC_XBEGIN: /* no transactions */
+    case ZYDIS_MNEMONIC_XEND:
+    case ZYDIS_MNEMONIC_XTEST:
+    case ZYDIS_MNEMONIC_XABORT:
+    case ZYDIS_MNEMONIC_FEMMS: /* 3DNow! */
+        return G_UD;
     default:
-        break;
+        return class_of_copied(g);
     }
-    if (g->z.meta.category == ZYDIS_CATEGORY_COND_BR)
-        return G_JCC;
-    if (is_string(g))
+}
+
+static bool is_conditional_jump(const struct guest_insn *g)
+{
+    return (g->z.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && (g->z.opcode & 0xf0) == 0x70) ||
+           (g->z.opcode_map == ZYDIS_OPCODE_MAP_0F && (g->z.opcode & 0xf0) == 0x80);
+}
+
+static uint8_t class_of(const struct guest_insn *g)
+{
+    if (is_hint(g))
+        return class_of_hint(g);
+    switch (g->z.meta.category) {
+    case ZYDIS_CATEGORY_COND_BR:
+        return is_conditional_jump(g) ? G_JCC : class_of_mnemonic(g);
+    case ZYDIS_CATEGORY_STRINGOP:
         return G_STRING;
-    if (g->z.meta.category == ZYDIS_CATEGORY_WIDENOP)
-        return G_NOP;
-    return may_be_copied(g) ? G_COPY : G_UNSUPPORTED;
+    default:
+        return class_of_mnemonic(g);
+    }
 }
 
 /* ---- flags ---- */
@@ -263,7 +410,8 @@ static uint8_t class_of(const struct guest_insn *g)
 static bool may_leave_flags(const struct guest_insn *g)
 {
     return g->z.meta.category == ZYDIS_CATEGORY_SHIFT || g->z.meta.category == ZYDIS_CATEGORY_ROTATE ||
-           g->z.mnemonic == ZYDIS_MNEMONIC_SHLD || g->z.mnemonic == ZYDIS_MNEMONIC_SHRD || is_string(g);
+           g->z.mnemonic == ZYDIS_MNEMONIC_SHLD || g->z.mnemonic == ZYDIS_MNEMONIC_SHRD ||
+           g->class == G_STRING;
 }
 
 /* Their AF is undefined; every processor clears it. */
@@ -277,7 +425,7 @@ static void set_flags_use(struct guest_insn *g)
 {
     const ZydisAccessedFlags *f = g->z.cpu_flags;
     bool opaque = g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_LOOP ||
-                  g->class == G_SLOW || g->class == G_UD;
+                  g->class == G_SLOW || g->class == G_LANES || g->class == G_UD;
     if (opaque)
         g->flags_read = ARITHMETIC_FLAGS;
     if (!f || opaque)
@@ -324,33 +472,24 @@ static bool is_division(ZydisMnemonic m)
     return m == ZYDIS_MNEMONIC_DIV || m == ZYDIS_MNEMONIC_IDIV;
 }
 
-/* These may raise #NM, #MF, #XM and #UD. */
-static bool uses_vectors(const struct guest_insn *g)
+/* Other than by its operand, or on processors that translated code runs on at all: those with BMI2. */
+static bool may_fault(const struct guest_insn *g)
 {
-    for (unsigned i = 0; i < g->z.operand_count; i++) {
-        if (g->op[i].type != ZYDIS_OPERAND_TYPE_REGISTER)
-            continue;
-        ZydisRegisterClass c = ZydisRegisterGetClass(g->op[i].reg.value);
-        if (c != ZYDIS_REGCLASS_FLAGS && c != ZYDIS_REGCLASS_IP && front_gpr(g->op[i].reg.value) == HOST_NONE)
-            return true;
+    switch (g->z.meta.category) {
+    case ZYDIS_CATEGORY_ADOX_ADCX:
+    case ZYDIS_CATEGORY_MOVDIR:
+    case ZYDIS_CATEGORY_RDSEED:
+        return true;
+    default:
+        return is_hint(g) || g->z.mnemonic == ZYDIS_MNEMONIC_CMPXCHG16B ||
+               (g->feature != FEATURE_NONE && g->feature != FEATURE_VEX);
     }
-    return g->z.meta.category == ZYDIS_CATEGORY_X87_ALU;
 }
 
 bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, uint64_t ip,
                   enum code_size size)
 {
-    static const ZydisMachineMode modes[] = {
-        [CODE_16] = ZYDIS_MACHINE_MODE_LONG_COMPAT_16,
-        [CODE_32] = ZYDIS_MACHINE_MODE_LONG_COMPAT_32,
-        [CODE_64] = ZYDIS_MACHINE_MODE_LONG_64,
-    };
-    static const ZydisStackWidth widths[] = {
-        [CODE_16] = ZYDIS_STACK_WIDTH_16, [CODE_32] = ZYDIS_STACK_WIDTH_32, [CODE_64] = ZYDIS_STACK_WIDTH_64};
-    ZydisDecoder decoder;
-
-    if (ZYAN_FAILED(ZydisDecoderInit(&decoder, modes[size], widths[size])) ||
-        ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, available, &g->z, g->op)))
+    if (zydis_decode(&g->z, g->op, bytes, available, size) != ZYDIS_DECODED)
         return false;
     memcpy(g->bytes, bytes, g->z.length);
     g->ip = ip;
@@ -359,13 +498,12 @@ bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, 
     g->flags_mixed = g->flags_dead = g->flags_shown = false;
 
     struct insn insn;
-    g->class = insn_decode(&insn, bytes, available, size) && (sys_handles(&insn) || io_handles(&insn))
-                   ? G_SYSTEM
-                   : class_of(g);
+    g->class = insn_decode(&insn, bytes, available, size) && sys_handles(&insn) ? G_SYSTEM : class_of(g);
+    g->feature = feature_of(g);
     set_flags_use(g);
     g->ends_block =
-        g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_SLOW || g->class == G_UD ||
-        g->class == G_JMP || g->class == G_JMP_INDIRECT || g->class == G_CALL ||
+        g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_SLOW || g->class == G_LANES ||
+        g->class == G_UD || g->class == G_JMP || g->class == G_JMP_INDIRECT || g->class == G_CALL ||
         g->class == G_CALL_INDIRECT || g->class == G_RET || g->class == G_JCC || g->class == G_LOOP ||
         g->class == G_DF ||
         (g->class == G_STRING &&
@@ -373,6 +511,6 @@ bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, 
     g->touches_memory = g->class != G_NOP && g->class != G_LEA && g->class != G_JCC && g->class != G_LOOP &&
                         (g->memory >= 0 || g->class != G_COPY);
     g->divides = is_division(g->z.mnemonic);
-    g->can_fault = is_division(g->z.mnemonic) || (g->class == G_COPY && uses_vectors(g));
+    g->can_fault = g->divides || (g->class == G_COPY && may_fault(g));
     return true;
 }

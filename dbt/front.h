@@ -3,9 +3,7 @@
 #define ENGRAM_DBT_FRONT_H
 
 #include "dbt/dbt.h"
-#include "decode/insn.h"
-
-#include <Zydis/Zydis.h>
+#include "decode/zydis.h"
 
 enum guest_class {
     G_COPY, /* as it is, with registers and memory operand replaced where needed */
@@ -23,10 +21,23 @@ enum guest_class {
     G_LEAVE,
     G_STRING,
     G_SLOW,   /* always by the slow path: its address is not one that the probe can compute */
-    G_UD,     /* UD0, UD1, UD2 */
+    G_LANES,  /* its operand is made of elements that a mask selects (lanes.c) */
+    G_UD,     /* raises #UD, as on a processor that does not know it */
     G_DF,     /* CLD, STD */
     G_SYSTEM, /* C code executes it */
     G_UNSUPPORTED,
+};
+
+/* What has to be switched on for an instruction (SDM Vol. 3A, 2.5 and 13.1; Vol. 2A, 2.4 to 2.8). */
+enum feature {
+    FEATURE_NONE,
+    FEATURE_X87,
+    FEATURE_WAIT,
+    FEATURE_MMX,
+    FEATURE_SSE,
+    FEATURE_VEX,
+    FEATURE_AVX,
+    FEATURE_AVX512
 };
 
 struct guest_insn {
@@ -39,6 +50,7 @@ struct guest_insn {
     bool ends_block;
     bool can_fault; /* other than by its memory operand */
     bool divides;
+    uint8_t feature; /* enum feature */
     bool touches_memory;
     uint32_t flags_read, flags_killed;
     bool flags_mixed; /* behind the instruction some are its own, others older */
@@ -50,8 +62,14 @@ struct guest_insn {
 bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, uint64_t ip,
                   enum code_size size);
 
+/* The exception that the mode makes of the instruction: VECTOR_UD, VECTOR_NM, or 0. */
+uint8_t front_fault(const struct guest_insn *g, uint32_t mode);
+
 /* Backwards over the block. `exposed`: accesses to memory may fault. */
 void front_liveness(struct guest_insn *g, unsigned count, bool exposed);
+
+/* It raises an x87 exception that is pending, before it does anything else. */
+bool front_waits(const struct guest_insn *g);
 
 /* True if the memory operand has to be aligned to its size (SDM Vol. 2A, 2.4: exceptions by class; not of SHA
  * instructions, of which processors differ). */

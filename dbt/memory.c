@@ -303,8 +303,20 @@ void dbt_record_event(struct dbt_cpu *c, const struct hook_event *e)
         recorder_event(d, e, c->read_tsc(c));
 }
 
+static uint32_t port_in_callback(struct dbt_cpu *c, uint16_t port, unsigned bytes)
+{
+    return dbt_of(c)->host->port_in(dbt_of(c), port, bytes);
+}
+
+static void port_out_callback(struct dbt_cpu *c, uint16_t port, unsigned bytes, uint32_t value)
+{
+    dbt_of(c)->host->port_out(dbt_of(c), port, bytes, value);
+}
+
 void memory_init(struct dbt *d)
 {
+    d->cpu.port_in = port_in_callback;
+    d->cpu.port_out = port_out_callback;
     d->cpu.mode_changed = mode_changed_callback;
     d->cpu.tlb_flush = tlb_flush_callback;
     d->cpu.tlb_flush_page = tlb_flush_page_callback;

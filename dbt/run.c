@@ -29,19 +29,37 @@
 #include "x86/debug.h"
 #include "x86/exceptions.h"
 
-#define VECTOR_NM 7
-#define VECTOR_MF 16
-#define VECTOR_XM 19
-
 /* ---- mode ---- */
 
+/* Of CS: reads; that it cannot be written in protected mode the translator knows. */
 static bool limited(const struct dbt *d, const struct segment *s, unsigned n)
 {
-    if ((d->mode & MODE_CODE_SIZE) == CODE_64 || n == SEG_CS)
-        return n == SEG_CS && (d->mode & MODE_CODE_SIZE) != CODE_64 && s->limit != 0xffffffffu;
-    bool data = !(s->access & 8);
+    if ((d->mode & MODE_CODE_SIZE) == CODE_64)
+        return false;
+    bool data = !(s->access & 8), restricted = !(s->access & 2) || (!data && n != SEG_CS);
     return (s->access & SEGMENT_UNUSABLE) || s->limit != 0xffffffffu || (data && (s->access & 4)) ||
-           ((d->cpu.v.cr0 & CR0_PE) && (!data || !(s->access & 2)));
+           (restricted && d->mode & MODE_PROTECTED);
+}
+
+/* SDM Vol. 3A, 2.5 and 2.6. */
+static uint32_t vector_mode(const struct vcpu *v)
+{
+    const uint64_t avx = XCR0_SSE | XCR0_AVX;
+    uint64_t enabled = v->cr4 & CR4_OSXSAVE ? v->xcr0 : 0;
+    uint32_t mode = 0;
+    if (v->cr0 & CR0_EM)
+        mode |= MODE_EM;
+    if (v->cr0 & CR0_TS)
+        mode |= v->cr0 & CR0_MP ? MODE_TS | MODE_WAIT_NM : MODE_TS;
+    if (!(v->cr4 & CR4_OSFXSR))
+        mode |= MODE_NO_SSE;
+    if (!(v->cr0 & CR0_PE) || (v->rflags & RFLAGS_VM))
+        mode |= MODE_NO_VEX;
+    if ((enabled & avx) != avx)
+        mode |= MODE_NO_AVX;
+    if ((enabled & (avx | XCR0_AVX512)) != (avx | XCR0_AVX512))
+        mode |= MODE_NO_AVX512;
+    return mode;
 }
 
 uint32_t dbt_mode(const struct dbt *d)
@@ -50,12 +68,11 @@ uint32_t dbt_mode(const struct dbt *d)
     uint32_t mode = sys_code_size(&d->cpu);
     if (v->seg[SEG_SS].access & SEGMENT_DB)
         mode |= MODE_STACK32;
-    if ((v->cr0 & CR0_PE) && dbt_cpl(&d->cpu) == 3)
-        mode |= MODE_USER;
+    if (v->cr0 & CR0_PE)
+        mode |= MODE_PROTECTED | (dbt_cpl(&d->cpu) == 3 ? MODE_USER : 0);
     if (v->cr0 & CR0_PG)
         mode |= MODE_PAGING;
-    if (v->cr0 & (CR0_EM | CR0_TS))
-        mode |= MODE_NO_VECTORS;
+    mode |= vector_mode(v);
     if (v->rflags & RFLAGS_DF)
         mode |= MODE_DF;
     if (v->rflags & RFLAGS_TF)
@@ -220,6 +237,15 @@ static bool is_misaligned(struct dbt *d, const struct exit_site *x, gva_t at)
     return g && front_wants_alignment(g);
 }
 
+/* An x87 exception that an instruction before has left is raised first. */
+static bool waits_in_vain(struct dbt *d)
+{
+    if (!x87_is_pending())
+        return false;
+    const struct guest_insn *g = insn_here(d);
+    return g && front_waits(g);
+}
+
 /* The whole operand has to be canonical (SDM Vol. 3A, 3.3.7.1), in IA-32e mode's tables of 4 or 5 levels. */
 static bool is_canonical(const struct dbt *d, gva_t at, unsigned bytes)
 {
@@ -232,6 +258,8 @@ static bool is_canonical(const struct dbt *d, gva_t at, unsigned bytes)
 /* What is wrong with an access whatever its page: false, the fault raised. */
 static bool check_access(struct dbt *d, const struct exit_site *x, gva_t at)
 {
+    if (waits_in_vain(d))
+        return dbt_raise(&d->cpu, VECTOR_MF);
     if (!is_canonical(d, at, x->probe_bytes))
         return dbt_raise_error(&d->cpu, x->segment == SEG_SS ? VECTOR_SS : VECTOR_GP, 0);
     return !is_misaligned(d, x, at) || dbt_raise_error(&d->cpu, VECTOR_GP, 0);
@@ -430,21 +458,7 @@ static void handle_trap(struct dbt *d)
         d->cpu.v.gpr[b->insn[i].spill_reg[s]] = d->spill[s];
     restore_flags(d, b->insn[i].flags);
     leave_inside(d, b, i);
-    switch (d->trap_vector) {
-    case VECTOR_DE:
-    case VECTOR_UD:
-    case VECTOR_NM:
-    case VECTOR_MF:
-    case VECTOR_XM:
-        dbt_raise(&d->cpu, (uint8_t)d->trap_vector);
-        break;
-    case VECTOR_GP:
-        dbt_raise_error(&d->cpu, VECTOR_GP, 0);
-        break;
-    default:
-        stop(d, "a host exception in translated code: an error of the translator");
-        return;
-    }
+    raise_trap(d);
     deliver(d);
 }
 
@@ -465,10 +479,16 @@ static void handle_system(struct dbt *d, const struct exit_site *x)
         deliver(d);
         return;
     }
-    if (io_handles(&insn) ? io_execute(d, &insn) : sys_execute(&d->cpu, &insn))
-        d->budget -= 1;
-    else
+    uint64_t rip = d->cpu.v.rip;
+    d->access_flags = insn.rep ? ACCESS_REP : 0;
+    bool done = sys_execute(&d->cpu, &insn);
+    d->access_flags = 0;
+    if (!done)
         deliver(d);
+    else if (insn.rep && d->cpu.v.rip == rip) /* INS and OUTS with iterations to come */
+        dbt_spend_iterations(d, 1);
+    else
+        d->budget -= 1;
     d->mode_dirty = true;
     if (d->cpu.interrupt_shadow)
         d->quiet_block = true;
@@ -484,12 +504,16 @@ static void handle_by_c(struct dbt *d, const struct exit_site *x)
     case DBT_EXIT_SLOW:
         ok = slow_execute(d);
         break;
-    case DBT_EXIT_UD:
-        ok = dbt_raise(&d->cpu, VECTOR_UD);
+    case DBT_EXIT_LANES: {
+        const struct guest_insn *g = insn_here(d);
+        ok = g && lanes_execute(d, g);
         break;
-    /* SDM Vol. 3A, table 2-2 and 13.1: EM and OSFXSR make #UD of SSE, TS makes #NM of all */
+    }
+    case DBT_EXIT_NM:
+        ok = dbt_raise(&d->cpu, VECTOR_NM);
+        break;
     default:
-        ok = dbt_raise(&d->cpu, d->cpu.v.cr0 & (CR0_TS | CR0_EM) ? VECTOR_NM : VECTOR_UD);
+        ok = dbt_raise(&d->cpu, VECTOR_UD);
         break;
     }
     if (ok)
@@ -541,6 +565,7 @@ static void handle_exit(struct dbt *d, struct exit_site **chain)
         handle_system(d, x);
         break;
     case DBT_EXIT_SLOW:
+    case DBT_EXIT_LANES:
     case DBT_EXIT_UD:
     case DBT_EXIT_NM:
         handle_by_c(d, x);
@@ -767,7 +792,7 @@ void dbt_set_recording(struct dbt *d, bool reads, bool writes)
 
 void dbt_init(struct dbt *d, void *code, size_t code_bytes)
 {
-    d->cpu.mode_changed = NULL;
+    sys_probe(&d->cpu);
     d->budget = d->zero = d->host->budget_base;
     memory_init(d);
     cache_init(d, code, code_bytes);

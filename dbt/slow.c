@@ -11,7 +11,10 @@
  */
 #include "dbt/switch.h"
 
+#include "dbt/sys/sys.h"
 #include "decode/insn.h"
+#include "trace/access.h"
+#include "x86/cpu.h"
 #include "x86/exceptions.h"
 
 bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available)
@@ -40,24 +43,21 @@ bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available)
     return true;
 }
 
-/* Segmentation's limit checks (SDM Vol. 3A, 5.3), for 16- and 32-bit code. */
-static bool check_limit(struct dbt *d, const struct insn *insn, const struct insn_memory *m, unsigned size)
+/* What segmentation says of the operands (SDM Vol. 3A, 5.3). In the forms that come here each operand is one
+ * access of the list. */
+static bool check_segments(struct dbt *d, const struct insn *insn, const struct access_list *list)
 {
-    const struct segment *s = &d->cpu.v.seg[m->address.segment];
-    if (insn->code_size == CODE_64)
-        return true;
-    uint64_t offset = (uint32_t)(insn_linear(insn, m, &d->cpu.v) - s->base), last = offset + size - 1;
-    bool data = !(s->access & 8), down = data && (s->access & 4), writes = m->flags & INSN_WRITE;
-    bool outside = down ? offset <= s->limit || last > (s->access & SEGMENT_DB ? 0xffffffffu : 0xffffu)
-                        : last > s->limit;
-    bool forbidden = (s->access & SEGMENT_UNUSABLE) || (writes && (!data || !(s->access & 2))) ||
-                     (!writes && !data && !(s->access & 2));
-    /* In real mode a segment may be written whatever its type says. */
-    if (!(d->cpu.v.cr0 & 1))
-        forbidden = false;
-    if (!outside && !forbidden)
-        return true;
-    return dbt_raise_error(&d->cpu, m->address.segment == SEG_SS ? VECTOR_SS : VECTOR_GP, 0);
+    for (unsigned i = 0; i < insn->memory_count && i < list->count; i++) {
+        const struct insn_memory *m = &insn->memory[i];
+        bool based = insn->code_size != CODE_64 || m->address.segment >= SEG_FS;
+        uint64_t offset = list->a[i].linear - (based ? d->cpu.v.seg[m->address.segment].base : 0);
+        gva_t linear;
+        if (insn->code_size != CODE_64)
+            offset = (uint32_t)offset;
+        if (!sys_linear(&d->cpu, m->address.segment, offset, m->size, m->flags & INSN_WRITE, &linear))
+            return false;
+    }
+    return true;
 }
 
 /* Which accesses are made on which buffer. */
@@ -104,18 +104,30 @@ static bool make_plan(struct dbt *d, struct access_list *list, unsigned slots, s
 
 static bool check_writable(struct dbt *d, const struct insn_access *a)
 {
-    gpa_t gpa;
-    gva_t last_page = (a->linear + a->size - 1) & PAGE_MASK;
-    return dbt_translate(&d->cpu, a->linear, DBT_WRITE, &gpa) &&
-           ((a->linear & PAGE_MASK) == last_page || dbt_translate(&d->cpu, last_page, DBT_WRITE, &gpa));
+    return sys_writable(&d->cpu, a->linear, a->size);
+}
+
+/* Aligned as in memory: some instructions fault on operands that are not. */
+static void place_buffers(struct dbt *d, const struct plan *p)
+{
+    for (unsigned s = 0; s < p->slots; s++) {
+        gva_t linear = p->write[s] ? p->write[s]->linear : p->read[s]->linear;
+        d->bounce_at[s] = (uint64_t)(uintptr_t)d->bounce[s] + (linear & 63);
+    }
+}
+
+static uint8_t *buffer(struct dbt *d, unsigned slot)
+{
+    return (uint8_t *)(uintptr_t)d->bounce_at[slot];
 }
 
 static bool load_buffers(struct dbt *d, const struct plan *p)
 {
+    place_buffers(d, p);
     for (unsigned s = 0; s < p->slots; s++) {
         if (p->write[s] && p->read[s] && !check_writable(d, p->write[s]))
             return false;
-        if (p->read[s] && !dbt_read(&d->cpu, p->read[s]->linear, d->bounce[s], p->read[s]->size, DBT_READ,
+        if (p->read[s] && !dbt_read(&d->cpu, p->read[s]->linear, buffer(d, s), p->read[s]->size, DBT_READ,
                                     CAUSE_INSTRUCTION))
             return false;
     }
@@ -128,32 +140,115 @@ static bool load_buffers(struct dbt *d, const struct plan *p)
 static bool store_buffers(struct dbt *d, const struct plan *p)
 {
     for (unsigned s = 0; s < p->slots; s++)
-        if (p->write[s] && !dbt_write(&d->cpu, p->write[s]->linear, d->bounce[s], p->write[s]->size,
+        if (p->write[s] && !dbt_write(&d->cpu, p->write[s]->linear, buffer(d, s), p->write[s]->size,
                                       DBT_WRITE, CAUSE_INSTRUCTION))
             return false;
     return true;
 }
 
-static bool run_on_buffers(struct dbt *d, const struct insn *insn, const struct block *b,
+bool raise_trap(struct dbt *d)
+{
+    switch (d->trap_vector) {
+    case VECTOR_DE:
+    case VECTOR_UD:
+    case VECTOR_NM:
+    case VECTOR_MF:
+        return dbt_raise(&d->cpu, (uint8_t)d->trap_vector);
+    case VECTOR_XM: /* SDM Vol. 3A, 2.5: CR4.OSXMMEXCPT */
+        return dbt_raise(&d->cpu, d->cpu.v.cr4 & CR4_OSXMMEXCPT ? VECTOR_XM : VECTOR_UD);
+    case VECTOR_GP:
+        return dbt_raise_error(&d->cpu, VECTOR_GP, 0);
+    default:
+        return dbt_stop_unsupported(&d->cpu,
+                                    "a host exception in translated code: an error of the translator");
+    }
+}
+
+/* The block of the instruction at v.rip, on bounce buffers; what it took of the cache is given back by
+ * drop_bounced(). */
+struct bounced {
+    struct block *block;
+    struct emit e;
+    uint32_t blocks, insns, exits;
+};
+
+static bool translate_bounced(struct dbt *d, struct bounced *b)
+{
+    *b =
+        (struct bounced){.e = d->e, .blocks = d->block_count, .insns = d->insn_count, .exits = d->exit_count};
+    memset(d->bounce_bytes, 0, sizeof(d->bounce_bytes));
+    b->block = translate_block(d, d->cpu.v.rip, true);
+    return b->block;
+}
+
+static void drop_bounced(struct dbt *d, const struct bounced *b)
+{
+    d->e = b->e;
+    d->block_count = b->blocks;
+    d->insn_count = b->insns;
+    d->exit_count = b->exits;
+}
+
+static bool enter_bounced(struct dbt *d, const struct bounced *b)
+{
+    struct vcpu before = d->cpu.v;
+    d->x87_status = 0;
+    switch_enter(d, b->block->body);
+    if (d->exits[d->exit_site].kind != DBT_EXIT_TRAP)
+        return true;
+    d->cpu.v = before;
+    return raise_trap(d);
+}
+
+bool slow_run_bounced(struct dbt *d)
+{
+    struct bounced b;
+    bool ok = translate_bounced(d, &b) && enter_bounced(d, &b);
+    drop_bounced(d, &b);
+    return ok;
+}
+
+static bool run_on_buffers(struct dbt *d, const struct insn *insn, const struct bounced *b,
                            const struct plan *p)
 {
-    uint64_t rip = d->cpu.v.rip;
-    struct vcpu before = d->cpu.v;
+    uint64_t rip = d->cpu.v.rip, bit = d->cpu.v.gpr[insn->bit_register];
+    bool far_bit = insn->form == FORM_BIT_OFFSET; /* the buffer is where the bit is */
     if (!load_buffers(d, p))
         return false;
-    if (insn->form == FORM_BIT_OFFSET) /* the buffer is where the bit is */
+    if (far_bit)
         d->cpu.v.gpr[insn->bit_register] &= 8u * insn->operand_bytes - 1;
-    switch_enter(d, b->body);
-    if (d->exits[d->exit_site].kind == DBT_EXIT_TRAP) {
-        d->cpu.v = before;
-        return dbt_raise(&d->cpu, (uint8_t)d->trap_vector);
-    }
-    if (insn->form == FORM_BIT_OFFSET)
-        d->cpu.v.gpr[insn->bit_register] = before.gpr[insn->bit_register];
+    bool ok = enter_bounced(d, b);
+    if (far_bit)
+        d->cpu.v.gpr[insn->bit_register] = bit;
+    if (!ok)
+        return false;
     uint64_t next = d->cpu.v.rip;
     d->cpu.v.rip = rip;
-    bool ok = store_buffers(d, p);
+    ok = !x87_store_was_made(d) || store_buffers(d, p);
     d->cpu.v.rip = next;
+    return ok;
+}
+
+static unsigned slots_used(const struct dbt *d)
+{
+    unsigned slots = 0;
+    while (slots < BOUNCE_SLOTS && d->bounce_bytes[slots])
+        slots++;
+    return slots;
+}
+
+static bool plan_and_run(struct dbt *d, const struct insn *insn, struct access_list *list)
+{
+    struct plan plan;
+    struct bounced b;
+    bool ok = translate_bounced(d, &b);
+    d->access_flags = (insn->locked ? ACCESS_LOCKED : 0) | (insn->rep ? ACCESS_REP : 0);
+    if (ok)
+        ok = make_plan(d, list, slots_used(d), &plan)
+                 ? run_on_buffers(d, insn, &b, &plan)
+                 : dbt_stop_unsupported(&d->cpu, "memory operand of a form the slow path does not know");
+    d->access_flags = 0;
+    drop_bounced(d, &b);
     return ok;
 }
 
@@ -163,35 +258,12 @@ bool slow_execute(struct dbt *d)
     size_t available;
     struct insn insn;
     static struct access_list list;
-    struct plan plan;
-    struct emit e = d->e;
-    uint32_t blocks = d->block_count, insns = d->insn_count, exits = d->exit_count;
 
     d->counters.bounces++;
     if (!slow_fetch(d, d->cpu.v.rip, bytes, &available))
         return false;
     if (!insn_decode(&insn, bytes, available, (enum code_size)(d->mode & MODE_CODE_SIZE)))
         return dbt_raise(&d->cpu, VECTOR_UD);
-    for (unsigned i = 0; i < insn.memory_count; i++)
-        if (d->mode & MODE_LIMITED(insn.memory[i].address.segment) &&
-            !check_limit(d, &insn, &insn.memory[i], insn.memory[i].size))
-            return false;
     insn_accesses(&insn, &d->cpu.v, NULL, &list);
-    memset(d->bounce_bytes, 0, sizeof(d->bounce_bytes));
-    struct block *b = translate_block(d, d->cpu.v.rip, true);
-    if (!b)
-        return false;
-    unsigned slots = 0;
-    while (slots < BOUNCE_SLOTS && d->bounce_bytes[slots])
-        slots++;
-    d->access_flags = (insn.locked ? ACCESS_LOCKED : 0) | (insn.rep ? ACCESS_REP : 0);
-    bool ok = make_plan(d, &list, slots, &plan)
-                  ? run_on_buffers(d, &insn, b, &plan)
-                  : dbt_stop_unsupported(&d->cpu, "memory operand of a form the slow path does not know");
-    d->access_flags = 0;
-    d->e = e;
-    d->block_count = blocks;
-    d->insn_count = insns;
-    d->exit_count = exits;
-    return ok;
+    return check_segments(d, &insn, &list) && plan_and_run(d, &insn, &list);
 }

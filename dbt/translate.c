@@ -149,8 +149,12 @@ static void unroll(struct translation *t)
 
 static bool translate_copy(struct translation *t, const struct guest_insn *g)
 {
-    if (g->memory < 0)
-        return emit_copy(t, g);
+    if (g->memory < 0) {
+        if (!emit_copy(t, g))
+            return false;
+        emit_x87_pointers(t, g, NULL);
+        return true;
+    }
 
     const ZydisDecodedOperand *o = &g->op[g->memory];
     unsigned bytes = o->size / 8;
@@ -180,6 +184,7 @@ static bool translate_copy(struct translation *t, const struct guest_insn *g)
         emit_store(t->e, bytes, plain, at(RECORD, (int32_t)(read_place | write_place)));
     else
         emit_record_data(t, write_place, bytes);
+    emit_x87_pointers(t, g, &a);
     return true;
 }
 
@@ -231,10 +236,23 @@ static bool translate_slow(struct translation *t, const struct guest_insn *g)
     return true;
 }
 
+/* On the bounce buffer as any other. */
+static bool translate_lanes(struct translation *t, const struct guest_insn *g)
+{
+    if (!t->bounce) {
+        emit_leave(t, DBT_EXIT_LANES);
+        return true;
+    }
+    bool ok = translate_copy(t, g);
+    emit_leave_to(t, wrap_ip(t, g->ip + g->z.length));
+    return ok;
+}
+
 static bool translate_insn(struct translation *t, const struct guest_insn *g)
 {
-    if (t->mode & MODE_NO_VECTORS && g->class == G_COPY && g->can_fault && !g->divides) {
-        emit_leave(t, DBT_EXIT_NM);
+    uint8_t fault = g->class == G_COPY || g->class == G_LANES ? front_fault(g, t->mode) : 0;
+    if (fault) {
+        emit_leave(t, fault == VECTOR_NM ? DBT_EXIT_NM : DBT_EXIT_UD);
         return true;
     }
     switch (g->class) {
@@ -258,6 +276,8 @@ static bool translate_insn(struct translation *t, const struct guest_insn *g)
             return true;
         }
         return translate_slow(t, g);
+    case G_LANES:
+        return translate_lanes(t, g);
     case G_UD:
         emit_leave(t, DBT_EXIT_UD);
         return true;
@@ -382,6 +402,15 @@ static struct block_insn insn_here(const struct translation *t, uint64_t ip, uin
 }
 
 /* Behind the last instruction stands one more entry, of no bytes: so far goes the whole record. */
+/* Those that were put aside are no longer the flags once some of them are new; the host has all that anything
+ * sees. */
+static enum flags_place flags_behind(const struct translation *t, const struct guest_insn *g)
+{
+    if (g->flags_killed == ARITHMETIC_FLAGS)
+        return FLAGS_IN_HOST;
+    return g->flags_mixed && t->flags == FLAGS_SAVED ? FLAGS_LOST : t->flags;
+}
+
 static void emit_block(struct translation *t)
 {
     struct block *b = t->b;
@@ -404,8 +433,7 @@ static void emit_block(struct translation *t)
             break;
         }
         b->insn[t->index].flags = (uint8_t)t->flags;
-        if (g->flags_killed == ARITHMETIC_FLAGS)
-            t->flags = FLAGS_IN_HOST;
+        t->flags = flags_behind(t, g);
         forget_addresses(t, g);
         ended = g->ends_block && t->index + 1 == t->count;
     }
@@ -421,7 +449,8 @@ static void emit_block(struct translation *t)
     b->stubs = (uint32_t)(t->e->p - b->indirect);
     emit_stubs(t);
     b->insn_count = (uint8_t)t->count;
-    b->repeats = last->class == G_STRING && last->ends_block;
+    b->repeats =
+        (last->class == G_STRING || last->z.meta.category == ZYDIS_CATEGORY_IOSTRINGOP) && last->ends_block;
     b->code_bytes = (uint32_t)(t->e->p - b->indirect);
     t->overflow = t->e->full;
 }

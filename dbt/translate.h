@@ -107,6 +107,11 @@ bool emit_copy(struct translation *t, const struct guest_insn *g);
 void emit_get_gpr(struct translation *t, host_reg to, host_reg guest);
 void emit_set_gpr(struct translation *t, unsigned bytes, host_reg guest, host_reg from);
 
+/* ---- x87.c ---- */
+/* Behind a copied instruction: notes it as the last one of the FPU, if it is one to note. `a`: its operand,
+ * or NULL. */
+void emit_x87_pointers(struct translation *t, const struct guest_insn *g, const struct address *a);
+
 /* ---- stack.c: PUSH, POP, CALL, RET, LEAVE; string.c; branch.c. False: not supported ---- */
 bool translate_stack(struct translation *t, const struct guest_insn *g);
 bool translate_string(struct translation *t, const struct guest_insn *g);

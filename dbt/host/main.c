@@ -9,6 +9,7 @@
 #include "dbt/host/disassemble.h"
 #include "dbt/host/host.h"
 
+#include "dbt/sys/sys.h"
 #include "guest/plan.h"
 #include "x86/cpu.h"
 
@@ -182,8 +183,8 @@ static struct dbt *make_engine(void)
     map_budget();
     d->cpu.physical_bits = 40;
     d->cpu.has_gib_pages = true;
-    d->cpu.cr4_allowed = 0x3107f8; /* DE to OSXMMEXCPT, FSGSBASE, SMEP, SMAP */
-    d->cpu.xcr0_allowed = 7;
+    d->cpu.cr4_allowed = 0x3107f8 | CR4_OSXSAVE; /* DE to OSXMMEXCPT, FSGSBASE, SMEP, SMAP */
+    d->cpu.xcr0_allowed = sys_xcr0_offered();
     d->cpu.cpuid = guest_cpuid;
     d->cpu.read_msr = guest_read_msr;
     d->cpu.write_msr = guest_write_msr;

@@ -16,8 +16,16 @@ static const struct entry one_byte[256] = {
     [0x17] = {STEP, op_pop_segment},
     [0x1e] = {STEP, op_push_segment},
     [0x1f] = {STEP, op_pop_segment},
+    [0x27] = {STEP, op_daa},
+    [0x2f] = {STEP, op_das},
+    [0x37] = {STEP, op_aaa},
+    [0x3f] = {STEP, op_aas},
     [0x60] = {STEP, op_pusha},
     [0x61] = {STEP, op_popa},
+    [0x6c] = {BRANCH, op_ins},
+    [0x6d] = {BRANCH, op_ins},
+    [0x6e] = {BRANCH, op_outs},
+    [0x6f] = {BRANCH, op_outs},
     [0x8c] = {STEP, op_mov_from_segment},
     [0x8e] = {STEP, op_mov_to_segment},
     [0x9a] = {BRANCH, op_far_call},
@@ -32,7 +40,18 @@ static const struct entry one_byte[256] = {
     [0xcd] = {BRANCH, op_int},
     [0xce] = {BRANCH, op_into},
     [0xcf] = {BRANCH, op_iret},
+    [0xd4] = {STEP, op_aam},
+    [0xd5] = {STEP, op_aad},
+    [0xd6] = {STEP, op_salc},
+    [0xe4] = {STEP, op_in},
+    [0xe5] = {STEP, op_in},
+    [0xe6] = {STEP, op_out},
+    [0xe7] = {STEP, op_out},
     [0xea] = {BRANCH, op_far_jmp},
+    [0xec] = {STEP, op_in},
+    [0xed] = {STEP, op_in},
+    [0xee] = {STEP, op_out},
+    [0xef] = {STEP, op_out},
     [0xf1] = {BRANCH, op_int1},
     [0xf4] = {STEP, op_hlt},
     [0xfa] = {STEP, op_cli},
@@ -86,6 +105,7 @@ static const struct entry *find_0f01_register(const struct sys_insn *i)
     } exact[] = {
         {0xca, {STEP, op_clac}},   {0xcb, {STEP, op_stac}},   {0xd0, {STEP, op_xgetbv}},
         {0xd1, {STEP, op_xsetbv}}, {0xf8, {STEP, op_swapgs}}, {0xf9, {STEP, op_rdtscp}},
+        {0xfc, {STEP, op_clzero}},
     };
     static const struct entry group[8] = {[4] = {STEP, op_smsw}, [6] = {STEP, op_lmsw}};
     for (unsigned n = 0; n < ARRAY_SIZE(exact); n++)
@@ -94,31 +114,82 @@ static const struct entry *find_0f01_register(const struct sys_insn *i)
     return &group[i->reg & 7];
 }
 
+/* The x87 instructions that know of its pointers, or reset them. */
+static const struct entry *find_x87(const struct sys_insn *i)
+{
+    static const struct entry d9[8] = {[4] = {STEP, op_fldenv}, [6] = {STEP, op_fnstenv}};
+    static const struct entry dd[8] = {[4] = {STEP, op_frstor}, [6] = {STEP, op_fnsave}};
+    static const struct entry fnclex = {STEP, op_fnclex}, fninit = {STEP, op_fninit};
+    switch (i->opcode) {
+    case 0xd9:
+        return i->memory ? &d9[i->reg & 7] : &none;
+    case 0xdd:
+        return i->memory ? &dd[i->reg & 7] : &none;
+    default:
+        return i->modrm == 0xe2 ? &fnclex : i->modrm == 0xe3 ? &fninit : &none;
+    }
+}
+
 static const struct entry *find_one_byte(const struct sys_insn *i)
 {
+    static const struct entry bound = {STEP, op_bound}, arpl = {STEP, op_arpl};
+    bool code_64 = i->insn->code_size == CODE_64;
     switch (i->opcode) {
+    case 0x62: /* in 64-bit mode, and with a register, the EVEX prefix */
+        return !code_64 && i->memory ? &bound : &none;
+    case 0x63: /* in 64-bit mode MOVSXD */
+        return !code_64 ? &arpl : &none;
+    case 0xd9:
+    case 0xdb:
+    case 0xdd:
+        return find_x87(i);
     case 0xff:
         return i->memory ? &group_ff[i->reg & 7] : &none;
     case 0xc4:
     case 0xc5: /* VEX prefixes, but for LES and LDS (Vol. 2A, 2.3.5) */
-        return i->insn->code_size != CODE_64 && i->memory ? &one_byte[i->opcode] : &none;
+        return !code_64 && i->memory ? &one_byte[i->opcode] : &none;
     default:
         return &one_byte[i->opcode];
     }
 }
 
+/* 0F AE and 0F C7: by prefix and ModRM. */
+static const struct entry *find_0fae(const struct sys_insn *i)
+{
+    static const struct entry fs_gs_base = {STEP, op_fs_gs_base}, flush = {STEP, op_flush_line};
+    static const struct entry memory[8] = {
+        [0] = {STEP, op_fxsave}, [1] = {STEP, op_fxrstor},  [4] = {STEP, op_xsave},
+        [5] = {STEP, op_xrstor}, [6] = {STEP, op_xsaveopt}, [7] = {STEP, op_flush_line}};
+    if (!i->memory)
+        return i->repeat == 0xf3 && (i->reg & 7) < 4 ? &fs_gs_base : &none;
+    if (i->repeat)
+        return &none;
+    if (i->operand_size) /* CLWB, CLFLUSHOPT */
+        return (i->reg & 7) >= 6 ? &flush : &none;
+    return &memory[i->reg & 7];
+}
+
+static const struct entry *find_0fc7(const struct sys_insn *i)
+{
+    static const struct entry rdpid = {STEP, op_rdpid};
+    static const struct entry memory[8] = {
+        [3] = {STEP, op_xrstors}, [4] = {STEP, op_xsavec}, [5] = {STEP, op_xsaves}};
+    if (!i->memory)
+        return i->repeat == 0xf3 && (i->reg & 7) == 7 ? &rdpid : &none;
+    return i->repeat || i->operand_size ? &none : &memory[i->reg & 7];
+}
+
 static const struct entry *find_0f(const struct sys_insn *i)
 {
-    static const struct entry fs_gs_base = {STEP, op_fs_gs_base}, rdpid = {STEP, op_rdpid};
     switch (i->opcode) {
     case 0x00:
         return &group_0f00[i->reg & 7];
     case 0x01:
         return i->memory ? &group_0f01_memory[i->reg & 7] : find_0f01_register(i);
     case 0xae:
-        return i->repeat == 0xf3 && !i->memory && (i->reg & 7) < 4 ? &fs_gs_base : &none;
+        return find_0fae(i);
     case 0xc7:
-        return i->repeat == 0xf3 && !i->memory && (i->reg & 7) == 7 ? &rdpid : &none;
+        return find_0fc7(i);
     default:
         return &two_byte[i->opcode];
     }
@@ -126,14 +197,16 @@ static const struct entry *find_0f(const struct sys_insn *i)
 
 static const struct entry *find(const struct sys_insn *i)
 {
-    static const struct entry invpcid = {STEP, op_invpcid};
+    static const struct entry invpcid = {STEP, op_invpcid}, movdir64b = {STEP, op_movdir64b};
     switch (i->map) {
     case MAP_ONE_BYTE:
         return find_one_byte(i);
     case MAP_0F:
         return find_0f(i);
     case MAP_0F38:
-        return i->opcode == 0x82 && i->memory ? &invpcid : &none;
+        if (!i->memory || !i->operand_size)
+            return &none;
+        return i->opcode == 0x82 ? &invpcid : i->opcode == 0xf8 && !i->repeat ? &movdir64b : &none;
     default:
         return &none;
     }

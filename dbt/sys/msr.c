@@ -106,10 +106,22 @@ bool op_rdmsr(struct dbt_cpu *c, const struct sys_insn *i)
     const uint64_t *own = plain_msr(c, msr);
     if (own)
         value = *own;
-    else if (!c->read_msr(c, msr, &value))
+    else if (other_msr_read(c, msr, &value) == MSR_UNKNOWN && !c->read_msr(c, msr, &value))
         return raise_gp(c);
     set_edx_eax(c, value);
     return true;
+}
+
+static bool write_other(struct dbt_cpu *c, uint32_t msr, uint64_t value)
+{
+    switch (other_msr_write(c, msr, value)) {
+    case MSR_DONE:
+        return true;
+    case MSR_REFUSED:
+        return false;
+    default:
+        return c->write_msr(c, msr, value);
+    }
 }
 
 bool op_wrmsr(struct dbt_cpu *c, const struct sys_insn *i)
@@ -123,7 +135,7 @@ bool op_wrmsr(struct dbt_cpu *c, const struct sys_insn *i)
         return write_efer(c, value);
     uint64_t *own = plain_msr(c, msr);
     if (!own)
-        return c->write_msr(c, msr, value) || raise_gp(c);
+        return write_other(c, msr, value) || raise_gp(c);
     if (!value_valid(c, msr, value))
         return raise_gp(c);
     *own = value;
@@ -142,10 +154,18 @@ bool op_xgetbv(struct dbt_cpu *c, const struct sys_insn *i)
     (void)i;
     if (!xcr_enabled(c))
         return false;
-    if ((uint32_t)c->v.gpr[RCX] != 0)
+    switch ((uint32_t)c->v.gpr[RCX]) {
+    case 0:
+        set_edx_eax(c, c->v.xcr0);
+        return true;
+    case 1: /* the components in use (Vol. 1, 13.2) */
+        if (!has(c, HAS_XGETBV_1))
+            return raise_gp(c);
+        set_edx_eax(c, c->v.xcr0 & xgetbv(1));
+        return true;
+    default:
         return raise_gp(c);
-    set_edx_eax(c, c->v.xcr0);
-    return true;
+    }
 }
 
 /* Components that only come together (Vol. 1, 13.3). */
@@ -176,8 +196,18 @@ bool op_xsetbv(struct dbt_cpu *c, const struct sys_insn *i)
 
 bool op_cpuid(struct dbt_cpu *c, const struct sys_insn *i)
 {
+    uint32_t leaf = (uint32_t)c->v.gpr[RAX], subleaf = (uint32_t)c->v.gpr[RCX];
     (void)i;
     c->cpuid(c);
+    struct cpuid r = {.eax = (uint32_t)c->v.gpr[RAX],
+                      .ebx = (uint32_t)c->v.gpr[RBX],
+                      .ecx = (uint32_t)c->v.gpr[RCX],
+                      .edx = (uint32_t)c->v.gpr[RDX]};
+    cpuid_restrict(c, leaf, subleaf, &r);
+    c->v.gpr[RAX] = r.eax;
+    c->v.gpr[RBX] = r.ebx;
+    c->v.gpr[RCX] = r.ecx;
+    c->v.gpr[RDX] = r.edx;
     return true;
 }
 
@@ -191,7 +221,7 @@ bool op_rdtsc(struct dbt_cpu *c, const struct sys_insn *i)
     (void)i;
     if (!tsc_allowed(c))
         return false;
-    set_edx_eax(c, c->read_tsc(c));
+    set_edx_eax(c, c->read_tsc(c) + c->tsc_offset);
     return true;
 }
 
@@ -205,6 +235,8 @@ bool op_rdtscp(struct dbt_cpu *c, const struct sys_insn *i)
 
 bool op_rdpid(struct dbt_cpu *c, const struct sys_insn *i)
 {
+    if (!has(c, HAS_RDPID))
+        return raise_ud(c);
     c->v.gpr[i->rm] = (uint32_t)c->tsc_aux;
     return true;
 }

@@ -23,6 +23,8 @@ static bool take_prefix(struct sys_insn *i, uint8_t byte)
         i->segment = byte == 0x64 ? SEG_FS : SEG_GS;
         return true;
     case 0x66:
+        i->operand_size = true;
+        return true;
     case 0x67:
     case 0xf0:
         return true;
@@ -165,6 +167,11 @@ static bool within_limit(const struct segment *s, uint64_t offset, unsigned byte
     return offset > s->limit && last <= (s->access & SEGMENT_DB ? 0xffffffffu : 0xffffu);
 }
 
+bool sys_is_canonical(const struct dbt_cpu *c, gva_t at)
+{
+    return !long_mode(c) || is_canonical(c, at);
+}
+
 bool sys_linear(struct dbt_cpu *c, unsigned segment, uint64_t offset, unsigned bytes, bool write,
                 gva_t *linear)
 {
@@ -181,6 +188,14 @@ bool sys_linear(struct dbt_cpu *c, unsigned segment, uint64_t offset, unsigned b
         return segment_fault(c, segment);
     *linear = (uint32_t)(s->base + offset);
     return true;
+}
+
+bool sys_writable(struct dbt_cpu *c, gva_t linear, unsigned bytes)
+{
+    gpa_t gpa;
+    gva_t last_page = (linear + bytes - 1) & PAGE_MASK;
+    return dbt_translate(c, linear, DBT_WRITE, &gpa) &&
+           ((linear & PAGE_MASK) == last_page || dbt_translate(c, last_page, DBT_WRITE, &gpa));
 }
 
 bool read_operand(struct dbt_cpu *c, const struct sys_insn *i, unsigned offset, void *to, unsigned bytes)

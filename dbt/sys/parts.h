@@ -45,6 +45,40 @@ static inline uint64_t truncate_to(uint64_t v, unsigned bytes)
     return bytes >= 8 ? v : v & ((1ull << 8 * bytes) - 1);
 }
 
+/* ---- probe.c ---- */
+
+enum sys_has {
+    HAS_CLFLUSHOPT,
+    HAS_CLWB,
+    HAS_CLZERO,
+    HAS_MOVDIR64B,
+    HAS_RDPID,
+    HAS_XSAVEOPT,
+    HAS_XSAVEC,
+    HAS_XSAVES,
+    HAS_XGETBV_1,
+};
+static inline bool has(const struct dbt_cpu *c, enum sys_has what)
+{
+    return c->has >> what & 1;
+}
+
+/* ---- xstate.c ---- */
+const struct xsave_layout *xstate_layout(void);
+
+/* ---- cpuid.c ---- */
+struct cpuid;
+/* The machine's answer becomes the guest's. */
+void cpuid_restrict(struct dbt_cpu *c, uint32_t leaf, uint32_t subleaf, struct cpuid *r);
+
+/* ---- mtrr.c, other_msr.c ---- */
+enum msr_result { MSR_DONE, MSR_REFUSED /* #GP(0) */, MSR_UNKNOWN };
+bool guest_has_mtrrs(struct dbt_cpu *c);
+enum msr_result guest_mtrr_read(struct dbt_cpu *c, uint32_t msr, uint64_t *value);
+enum msr_result guest_mtrr_write(struct dbt_cpu *c, uint32_t msr, uint64_t value);
+enum msr_result other_msr_read(struct dbt_cpu *c, uint32_t msr, uint64_t *value);
+enum msr_result other_msr_write(struct dbt_cpu *c, uint32_t msr, uint64_t value);
+
 /* ---- operand.c: an instruction taken apart, its registers and memory ---- */
 
 enum opcode_map { MAP_ONE_BYTE, MAP_0F, MAP_0F38, MAP_0F3A };
@@ -57,9 +91,10 @@ struct sys_insn {
     uint8_t modrm, reg, rm; /* reg, rm: with REX.R, REX.B */
     uint8_t modrm_at;       /* index in the instruction's bytes */
     uint8_t rex;
-    uint8_t repeat;  /* F3, F2 or 0 */
-    uint8_t segment; /* override, or NO_REGISTER */
-    bool memory;     /* ModRM names memory */
+    uint8_t repeat;    /* F3, F2 or 0 */
+    bool operand_size; /* 66 */
+    uint8_t segment;   /* override, or NO_REGISTER */
+    bool memory;       /* ModRM names memory */
 };
 void sys_take_apart(const struct insn *insn, struct sys_insn *i);
 
@@ -69,10 +104,6 @@ struct sys_place {
     unsigned segment;
 };
 struct sys_place sys_place(const struct dbt_cpu *c, const struct sys_insn *i);
-
-/* Segmentation's checks (limit, type, canonical) and the linear address. */
-bool sys_linear(struct dbt_cpu *c, unsigned segment, uint64_t offset, unsigned bytes, bool write,
-                gva_t *linear);
 
 /* Memory operand, or the part of it that begins at `offset`. */
 bool read_operand(struct dbt_cpu *c, const struct sys_insn *i, unsigned offset, void *to, unsigned bytes);
@@ -265,6 +296,18 @@ sys_handler op_mov_from_cr, op_mov_to_cr, op_clts, op_lmsw, op_smsw, op_invlpg, 
 sys_handler op_mov_from_dr, op_mov_to_dr;
 /* msr.c */
 sys_handler op_rdmsr, op_wrmsr, op_xgetbv, op_xsetbv, op_cpuid, op_rdtsc, op_rdtscp, op_rdpid, op_rdpmc;
+/* bound.c */
+sys_handler op_bound, op_arpl;
+/* decimal.c */
+sys_handler op_daa, op_das, op_aaa, op_aas, op_aam, op_aad, op_salc;
+/* port.c */
+sys_handler op_in, op_out, op_ins, op_outs;
+/* line.c */
+sys_handler op_flush_line, op_clzero, op_movdir64b;
+/* x87.c */
+sys_handler op_fnstenv, op_fldenv, op_fnsave, op_frstor, op_fninit, op_fnclex;
+/* xstate.c */
+sys_handler op_fxsave, op_fxrstor, op_xsave, op_xsaveopt, op_xsavec, op_xsaves, op_xrstor, op_xrstors;
 /* flags.c */
 sys_handler op_cli, op_sti, op_pushf, op_popf, op_hlt, op_clac, op_stac;
 

@@ -78,12 +78,7 @@ bool stack_peek(struct dbt_cpu *c, const struct stack *s, unsigned offset, uint6
 bool stack_writable(struct dbt_cpu *c, const struct stack *s, unsigned bytes)
 {
     gva_t linear;
-    gpa_t gpa;
-    if (!locate(c, s, s->sp, bytes, &linear))
-        return false;
-    gva_t last_page = (linear + bytes - 1) & PAGE_MASK;
-    return dbt_translate(c, linear, DBT_WRITE, &gpa) &&
-           ((linear & PAGE_MASK) == last_page || dbt_translate(c, last_page, DBT_WRITE, &gpa));
+    return locate(c, s, s->sp, bytes, &linear) && sys_writable(c, linear, bytes);
 }
 
 bool stack_pop(struct dbt_cpu *c, struct stack *s, uint64_t *value, unsigned bytes)

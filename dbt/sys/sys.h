@@ -65,8 +65,24 @@ bool sys_deliver_nmi(struct dbt_cpu *c);
 /* IN, OUT, INS and OUTS: IOPL and the I/O permission bitmap (SDM Vol. 1, 19.5.2). */
 bool sys_io_allowed(struct dbt_cpu *c, uint16_t port, unsigned bytes);
 
+/* Before the guest starts: which instructions this CPU knows of those that need not be there, and which x87
+ * pointers it shows; leaves the FPU as FNINIT does. */
+void sys_probe(struct dbt_cpu *c);
+/* State components that guests can be offered on this machine; the host has to enable them. */
+uint64_t sys_xcr0_offered(void);
+/* An unmasked x87 exception is pending: the last instruction raised it. */
+void x87_note_fault(struct dbt_cpu *c);
+
 /* Reads the four PDPTEs at `cr3` as MOV CR3 does with PAE paging; #GP(0) for reserved bits. */
 bool sys_load_pdptes(struct dbt_cpu *c, uint64_t cr3);
+
+/* Segmentation's checks (limit, type, canonical) and the linear address. */
+bool sys_linear(struct dbt_cpu *c, unsigned segment, uint64_t offset, unsigned bytes, bool write,
+                gva_t *linear);
+/* Paging allows a write of `bytes` (at most a page) at `linear`. */
+bool sys_writable(struct dbt_cpu *c, gva_t linear, unsigned bytes);
+/* True outside IA-32e mode. */
+bool sys_is_canonical(const struct dbt_cpu *c, gva_t at);
 
 /* The mode an instruction at CS:RIP is decoded in. */
 enum code_size sys_code_size(const struct dbt_cpu *c);

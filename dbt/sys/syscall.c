@@ -98,7 +98,7 @@ bool op_swapgs(struct dbt_cpu *c, const struct sys_insn *i)
 /* F3 0F AE /0 to /3: RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE. */
 bool op_fs_gs_base(struct dbt_cpu *c, const struct sys_insn *i)
 {
-    unsigned bytes = i->insn->operand_bytes;
+    unsigned bytes = i->rex & 8 ? 8 : 4;
     uint64_t *base = &c->v.seg[i->reg & 1 ? SEG_GS : SEG_FS].base;
     if (!code_is_64(c) || !(c->v.cr4 & CR4_FSGSBASE))
         return raise_ud(c);

@@ -15,8 +15,7 @@
 
 #define CPUID_1_ECX_XSAVE (1u << 26)
 #define RFLAGS_OF_CPL3 (ARITHMETIC_FLAGS | RFLAGS_DF | RFLAGS_ONE)
-#define CR4_OSXMMEXCPT (1ull << 10)
-#define XCR0_OF_GUESTS 7ull /* x87, SSE, AVX */
+#define XCR0_OF_GUESTS (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
 
 static struct dbt *user_dbt(void)
 {

@@ -12,7 +12,6 @@
 
 /* The request whose answer the core is working on. */
 static enum dbt_request open_request;
-static uint32_t cpuid_leaf, cpuid_subleaf;
 static uint8_t port_bytes;
 static bool refused;
 
@@ -59,52 +58,6 @@ bool request_record(void)
         return true;
     default:
         return false;
-    }
-}
-
-/* ---- CPUID ---- */
-
-/* What the DBT engine does not implement does not exist for the guest. Bits: SDM Vol. 2A, CPUID. */
-static void restrict_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t *gpr)
-{
-    switch (leaf) {
-    case 1: /* MONITOR, DS-CPL, VMX, SMX, EIST, PDCM, PCID, x2APIC, TSC deadline, hypervisor; VME, DS */
-        gpr[RCX] &= ~(1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 15 | 1u << 17 | 1u << 21 |
-                      1u << 24 | 1u << 31);
-        gpr[RDX] &= ~(1u << 1 | 1u << 21);
-        break;
-    case 7: /* no SGX, INVPCID, MPX, AVX-512, PT; of ECX GFNI, VAES, VPCLMULQDQ, RDPID; of EDX fast short REP
-               MOV */
-        if (subleaf != 0) {
-            gpr[RAX] = gpr[RBX] = gpr[RCX] = gpr[RDX] = 0;
-            break;
-        }
-        gpr[RAX] = 0;
-        gpr[RBX] &= ~(1u << 2 | 1u << 10 | 1u << 14 | 1u << 16 | 1u << 17 | 1u << 21 | 0xdu << 25 | 3u << 30 |
-                      1u << 28);
-        gpr[RCX] &= 1u << 8 | 1u << 9 | 1u << 10 | 1u << 22;
-        gpr[RDX] &= 1u << 4;
-        break;
-    case 0xa: /* no performance counters */
-        gpr[RAX] = gpr[RBX] = gpr[RCX] = gpr[RDX] = 0;
-        break;
-    case 0xd: /* x87, SSE, AVX; no XSAVES */
-        if (subleaf == 0) {
-            gpr[RAX] &= 7;
-            gpr[RDX] = 0;
-        } else if (subleaf == 1) {
-            gpr[RAX] &= 7;
-            gpr[RCX] = gpr[RDX] = 0;
-        } else if (subleaf > 2) {
-            gpr[RAX] = gpr[RBX] = gpr[RCX] = gpr[RDX] = 0;
-        }
-        break;
-    case 0x80000001: /* no SVM, IBS, XOP, SKINIT, LWP, FMA4, TBM, counters */
-        gpr[RCX] &= ~(1u << 2 | 3u << 10 | 3u << 12 | 3u << 15 | 1u << 21 | 3u << 23 | 1u << 28 | 1u << 29);
-        break;
-    default:
-        if (leaf >= 0x40000000 && leaf < 0x50000000) /* no paravirtual interfaces */
-            gpr[RAX] = gpr[RBX] = gpr[RCX] = gpr[RDX] = 0;
     }
 }
 
@@ -210,8 +163,6 @@ bool request_begin(struct vcpu *v, struct vm_exit *e)
     case REQUEST_PORT_OUT:
         return begin_port(v, e, open_request == REQUEST_PORT_IN);
     case REQUEST_CPUID:
-        cpuid_leaf = (uint32_t)v->gpr[RAX];
-        cpuid_subleaf = (uint32_t)v->gpr[RCX];
         e->kind = EXIT_CPUID;
         return true;
     case REQUEST_READ_MSR:
@@ -253,7 +204,6 @@ bool request_finish(struct vcpu *v, struct vm_exit *e)
             port_bytes == 4 ? (uint32_t)v->gpr[RAX] : v->gpr[RAX] & ((1u << 8 * port_bytes) - 1);
         break;
     case REQUEST_CPUID:
-        restrict_cpuid(cpuid_leaf, cpuid_subleaf, v->gpr);
         gpr[RAX] = v->gpr[RAX];
         gpr[RBX] = v->gpr[RBX];
         gpr[RCX] = v->gpr[RCX];

@@ -1,6 +1,8 @@
 /* struct insn and the registers to the list of accesses. */
 #include "decode/insn.h"
 
+#include "decode/xsave.h"
+
 #include "trace/access.h"
 #include "x86/cpu.h"
 
@@ -83,48 +85,57 @@ static void list_enter(const struct insn *insn, const struct vcpu *v, struct acc
     }
 }
 
-/*
- * The legacy area, the header and the AVX component of the standard format (SDM Vol. 1, 13.4). Other
- * components lie where CPUID says; they are not followed and `incomplete` says so.
- */
-#define XSAVE_LEGACY_BYTES 512
-#define XSAVE_HEADER_BYTES 64
-#define XSAVE_AVX_BYTES 256
-#define XCR0_FOLLOWED (XCR0_X87 | XCR0_SSE | XCR0_AVX)
-static void list_xsave(const struct insn *insn, const struct vcpu *v, struct access_list *list)
+static void append_ranges(struct access_list *list, const struct insn *insn, gva_t at,
+                          const struct xsave_range *range, unsigned count, uint8_t kind)
 {
-    uint64_t requested = (truncate(v->gpr[RDX], 4) << 32 | truncate(v->gpr[RAX], 4)) & v->xcr0;
-    for (unsigned i = 0; i < insn->memory_count; i++) {
-        const struct insn_memory *m = &insn->memory[i];
-        if (!(m->flags & INSN_WRITE))
-            continue;
-        gva_t at = insn_linear(insn, m, v);
-        append(list, insn, at, XSAVE_LEGACY_BYTES, ACCESS_WRITE);
-        append(list, insn, at + XSAVE_LEGACY_BYTES, XSAVE_HEADER_BYTES, ACCESS_WRITE);
-        if (requested & XCR0_AVX)
-            append(list, insn, at + XSAVE_LEGACY_BYTES + XSAVE_HEADER_BYTES, XSAVE_AVX_BYTES, ACCESS_WRITE);
-    }
-    if (insn->form == FORM_XSAVEC || (requested & ~XCR0_FOLLOWED))
-        list->incomplete = true;
+    for (unsigned n = 0; n < count; n++)
+        append(list, insn, at + range[n].offset, range[n].size, kind);
 }
 
-/* One access per element whose mask has its top bit set. */
-static void list_masked(const struct insn *insn, const struct vcpu *v, const struct insn_environment *env,
-                        struct access_list *list)
+/* XSAVE and XSAVEOPT read XSTATE_BV, to keep the bits that are not asked for. */
+static void list_save(const struct insn *insn, const struct vcpu *v, const struct insn_environment *env,
+                      struct access_list *list)
 {
-    uint8_t mask[64];
-    if (!env || !env->vector_register) {
-        memset(mask, 0xff, sizeof mask);
+    struct xsave_range range[XSAVE_RANGES_MAX];
+    enum xsave_form form = insn->form == FORM_XSAVE      ? XSAVE_STANDARD
+                           : insn->form == FORM_XSAVEOPT ? XSAVE_OPTIMIZED
+                                                         : XSAVE_COMPACTED;
+    uint64_t requested = (truncate(v->gpr[RDX], 4) << 32 | truncate(v->gpr[RAX], 4)) & v->xcr0;
+    gva_t at = insn_linear(insn, &insn->memory[0], v);
+    if (!env || !env->layout) {
         list->incomplete = true;
-    } else {
-        env->vector_register(insn->vector_mask, insn->vector_bytes == 8, mask);
+        append(list, insn, at, XSAVE_FIXED_BYTES, ACCESS_WRITE);
+        return;
     }
-    for (unsigned i = 0; i < insn->memory_count; i++) {
-        const struct insn_memory *m = &insn->memory[i];
-        gva_t at = insn_linear(insn, m, v);
-        for (unsigned e = 0; e < insn->vector_bytes; e += insn->element_bytes)
-            if (mask[e + insn->element_bytes - 1u] & 0x80)
-                append(list, insn, at + e, insn->element_bytes, kind_of(m));
+    if (form != XSAVE_COMPACTED)
+        append(list, insn, at + XSAVE_STATE_BV, 8, ACCESS_READ);
+    uint64_t in_use = env->components_in_use ? env->components_in_use() : ~0ull;
+    unsigned count =
+        xsave_written(env->layout, form, requested, requested & in_use, insn->code_size == CODE_64, range);
+    append_ranges(list, insn, at, range, count, ACCESS_WRITE);
+}
+
+/* One access per element that is selected. */
+static void list_lanes(const struct insn *insn, const struct vcpu *v, const struct insn_environment *env,
+                       struct access_list *list)
+{
+    const struct insn_lanes *l = &insn->lanes;
+    const struct insn_memory *m = &insn->memory[0];
+    uint8_t indices[64] = {0};
+    bool known = env && env->vector_register && env->opmask;
+    uint64_t selected = known               ? lanes_selected(l, env)
+                        : l->elements >= 64 ? ~0ull
+                                            : (1ull << l->elements) - 1;
+    if (!known)
+        list->incomplete = true;
+    else if (l->kind == LANES_INDEXED)
+        env->vector_register(l->index, false, indices);
+    for (unsigned n = 0; n < l->elements; n++) {
+        if (!(selected >> n & 1))
+            continue;
+        struct insn_memory element = *m;
+        element.address.displacement += (int64_t)lanes_offset(l, indices, m->address.scale, n);
+        append(list, insn, insn_linear(insn, &element, v), l->bytes, kind_of(m));
     }
 }
 
@@ -132,7 +143,7 @@ void insn_accesses(const struct insn *insn, const struct vcpu *v, const struct i
                    struct access_list *list)
 {
     list->count = 0;
-    list->incomplete = insn->inexact;
+    list->incomplete = false;
     if (insn->rep && truncate(v->gpr[RCX], insn->address_bytes) == 0)
         return;
     switch (insn->form) {
@@ -143,11 +154,12 @@ void insn_accesses(const struct insn *insn, const struct vcpu *v, const struct i
         list_enter(insn, v, list);
         return;
     case FORM_XSAVE:
+    case FORM_XSAVEOPT:
     case FORM_XSAVEC:
-        list_xsave(insn, v, list);
+        list_save(insn, v, env, list);
         return;
-    case FORM_MASKED:
-        list_masked(insn, v, env, list);
+    case FORM_LANES:
+        list_lanes(insn, v, env, list);
         return;
     default:
         break;

@@ -6,16 +6,15 @@
  * - SGDT and SIDT are two writes (limit, then base), as Bochs makes them; the SDM does not say.
  * - PUSH of a segment register with 32-bit operand size writes 16 bits and leaves the rest of the slot
  *   alone (SDM Vol. 2B, PUSH; what current processors do); a 64-bit slot is written whole.
+ * - BOUND makes two reads, of the lower and the upper bound, as Bochs makes them.
  * - A far CALL is listed without what a call gate to an inner privilege level adds.
- * - Scatters and masked AVX-512 stores are listed as if every element were written; `incomplete` is set.
  */
 #include "decode/insn.h"
 
-#include <Zydis/Zydis.h>
-#include <string.h>
+#include "decode/xsave.h"
+#include "decode/zydis.h"
 
-#define FXSAVE_BYTES_64 416u
-#define FXSAVE_BYTES_32 288u
+#include <string.h>
 
 static uint8_t gpr_number(ZydisRegister r)
 {
@@ -193,15 +192,6 @@ static bool is_pop_to_memory(const ZydisDecodedInstruction *z, const ZydisDecode
     return z->mnemonic == ZYDIS_MNEMONIC_POP && o[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
 }
 
-static void set_masked(struct insn *insn, const ZydisDecodedOperand *o, unsigned data, unsigned mask,
-                       unsigned element)
-{
-    insn->form = FORM_MASKED;
-    insn->element_bytes = (uint8_t)element;
-    insn->vector_data = (uint8_t)ZydisRegisterGetId(o[data].reg.value);
-    insn->vector_mask = (uint8_t)ZydisRegisterGetId(o[mask].reg.value);
-}
-
 static void adjust_form(struct insn *insn, const ZydisDecodedInstruction *z, const ZydisDecodedOperand *o)
 {
     switch (z->mnemonic) {
@@ -228,13 +218,15 @@ static void adjust_form(struct insn *insn, const ZydisDecodedInstruction *z, con
     case ZYDIS_MNEMONIC_FXSAVE64:
         /* Up to the last XMM register of the mode; the rest is reserved or software's (SDM Vol. 1, 10.5.1).
          */
-        insn->memory[0].size = insn->code_size == CODE_64 ? FXSAVE_BYTES_64 : FXSAVE_BYTES_32;
+        insn->memory[0].size = (uint16_t)fxsave_bytes(insn->code_size == CODE_64);
         break;
     case ZYDIS_MNEMONIC_XSAVE:
     case ZYDIS_MNEMONIC_XSAVE64:
+        insn->form = FORM_XSAVE;
+        break;
     case ZYDIS_MNEMONIC_XSAVEOPT:
     case ZYDIS_MNEMONIC_XSAVEOPT64:
-        insn->form = FORM_XSAVE;
+        insn->form = FORM_XSAVEOPT;
         break;
     case ZYDIS_MNEMONIC_XSAVEC:
     case ZYDIS_MNEMONIC_XSAVEC64:
@@ -242,25 +234,12 @@ static void adjust_form(struct insn *insn, const ZydisDecodedInstruction *z, con
     case ZYDIS_MNEMONIC_XSAVES64:
         insn->form = FORM_XSAVEC;
         break;
-    case ZYDIS_MNEMONIC_MASKMOVQ:
-        set_masked(insn, o, 0, 1, 1);
-        insn->vector_bytes = 8;
+    case ZYDIS_MNEMONIC_BOUND:
+        insn->memory[0].size /= 2;
+        insn->memory[1] = insn->memory[0];
+        insn->memory[1].address.displacement += insn->memory[0].size;
+        insn->memory_count = 2;
         break;
-    case ZYDIS_MNEMONIC_MASKMOVDQU:
-    case ZYDIS_MNEMONIC_VMASKMOVDQU:
-        set_masked(insn, o, 0, 1, 1);
-        insn->vector_bytes = 16;
-        break;
-    case ZYDIS_MNEMONIC_VMASKMOVPS:
-    case ZYDIS_MNEMONIC_VMASKMOVPD:
-    case ZYDIS_MNEMONIC_VPMASKMOVD:
-    case ZYDIS_MNEMONIC_VPMASKMOVQ: {
-        bool wide = z->mnemonic == ZYDIS_MNEMONIC_VMASKMOVPD || z->mnemonic == ZYDIS_MNEMONIC_VPMASKMOVQ;
-        bool store = o[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
-        set_masked(insn, o, store ? 2 : 0, 1, wide ? 8 : 4);
-        insn->vector_bytes = (uint8_t)(o[store ? 0 : 2].size / 8);
-        break;
-    }
     case ZYDIS_MNEMONIC_SGDT:
     case ZYDIS_MNEMONIC_SIDT:
         if (insn->memory_count == 1) {
@@ -351,32 +330,13 @@ static void describe_store(struct insn *insn, const ZydisDecodedInstruction *z, 
     }
 }
 
-static bool is_inexact(const ZydisDecodedInstruction *z, const ZydisDecodedOperand *o)
-{
-    if (z->avx.mask.mode > ZYDIS_MASK_MODE_DISABLED)
-        return true;
-    for (unsigned i = 0; i < z->operand_count; i++)
-        if (o[i].type == ZYDIS_OPERAND_TYPE_MEMORY && o[i].mem.type == ZYDIS_MEMOP_TYPE_VSIB)
-            return true;
-    return false;
-}
-
 bool insn_decode(struct insn *insn, const uint8_t *bytes, size_t available, enum code_size size)
 {
-    static const ZydisMachineMode modes[] = {
-        [CODE_16] = ZYDIS_MACHINE_MODE_LONG_COMPAT_16,
-        [CODE_32] = ZYDIS_MACHINE_MODE_LONG_COMPAT_32,
-        [CODE_64] = ZYDIS_MACHINE_MODE_LONG_64,
-    };
-    static const ZydisStackWidth widths[] = {
-        [CODE_16] = ZYDIS_STACK_WIDTH_16, [CODE_32] = ZYDIS_STACK_WIDTH_32, [CODE_64] = ZYDIS_STACK_WIDTH_64};
-    ZydisDecoder decoder;
     ZydisDecodedInstruction z;
     ZydisDecodedOperand o[ZYDIS_MAX_OPERAND_COUNT];
 
     memset(insn, 0, sizeof *insn);
-    if (ZYAN_FAILED(ZydisDecoderInit(&decoder, modes[size], widths[size])) ||
-        ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, available, &z, o)))
+    if (zydis_decode(&z, o, bytes, available, size) != ZYDIS_DECODED)
         return false;
 
     insn->length = z.length;
@@ -392,7 +352,8 @@ bool insn_decode(struct insn *insn, const uint8_t *bytes, size_t available, enum
     insn->locked =
         insn->memory_count && ((z.attributes & ZYDIS_ATTRIB_HAS_LOCK) || (z.mnemonic == ZYDIS_MNEMONIC_XCHG));
     insn->loads_segment = may_load_segment(&z, o);
-    insn->inexact = is_inexact(&z, o);
+    if (lanes_describe(&insn->lanes, &z, o))
+        insn->form = FORM_LANES;
     adjust_form(insn, &z, o);
     describe_store(insn, &z, o);
     return true;

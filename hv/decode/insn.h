@@ -11,6 +11,7 @@
 #ifndef ENGRAM_DECODE_INSN_H
 #define ENGRAM_DECODE_INSN_H
 
+#include "decode/lanes.h"
 #include "types.h"
 #include "vcpu.h"
 
@@ -47,9 +48,10 @@ enum insn_form {
     FORM_BIT_OFFSET, /* BT, BTS, BTR, BTC with the offset in `bit_register` */
     FORM_XLAT,
     FORM_ENTER,
-    FORM_XSAVE,  /* XSAVE, XSAVEOPT: standard format */
-    FORM_XSAVEC, /* XSAVEC, XSAVES: compacted format */
-    FORM_MASKED, /* MASKMOVQ, MASKMOVDQU, VMASKMOVx, VPMASKMOVx: vector registers decide */
+    FORM_XSAVE,    /* XSAVE */
+    FORM_XSAVEOPT, /* the same without what is not in use */
+    FORM_XSAVEC,   /* XSAVEC, XSAVES: compacted format */
+    FORM_LANES,    /* `lanes` says which elements */
 };
 
 /* What a store that a hypervisor can carry out itself writes. */
@@ -83,13 +85,10 @@ struct insn {
     bool uses_stack;  /* SS.B is needed */
     bool locked;
     bool rep;
-    bool inexact;                     /* masked or scattered in a way that is not followed */
-    bool loads_segment;               /* may set a descriptor's accessed or busy bit */
-    uint8_t nesting;                  /* of ENTER */
-    uint8_t bit_register;             /* of BT and its like */
-    uint8_t element_bytes;            /* of the masked forms */
-    uint8_t vector_data, vector_mask; /* register numbers of the masked forms */
-    uint8_t vector_bytes;
+    bool loads_segment;   /* may set a descriptor's accessed or busy bit */
+    uint8_t nesting;      /* of ENTER */
+    uint8_t bit_register; /* of BT and its like */
+    struct insn_lanes lanes;
     struct insn_store store;
     struct insn_memory memory[INSN_MEMORY_MAX];
 };
@@ -111,19 +110,14 @@ struct access_list {
     struct insn_access a[ACCESS_LIST_MAX];
 };
 
-/* What the registers of `struct vcpu` do not hold. */
-struct insn_environment {
-    /* Vector register `number` as 64 bytes; may be NULL: then all elements count as written. */
-    void (*vector_register)(unsigned number, bool mmx, uint8_t *bytes);
-};
-
 /* False if the bytes are no instruction (or fewer than it needs). */
 bool insn_decode(struct insn *insn, const uint8_t *bytes, size_t available, enum code_size size);
 
 /*
  * The accesses of the next execution of `insn` (for REP: of its next iteration). Needs the general
  * registers, RIP, XCR0 (XSAVE), the bases named by `insn->segments` and, with `uses_stack`, SS's access
- * rights.
+ * rights. `env` may be NULL: then every element counts as selected, every component as in use, and the list
+ * is incomplete.
  */
 void insn_accesses(const struct insn *insn, const struct vcpu *v, const struct insn_environment *env,
                    struct access_list *list);

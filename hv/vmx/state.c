@@ -47,7 +47,7 @@ static void write_bitmaps(void)
 
 void state_init_vmcs(void)
 {
-    /* vector_register() saves XMM; XSETBV of the guest is carried out by the core. */
+    /* vector.c saves vector registers; XSETBV of the guest is carried out by the core. */
     write_cr4(read_cr4() | CR4_OSFXSR);
     if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE)
         write_cr4(read_cr4() | CR4_OSXSAVE);

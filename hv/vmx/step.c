@@ -105,23 +105,19 @@ static void find(struct location *p, const struct code_state *c, const struct in
 /* A masked store may exit for a byte that its mask leaves out: Bochs 3.0 writes such a byte back. */
 static bool masked_store_reaches(const struct insn *insn, gva_t linear)
 {
-    if (insn->form != FORM_MASKED)
-        return false;
-    for (unsigned i = 0; i < insn->memory_count; i++)
-        if (linear - insn_linear(insn, &insn->memory[i], vmx.v) < insn->vector_bytes)
-            return true;
-    return false;
+    const struct insn_lanes *l = &insn->lanes;
+    return insn->form == FORM_LANES && l->kind != LANES_INDEXED &&
+           linear - insn_linear(insn, &insn->memory[0], vmx.v) < (unsigned)l->elements * l->bytes;
 }
 
 static void note_accesses(const struct insn *insn, const struct code_state *c,
                           const struct violation *violation)
 {
-    static const struct insn_environment environment = {.vector_register = vector_register};
     struct access_list list;
     bool explained = !violation->is_write || masked_store_reaches(insn, violation->linear);
     bool loads_segment = insn->loads_segment;
 
-    insn_accesses(insn, vmx.v, &environment, &list);
+    insn_accesses(insn, vmx.v, vector_environment(), &list);
     if (list.incomplete)
         counters.incomplete_lists++;
     for (unsigned i = 0; i < list.count; i++) {

@@ -1,23 +1,35 @@
 /*
- * The guest's vector registers stay in the CPU while the hypervisor runs. To
- * see one, its kind is saved to memory, which changes none of them.
+ * The guest's vector and mask registers stay in the CPU while the hypervisor runs.
+ * To see one, its kind is saved to memory, which changes none of them.
  */
+#include "decode/xsave.h"
 #include "vmx/vmx.h"
-
 #include "x86/cpu.h"
 
 #include <string.h>
 
-/* The XSAVE area in its standard format (SDM Vol. 1, 13.4), whose first 512 bytes are as FXSAVE writes them:
- * MM and XMM there, upper halves of YMM at 576. */
-#define AREA_BYTES 832u
+/* In the standard format (SDM Vol. 1, 13.4), whose first 512 bytes are as FXSAVE writes them. */
 #define MM_OFFSET 32u
 #define XMM_OFFSET 160u
-#define YMM_UPPER_OFFSET 576u
 #define REGISTER_STRIDE 16u
-#define VECTOR_REGISTERS 16u
+#define COMPONENT_YMM_HI128 2u
+#define COMPONENT_OPMASK 5u
+#define COMPONENT_ZMM_HI256 6u
+#define COMPONENT_HI16_ZMM 7u
+#define LOWER_REGISTERS 16u
+#define MXCSR_INITIAL 0x1f80u
 
-static uint8_t area[AREA_BYTES] __attribute__((aligned(64)));
+static uint8_t area[XSAVE_BYTES_MAX] __attribute__((aligned(64)));
+
+static const struct xsave_layout *layout(void)
+{
+    static struct xsave_layout l;
+    static bool known;
+    if (!known)
+        xsave_layout_read(&l, cpuid);
+    known = true;
+    return &l;
+}
 
 /* XSAVE stores only what the guest has enabled in XCR0, and that need not be XMM: FXSAVE always has it. */
 static void save_legacy(void)
@@ -25,27 +37,63 @@ static void save_legacy(void)
     __asm__ volatile("fxsave64 %0" : "+m"(area));
 }
 
-/* False if the guest has not enabled AVX: then its instructions have no upper halves. */
-static bool save_ymm_upper(void)
+/* NULL if the guest has not enabled the component: then its instructions do not have the registers. */
+static const uint8_t *save_component(unsigned n)
 {
-    if (!(read_cr4() & CR4_OSXSAVE) || !(xgetbv(0) & XCR0_AVX))
-        return false;
-    __asm__ volatile("xsave64 %0" : "+m"(area) : "a"((uint32_t)XCR0_AVX), "d"(0));
-    return true;
+    if (!(read_cr4() & CR4_OSXSAVE) || !(xgetbv(0) >> n & 1))
+        return NULL;
+    __asm__ volatile("xsave64 %0" : "+m"(area) : "a"(1u << n), "d"(0));
+    return area + xsave_offset(layout(), 0, n);
 }
 
-/* Masked stores that are followed end with YMM15 (the others are `inexact` in struct insn). */
-void vector_register(unsigned number, bool mmx, uint8_t *bytes)
+static void copy_part(uint8_t *to, unsigned component, unsigned number, unsigned bytes)
+{
+    const uint8_t *from = save_component(component);
+    if (from)
+        memcpy(to, from + number * bytes, bytes);
+}
+
+static void vector_register(unsigned number, bool mmx, uint8_t *bytes)
 {
     memset(bytes, 0, 64);
-    save_legacy();
     if (mmx) {
+        save_legacy();
         memcpy(bytes, area + MM_OFFSET + (number % 8) * REGISTER_STRIDE, 8);
         return;
     }
-    if (number >= VECTOR_REGISTERS)
+    if (number >= LOWER_REGISTERS) {
+        copy_part(bytes, COMPONENT_HI16_ZMM, number - LOWER_REGISTERS, 64);
         return;
+    }
+    save_legacy();
     memcpy(bytes, area + XMM_OFFSET + number * REGISTER_STRIDE, 16);
-    if (save_ymm_upper())
-        memcpy(bytes + 16, area + YMM_UPPER_OFFSET + number * REGISTER_STRIDE, 16);
+    copy_part(bytes + 16, COMPONENT_YMM_HI128, number, 16);
+    copy_part(bytes + 32, COMPONENT_ZMM_HI256, number, 32);
+}
+
+static uint64_t opmask(unsigned number)
+{
+    uint64_t mask = 0;
+    copy_part((uint8_t *)&mask, COMPONENT_OPMASK, number, sizeof mask);
+    return mask;
+}
+
+/* XINUSE, where the CPU tells; SSE counts as in use by MXCSR as well (SDM Vol. 1, 13.6). */
+static uint64_t components_in_use(void)
+{
+    uint32_t mxcsr;
+    if (!(cpuid(0xd, 1).eax & 4))
+        return ~0ull;
+    __asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
+    return xgetbv(1) | (mxcsr != MXCSR_INITIAL ? XCR0_SSE : 0);
+}
+
+const struct insn_environment *vector_environment(void)
+{
+    static struct insn_environment e;
+    e = (struct insn_environment){.vector_register = vector_register,
+                                  .opmask = opmask,
+                                  .components_in_use = components_in_use,
+                                  .layout = layout()};
+    return &e;
 }

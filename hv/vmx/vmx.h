@@ -177,8 +177,8 @@ bool tables_explain(gva_t violating);                       /* a noted descripto
 void tables_record_walks_before(const struct location *p);
 void tables_record_rest(void);
 
-/* vector.c: for insn_accesses() */
-void vector_register(unsigned number, bool mmx, uint8_t *bytes);
+/* vector.c */
+const struct insn_environment *vector_environment(void); /* for insn_accesses() */
 
 /* event.c */
 void event_set(uint8_t vector, enum interruption_type type, bool has_error, uint32_t error, uint8_t length);

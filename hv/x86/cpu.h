@@ -24,6 +24,7 @@
 #define CR4_PAE (1ull << 5)
 #define CR4_PGE (1ull << 7)
 #define CR4_OSFXSR (1ull << 9)
+#define CR4_OSXMMEXCPT (1ull << 10)
 #define CR4_UMIP (1ull << 11)
 #define CR4_LA57 (1ull << 12)
 #define CR4_VMXE (1ull << 13)
@@ -43,6 +44,7 @@
 #define XCR0_X87 (1ull << 0)
 #define XCR0_SSE (1ull << 1)
 #define XCR0_AVX (1ull << 2)
+#define XCR0_AVX512 (7ull << 5) /* opmask, ZMM_Hi256, Hi16_ZMM */
 
 /* RFLAGS (SDM Vol. 1, 3.4.3). */
 #define RFLAGS_ONE (1ull << 1)

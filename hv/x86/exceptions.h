@@ -11,15 +11,19 @@ enum exception {
     VECTOR_NMI = 2,
     VECTOR_BP = 3,
     VECTOR_OF = 4,
+    VECTOR_BR = 5,
     VECTOR_UD = 6,
+    VECTOR_NM = 7,
     VECTOR_DF = 8,
     VECTOR_TS = 10,
     VECTOR_NP = 11,
     VECTOR_SS = 12,
     VECTOR_GP = 13,
     VECTOR_PF = 14,
+    VECTOR_MF = 16,
     VECTOR_AC = 17,
     VECTOR_MC = 18,
+    VECTOR_XM = 19,
 };
 
 /* Contributory exceptions (SDM Vol. 3A, table 6-4). */

@@ -1,568 +1,547 @@
 /*
  * Random instruction sequences, translated against the real CPU.
  *
- *     differential COUNT [SEED]
+ *     differential [cases=FILE] [COUNT [SEED]]
  *
- * Each sequence runs twice from the same registers, flags, vector registers and
- * memory: directly on the CPU, at its own address, and translated. Both must end
- * the same, and the recorded accesses must explain the translated run: every read
- * saw what the writes before it left, and all writes together are the difference
- * of memory. Instructions on which the CPU faults are taken out first. A failure is reduced
- * to the fewest instructions that still differ and printed with its seed.
- * By the seed modulo 3: 64-bit code without paging, with it (4-KiB pages, those of the data exchanged),
- * 32-bit code.
+ * Each sequence runs twice from the same registers, flags, vector and x87 state and
+ * memory: directly on the CPU (native.c) and translated (translated.c). Both must end
+ * the same, by the same exception if there is one, and the recorded accesses must
+ * explain the translated run. A failure is reduced to the fewest items that still
+ * differ and printed as a case: a line that cases= runs again, before anything else.
+ *
+ *     WORLD STATE-SEED OFFSET CODE     "64 paging user r w budget=7", a number, where
+ *                                      the code lies, and its bytes
  */
-#include "generate.h"
+#include "maker.h"
 
-#include "dbt/front.h"
-#include "dbt/switch.h"
+#include "dbt/dbt.h"
 #include "x86/cpu.h"
-#include "x86/paging.h"
+#include "x86/exceptions.h"
 
-#include <signal.h>
+#include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <ucontext.h>
-#include <unistd.h>
+#include <string.h>
+#include <sys/auxv.h>
 
-#define RAM_BYTES (4u << 20)
-#define WINDOW_BYTES 0x14000u /* from CODE_AT on: code and data */
-#define TABLES_AT 0x200000u
-#define CODE_CACHE_BYTES (8u << 20)
-#define BUDGET_BYTES (1u << 20)
-#define SEGMENT_BYTES (1u << 20)
-#define DICTIONARY_BYTES (1u << 20)
-#define GUARD_BYTES 65536u
-#define XSTATE_BYTES 4096u
-#define ARCH_SET_GS 0x1001
-#define LINUX_CS_64 0x33
-#define LINUX_CS_32 0x23
-#define STATUS_FLAGS (ARITHMETIC_FLAGS | RFLAGS_DF)
+#define HWCAP2_FSGSBASE 2u
+#define FLAGS_COMPARED (ARITHMETIC_FLAGS | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC | RFLAGS_ID)
+#define FAILURES_MAX 10u
+#define NOT_TRANSLATED "the DBT engine has no translation for "
 
-struct state {
-    uint64_t gpr[GPR_COUNT], rflags;
-    uint8_t vectors[XSTATE_BYTES] __attribute__((aligned(64)));
-    uint8_t memory[WINDOW_BYTES];
-};
+struct world world;
+struct state initial;
+static struct state native_end, native_again, translated_end;
+static struct code code;
+static uint64_t not_translated;
 
-/* GS points here in both runs. */
-static struct machine_pair {
-    struct dbt d;
-    uint64_t native_gpr[GPR_COUNT], native_flags, host_rsp, faulted;
-    struct {
-        uint32_t offset;
-        uint16_t selector;
-    } __attribute__((packed)) far_code; /* CS of 64- and 32-bit code */
-} * m;
+/* ---- the state to begin with ---- */
 
-static struct state initial, native_end, dbt_end;
-static uint8_t *const window = (uint8_t *)CODE_AT; /* the native run's memory */
-static uint8_t *native_enter, *native_leave, *native_code, *native_code_end;
-static uint8_t *model;
-static bool model_failed;
-static char model_text[200];
-static struct sequence sequence;
-static bool long_mode, paging;
-
-/* ---- the native run ---- */
-
-#define NATIVE(field) state_at(offsetof(struct machine_pair, field))
-static struct operand native_gpr(unsigned r)
+/* Floating-point numbers that are neither tiny nor huge, now and then. */
+static uint64_t vector_value(uint64_t *s)
 {
-    return state_at(offsetof(struct machine_pair, native_gpr) + 8u * r);
+    uint64_t r = random_next(s);
+    switch (r % 6) {
+    case 0:
+        return (r >> 8 & 0xff) * 0x0000010000000000ull + 0x3fe0000000000000ull;
+    case 1:
+        return 0x3f8000003f000000ull + (r >> 8 & 0xff) * 0x0001000000010000ull;
+    default:
+        return random_value(s);
+    }
 }
 
-static void make_native_switch(void)
+/* x87 registers: numbers of all kinds. */
+static void make_x87(uint8_t *v, uint64_t *s)
 {
-    struct emit e = {.p = native_code, .end = native_code_end};
-    static const host_reg saved[] = {RBX, RBP, R12, R13, R14, R15};
-    native_enter = e.p;
-    for (unsigned i = 0; i < 6; i++)
-        emit_bytes(&e, (uint8_t[]){saved[i] & 8 ? 0x41 : 0x90, (uint8_t)(0x50 | (saved[i] & 7))}, 2);
-    emit_store(&e, 8, RSP, NATIVE(host_rsp));
-    emit_load(&e, 8, RAX, NATIVE(native_flags));
-    emit8(&e, 0x50);
-    emit8(&e, 0x9d);
-    for (unsigned r = RAX; r < GPR_COUNT; r++)
-        emit_load(&e, 8, (host_reg)r, native_gpr(r));
-    emit_op_mem(&e, 0xff, 4, 5, NATIVE(far_code), false); /* JMP m16:32 */
-    native_leave = e.p;
-    for (unsigned r = RAX; r < GPR_COUNT; r++)
-        emit_store(&e, 8, (host_reg)r, native_gpr(r));
-    emit_load(&e, 8, RSP, NATIVE(host_rsp));
-    emit8(&e, 0x9c);
-    emit8(&e, 0x58);
-    emit_store(&e, 8, RAX, NATIVE(native_flags));
-    for (unsigned i = 6; i-- > 0;)
-        emit_bytes(&e, (uint8_t[]){saved[i] & 8 ? 0x41 : 0x90, (uint8_t)(0x58 | (saved[i] & 7))}, 2);
-    emit8(&e, 0xfc); /* CLD */
-    emit8(&e, 0xc3);
+    uint16_t control = (uint16_t)(0x37f ^ (random_next(s) & 0xc00)),
+             status = (uint16_t)(random_next(s) & 0x7f00);
+    if (random_next(s) % 4 == 0)
+        control = (uint16_t)((control & ~0x300u) | (random_next(s) & 0x200));
+    if (random_next(s) % 8 == 0)
+        control &= (uint16_t) ~(random_next(s) & 0x3f);
+    memcpy(v, &control, 2);
+    memcpy(v + 2, &status, 2);
+    v[4] = random_next(s) % 2 ? 0xff : (uint8_t)random_next(s);
+    for (unsigned k = 0; k < 8; k++) {
+        uint64_t mantissa = random_value(s) | (random_next(s) % 8 ? 1ull << 63 : 0);
+        uint16_t exponent =
+            (uint16_t)(random_next(s) % 4 ? 0x3ff0 + random_next(s) % 32 : random_next(s) & 0xffff);
+        memcpy(v + 32 + 16 * k, &mantissa, 8);
+        memcpy(v + 40 + 16 * k, &exponent, 2);
+    }
 }
 
-static void save_vectors(uint8_t *to)
+static void make_vectors(uint64_t *s)
 {
-    memset(to, 0, XSTATE_BYTES);
-    __asm__ volatile("xsave64 %0" : "+m"(*(uint8_t(*)[XSTATE_BYTES])to) : "a"(7), "d"(0) : "memory");
-}
-static void load_vectors(const uint8_t *from)
-{
-    __asm__ volatile("xrstor64 %0" : : "m"(*(const uint8_t(*)[XSTATE_BYTES])from), "a"(7), "d"(0) : "memory");
+    uint8_t *v = initial.vectors;
+    uint32_t mxcsr = 0x1f80 ^ ((uint32_t)random_next(s) & 0xe040 & -(uint32_t)(random_next(s) % 2));
+    uint64_t components = xstate_mask;
+    if (random_next(s) % 16 == 0)
+        mxcsr &= ~((uint32_t)random_next(s) & 0x1f80);
+    memset(v, 0, XSTATE_BYTES);
+    for (unsigned k = 160; k < XSTATE_BYTES; k += 8) {
+        uint64_t value = k < 416 || k >= 576 ? vector_value(s) : 0;
+        memcpy(v + k, &value, 8);
+    }
+    make_x87(v, s);
+    memcpy(v + 24, &mxcsr, 4);
+    memcpy(v + 512, &components, 8);
 }
 
-/* Jumps to the way out, by a JMP at the sequence's end. False: the CPU faulted. */
-static bool run_native(size_t bytes)
+static void make_tables(uint64_t *s)
+{
+    uint8_t *tables = initial.memory + (INDEX_TABLE_AT - WINDOW_AT);
+    for (unsigned k = 0; k < 128; k++) {
+        int32_t narrow = (int32_t)(random_next(s) % 120) - 60;
+        memcpy(tables + 4 * k, &narrow, 4);
+        if (k < 64) {
+            int64_t wide = (int64_t)(random_next(s) % 120) - 60;
+            memcpy(tables + 512 + 8 * k, &wide, 8);
+        }
+    }
+    for (unsigned k = 0; k < COUNTERS; k++)
+        memcpy(initial.memory + (COUNTERS_AT - WINDOW_AT) + 4 * k, &(uint32_t){1}, 4);
+    uint8_t *image = initial.memory + (STATE_IMAGE_AT - WINDOW_AT);
+    load_vectors(initial.vectors);
+    if (random_next(s) % 2 || !save_vectors_compacted(image))
+        save_vectors(image);
+}
+
+static void make_initial(uint64_t *s)
 {
     static uint8_t own[XSTATE_BYTES] __attribute__((aligned(64)));
-    memcpy(window, initial.memory, WINDOW_BYTES);
-    memcpy(window, sequence.code, bytes);
-    struct emit e = {.p = window + bytes, .end = window + CODE_BYTES + 16};
-    if (long_mode) {
-        emit_jmp(&e, native_leave);
-    } else {
-        emit8(&e, 0xea); /* JMP ptr16:32 */
-        emit32(&e, (uint32_t)(uintptr_t)native_leave);
-        emit_bytes(&e, (uint8_t[]){LINUX_CS_64, 0}, 2);
+    for (unsigned r = 0; r < GPR_COUNT; r++)
+        initial.gpr[r] = world.size == CODE_64 ? random_value(s) : r < R8 ? (uint32_t)random_value(s) : 0;
+    initial.gpr[RSP] = STACK_AT - (world.size == CODE_64 ? 0 : world_segment[SEG_SS].base);
+    initial.rflags = (random_next(s) & (ARITHMETIC_FLAGS | RFLAGS_DF)) | RFLAGS_ONE | RFLAGS_IF;
+    memset(initial.memory, 0, sizeof initial.memory);
+    for (unsigned k = 0; k < DATA_BYTES; k += 8) {
+        uint64_t v = k & 0x400 ? vector_value(s) : random_value(s);
+        memcpy(initial.memory + (DATA_AT - WINDOW_AT) + k, &v, 8);
     }
-    m->far_code.offset = (uint32_t)CODE_AT;
-    m->far_code.selector = long_mode ? LINUX_CS_64 : LINUX_CS_32;
-    memcpy(m->native_gpr, initial.gpr, sizeof(initial.gpr));
-    m->native_flags = initial.rflags;
-    m->faulted = 0;
+    memset(initial.memory + (READ_ONLY_AT - WINDOW_AT), 0x5a, PAGE_SIZE);
+    make_vectors(s);
     save_vectors(own);
-    load_vectors(initial.vectors);
-    void (*enter)(void);
-    memcpy(&enter, &native_enter, sizeof(enter));
-    enter();
-    save_vectors(native_end.vectors);
+    make_tables(s);
     load_vectors(own);
-    memcpy(native_end.gpr, m->native_gpr, sizeof(native_end.gpr));
-    native_end.rflags = m->native_flags & STATUS_FLAGS;
-    memcpy(native_end.memory, window, WINDOW_BYTES);
-    return !m->faulted;
-}
-
-static void on_exception(int number, siginfo_t *info, void *context)
-{
-    greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
-    uint64_t rip = (uint64_t)r[REG_RIP], resume;
-    if (rip >= CODE_AT && rip < CODE_AT + WINDOW_BYTES) {
-        m->faulted = rip;
-        r[REG_RIP] = (greg_t)(uintptr_t)native_leave;
-        r[REG_CSGSFS] = (r[REG_CSGSFS] & ~0xffffll) | LINUX_CS_64;
-        return;
-    }
-    uint64_t address = r[REG_TRAPNO] == 14 ? (uint64_t)(uintptr_t)info->si_addr : 0;
-    if (dbt_trap(&m->d, rip, address, (uint64_t)r[REG_TRAPNO], &resume)) {
-        r[REG_RIP] = (greg_t)resume;
-        return;
-    }
-    fprintf(stderr, "signal %d at 0x%lx\n", number, (unsigned long)rip);
-    abort();
-}
-
-/* ---- the translated run ---- */
-
-/* Where a page lies physically: with paging the data's pages change places, so that neighbours are none. */
-static uint64_t frame_of(uint64_t page)
-{
-    const uint64_t first = DATA_AT >> PAGE_SHIFT;
-    return paging && page >= first && page < first + 3 ? first + (page - first + 2) % 3 : page;
-}
-
-static uint64_t physical(uint64_t at)
-{
-    return frame_of(at >> PAGE_SHIFT) << PAGE_SHIFT | (at & (PAGE_SIZE - 1));
-}
-
-static void copy_window(struct dbt *d, uint8_t *to, const uint8_t *from)
-{
-    for (uint64_t k = 0; k < WINDOW_BYTES; k += PAGE_SIZE) {
-        uint8_t *ram = d->ram + physical(CODE_AT + k);
-        if (from)
-            memcpy(ram, from + k, PAGE_SIZE);
-        else
-            memcpy(to + k, ram, PAGE_SIZE);
-    }
-}
-
-static bool place_is_right(const struct access *a)
-{
-    uint64_t last = a->gva + a->size - 1;
-    bool crosses = (a->gva ^ last) >= PAGE_SIZE;
-    return a->gpa == physical(a->gva) && crosses == !!(a->flags & ACCESS_CROSSES) &&
-           (!crosses || a->gpa2 == (physical(last) & PAGE_MASK));
-}
-
-static bool explain(void *context, const struct access *a)
-{
-    (void)context;
-    uint64_t at_byte = a->gva - CODE_AT;
-    if (a->cause != CAUSE_INSTRUCTION || model_failed)
-        return true;
-    if (at_byte > WINDOW_BYTES - a->size || !place_is_right(a)) {
-        model_failed = true;
-        snprintf(model_text, sizeof(model_text), "access at 0x%lx (physical 0x%lx)", (unsigned long)a->gva,
-                 (unsigned long)a->gpa);
-    } else if (a->kind == ACCESS_WRITE) {
-        memcpy(model + at_byte, a->data, a->size);
-    } else if (memcmp(model + at_byte, a->data, a->size)) {
-        model_failed = true;
-        snprintf(model_text, sizeof(model_text),
-                 "read of %u bytes at 0x%lx by 0x%lx has other data than memory", a->size,
-                 (unsigned long)a->gva, (unsigned long)a->rip);
-    }
-    return true;
-}
-
-static uint8_t *segment;
-static struct dictionary dictionary;
-
-static void define(struct dbt *d)
-{
-    const struct recorder *r = &d->recorder;
-    if (!dictionary_add_accesses(&dictionary, r->access, r->staged_accesses) ||
-        !dictionary_add_blocks(&dictionary, r->block, r->staged_blocks)) {
-        model_failed = true;
-        snprintf(model_text, sizeof(model_text), "the dictionary refuses a block");
-    }
-}
-
-static void end_segments(struct dbt *d, const struct raw_use *used)
-{
-    static const struct raw_sink sink = {.access = explain};
-    uint32_t damaged;
-    (void)d;
-    if (!raw_read(&dictionary, segment, used->bytes, &sink, NULL, &damaged)) {
-        model_failed = true;
-        snprintf(model_text, sizeof(model_text), "records cannot be read at %u", damaged);
-    }
-}
-
-static void next_segment(struct dbt *d, const struct raw_use *used)
-{
-    if (used)
-        end_segments(d, used);
-    d->recorder.start = segment;
-    d->recorder.end = segment + SEGMENT_BYTES;
-}
-
-static void new_dictionary(struct dbt *d)
-{
-    dictionary.block_count = dictionary.access_count = 0;
-    d->recorder.block_count = d->recorder.access_count = 0;
-}
-
-static uint64_t deadline(struct dbt *d)
-{
-    (void)d;
-    return BUDGET_BYTES;
-}
-static bool yes(struct dbt *d)
-{
-    (void)d;
-    return true;
-}
-static bool no(struct dbt *d)
-{
-    (void)d;
-    return false;
-}
-static int no_interrupt(struct dbt *d)
-{
-    (void)d;
-    return -1;
-}
-static struct dbt_host host = {.next_segment = next_segment,
-                               .end_segments = end_segments,
-                               .define = define,
-                               .new_dictionary = new_dictionary,
-                               .next_deadline = deadline,
-                               .poll = yes,
-                               .interrupt = no_interrupt,
-                               .wait = no};
-
-static void reset_cpu(struct dbt *d)
-{
-    struct vcpu *v = &d->cpu.v;
-    memcpy(v->gpr, initial.gpr, sizeof(initial.gpr));
-    v->rflags = initial.rflags & ~(uint64_t)RFLAGS_IF;
-    v->rip = CODE_AT;
-    v->cr0 = CR0_PE | CR0_ET | CR0_MP | CR0_NE | (paging ? CR0_PG : 0);
-    v->cr3 = TABLES_AT;
-    v->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXSAVE | (1u << 10);
-    v->efer = long_mode ? EFER_LME | EFER_LMA : 0;
-    v->xcr0 = 7;
-    for (unsigned s = 0; s <= SEG_GS; s++)
-        v->seg[s] = (struct segment){.limit = 0xffffffff, .selector = 8, .access = 0xc093};
-    v->seg[SEG_CS].access = long_mode ? 0xa09b : 0xc09b;
-    d->cpu.stop = DBT_RUNS;
-    d->cpu.halted = false;
-    d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
-    d->quiet_block = false;
-}
-
-static void make_tables(struct dbt *d)
-{
-    const uint64_t flags = PTE_PRESENT | PTE_WRITABLE | PTE_ACCESSED | PTE_DIRTY;
-    uint64_t *pml4 = (uint64_t *)(d->ram + TABLES_AT), *pdpt = pml4 + 512, *pd = pdpt + 512, *pt = pd + 512;
-    pml4[0] = (TABLES_AT + 0x1000) | flags;
-    pdpt[0] = (TABLES_AT + 0x2000) | flags;
-    pd[0] = (TABLES_AT + 0x3000) | flags;
-    for (uint64_t i = 0; i < 512; i++)
-        pt[i] = frame_of(i) << PAGE_SHIFT | flags;
-}
-
-static void run_translated(size_t bytes)
-{
-    static uint8_t own[XSTATE_BYTES] __attribute__((aligned(64)));
-    struct dbt *d = &m->d;
-    copy_window(d, NULL, initial.memory);
-    memcpy(d->ram + CODE_AT, sequence.code, bytes);
-    d->ram[CODE_AT + bytes] = 0xf4; /* HLT */
-    copy_window(d, model, NULL);
-    make_tables(d);
-    model_failed = false;
-    reset_cpu(d);
-    new_dictionary(d);
-    dbt_set_recording(d, true, true);
-    save_vectors(own);
-    load_vectors(initial.vectors);
-    dbt_run(d);
-    save_vectors(dbt_end.vectors);
-    load_vectors(own);
-    dbt_set_recording(d, false, false);
-    memcpy(dbt_end.gpr, d->cpu.v.gpr, sizeof(dbt_end.gpr));
-    dbt_end.rflags = d->cpu.v.rflags & STATUS_FLAGS;
-    copy_window(d, dbt_end.memory, NULL);
 }
 
 /* ---- comparison ---- */
 
-static bool differs(bool print)
+static bool print_differences;
+
+static void __attribute__((format(printf, 1, 2))) say(const char *format, ...)
 {
-    bool bad = false;
-    const struct dbt *d = &m->d;
-    if (!d->cpu.halted) {
-        bad = true;
-        if (print)
-            printf("  translated run ended: %s at 0x%lx\n", d->cpu.stop_text ? d->cpu.stop_text : "?",
-                   (unsigned long)d->cpu.v.rip);
-    }
-    for (unsigned r = 0; r < GPR_COUNT; r++)
-        if (native_end.gpr[r] != dbt_end.gpr[r]) {
-            bad = true;
-            if (print)
-                printf("  register %u: expected %016lx, got %016lx\n", r, (unsigned long)native_end.gpr[r],
-                       (unsigned long)dbt_end.gpr[r]);
-        }
-    if (native_end.rflags != dbt_end.rflags) {
-        bad = true;
-        if (print)
-            printf("  flags: expected %lx, got %lx\n", (unsigned long)native_end.rflags,
-                   (unsigned long)dbt_end.rflags);
-    }
-    /* MXCSR, MM, XMM, and the upper halves of YMM. */
+    va_list args;
+    if (!print_differences)
+        return;
+    va_start(args, format);
+    printf("    ");
+    vprintf(format, args);
+    printf("\n");
+    va_end(args);
+}
+
+/* Of the state image: what programs can see. The x87 pointers are where each ran, in the CPU. */
+static bool vectors_differ(const struct state *a, const struct state *b)
+{
     static const struct {
         unsigned from, to;
-    } parts[] = {{24, 28}, {32, 160}, {160, 416}, {576, 832}};
-    for (unsigned i = 0; i < ARRAY_SIZE(parts); i++)
-        for (unsigned k = parts[i].from; k < parts[i].to; k++)
-            if (native_end.vectors[k] != dbt_end.vectors[k]) {
+        const char *name;
+    } parts[] = {{0, 6, "x87 control, status, tags"},
+                 {24, 28, "MXCSR"},
+                 {32, 160, "ST and MM"},
+                 {160, 416, "XMM"},
+                 {576, 2432, "YMM, k, ZMM"}};
+    bool bad = false;
+    unsigned end = xstate_mask & 0xe0 ? 2432 : 832;
+    for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        for (unsigned k = parts[i].from; k < parts[i].to && k < end; k++)
+            if (a->vectors[k] != b->vectors[k]) {
                 bad = true;
-                if (print)
-                    printf("  vector state at %u: expected %02x, got %02x\n", k, native_end.vectors[k],
-                           dbt_end.vectors[k]);
+                say("%s at %u: expected %02x, got %02x", parts[i].name, k - parts[i].from, a->vectors[k],
+                    b->vectors[k]);
                 break;
             }
-    for (unsigned k = CODE_BYTES + 64; k < WINDOW_BYTES; k++)
-        if (native_end.memory[k] != dbt_end.memory[k]) {
-            bad = true;
-            if (print)
-                printf("  memory at 0x%lx: expected %02x, got %02x\n", (unsigned long)(CODE_AT + k),
-                       native_end.memory[k], dbt_end.memory[k]);
-            break;
-        }
-    if (!model_failed && memcmp(model + CODE_BYTES, dbt_end.memory + CODE_BYTES, WINDOW_BYTES - CODE_BYTES)) {
-        model_failed = true;
-        snprintf(model_text, sizeof(model_text), "the recorded writes are not the difference of memory");
+    return bad;
+}
+
+static bool decode_at(uint64_t rip, struct decoded *d)
+{
+    uint64_t at = rip + (world.size == CODE_16 ? world_segment[SEG_CS].base : 0) - WINDOW_AT - code.start;
+    return at < code.length && decode(d, code.bytes + at, code.length - (unsigned)at);
+}
+
+/* Which byte of a state image on two pages or of MASKMOVx faults first, and which of CMPS's operands, is a
+ * CPU's own choice. */
+static bool may_choose_fault(const struct state *s)
+{
+    struct decoded d;
+    if (s->vector != VECTOR_PF || !decode_at(s->rip, &d))
+        return false;
+    if (d.z.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && (d.z.opcode == 0xa6 || d.z.opcode == 0xa7))
+        return true;
+    if (d.z.opcode_map == ZYDIS_OPCODE_MAP_0F && d.z.opcode == 0xf7)
+        return true;
+    for (unsigned i = 0; i < d.z.operand_count; i++)
+        if (d.op[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+            d.op[i].size > (d.z.meta.category == ZYDIS_CATEGORY_X87_ALU ? 80 : 512))
+            return true;
+    return false;
+}
+
+static bool ends_differ(const struct state *a, const struct state *b)
+{
+    /* The operand of an instruction that the CPU does not know can fault before that is found out. */
+    bool unknown = a->vector == VECTOR_UD && b->vector == VECTOR_PF && a->rip == b->rip;
+    if (unknown)
+        return false;
+    if (a->vector != b->vector || a->rip != b->rip) {
+        say("exception: expected %d at 0x%lx, got %d at 0x%lx", (int8_t)a->vector, (unsigned long)a->rip,
+            (int8_t)b->vector, (unsigned long)b->rip);
+        return true;
     }
-    if (model_failed) {
+    if (a->vector == VECTOR_NONE || (a->error == b->error && a->address == b->address) || may_choose_fault(a))
+        return false;
+    say("error code: expected %x (address 0x%lx), got %x (0x%lx)", a->error, (unsigned long)a->address,
+        b->error, (unsigned long)b->address);
+    return true;
+}
+
+static bool registers_differ(const struct state *a, const struct state *b)
+{
+    bool bad = false;
+    for (unsigned r = 0; r < (world.size == CODE_64 ? GPR_COUNT : R8); r++) {
+        uint64_t mask = world.size == CODE_64 ? ~0ull : 0xffffffff;
+        uint64_t x = a->gpr[r] & mask, y = b->gpr[r] & mask;
+        if (x == y)
+            continue;
         bad = true;
-        if (print)
-            printf("  records: %s\n", model_text);
+        say("register %u: expected %016lx, got %016lx", r, (unsigned long)x, (unsigned long)y);
+    }
+    if ((a->rflags ^ b->rflags) & FLAGS_COMPARED) {
+        bad = true;
+        say("flags: expected %lx, got %lx", (unsigned long)(a->rflags & FLAGS_COMPARED),
+            (unsigned long)(b->rflags & FLAGS_COMPARED));
     }
     return bad;
 }
 
-/* True if it fails; *faulted: the CPU did. */
-static bool run_both(bool print, bool *faulted)
+static bool memory_differs(const struct state *a, const struct state *b)
 {
-    *faulted = !run_native(sequence.bytes);
-    if (*faulted)
-        return false;
-    run_translated(sequence.bytes);
-    return differs(print);
+    for (unsigned k = CODE_BYTES; k < WINDOW_BYTES; k++)
+        if (a->memory[k] != b->memory[k]) {
+            say("memory at 0x%lx: expected %02x, got %02x", (unsigned long)(WINDOW_AT + k), a->memory[k],
+                b->memory[k]);
+            return true;
+        }
+    return false;
 }
 
-static void remove_insn(struct sequence *s, unsigned i)
+static bool states_differ(const struct state *a, const struct state *b)
 {
-    unsigned n = s->start[i + 1] - s->start[i];
-    memmove(s->code + s->start[i], s->code + s->start[i + 1], s->bytes - s->start[i + 1]);
-    for (unsigned k = i; k < s->count; k++)
-        s->start[k] = (uint16_t)(s->start[k + 1] - n);
-    s->count--;
-    s->bytes -= n;
+    bool bad = ends_differ(a, b);
+    if (a->vector != VECTOR_NONE)
+        say("(ends in exception %u at 0x%lx)", a->vector, (unsigned long)a->rip);
+    bad |= registers_differ(a, b);
+    bad |= vectors_differ(a, b);
+    return memory_differs(a, b) || bad;
 }
 
-/* Takes out what the CPU faults on, until it runs to its end. */
-static bool without_faults(void)
+/* ---- a run of both ---- */
+
+enum outcome { SAME, DIFFERENT, LEFT_OUT };
+
+static enum outcome run_both(void)
 {
-    while (sequence.count && !run_native(sequence.bytes)) {
-        unsigned i = 0;
-        while (i + 1 < sequence.count && CODE_AT + sequence.start[i + 1] <= m->faulted)
-            i++;
-        remove_insn(&sequence, i);
+    if (!run_native(&code, &native_end) || (!world.user && native_end.vector != VECTOR_NONE))
+        return LEFT_OUT;
+    const char *problem = run_translated(&code, &translated_end);
+    if (problem && strstr(problem, NOT_TRANSLATED)) {
+        not_translated++;
+        if (getenv("NOT_TRANSLATED"))
+            printf("%.150s\n", strstr(problem, NOT_TRANSLATED) + sizeof NOT_TRANSLATED - 1);
+        return LEFT_OUT;
     }
-    return sequence.count > 0;
+    if (problem) {
+        say("%s", problem);
+        return DIFFERENT;
+    }
+    if (!states_differ(&native_end, &translated_end))
+        return SAME;
+    /*
+     * An interrupt of this process makes AMD's CPUs forget the x87 pointers where no exception is pending:
+     * what the CPU itself does not repeat is no difference.
+     */
+    bool print = print_differences;
+    print_differences = false;
+    for (unsigned attempt = 0; attempt < 5; attempt++)
+        if (run_native(&code, &native_again) && !states_differ(&native_again, &translated_end)) {
+            print_differences = print;
+            return SAME;
+        }
+    print_differences = print;
+    return DIFFERENT;
 }
 
-static void reduce_and_print(uint64_t seed)
+/* ---- worlds ---- */
+
+static void choose_world(uint64_t *s)
 {
-    bool faulted;
-    for (unsigned i = 0; i < sequence.count;) {
-        struct sequence before = sequence;
-        remove_insn(&sequence, i);
-        if (!run_both(false, &faulted)) {
-            sequence = before;
-            i++;
+    uint64_t r = random_next(s);
+    world = (struct world){.size = CODE_64, .reads = true, .writes = true};
+    if (r % 8 < 2)
+        world.size = CODE_32;
+    else if (r % 8 == 2)
+        world.size = CODE_16;
+    if (world.size != CODE_64 && !native_has_16_bit_code())
+        world.size = CODE_64;
+    world.paging = r >> 3 & 3;
+    world.user = r >> 5 & 3;
+    /* Not on 16-bit stacks: an IRET to them leaves the upper half of ESP as the handler had it. */
+    world.stepping = world.user && world.size != CODE_16 && (r >> 7) % 8 == 0;
+    if ((r >> 10) % 4 == 0)
+        world.reads = world.writes = false;
+    else if ((r >> 10) % 4 == 1)
+        world.reads = false;
+    if ((r >> 12) % 4 == 0)
+        world.budget = BLOCK_INSNS_MAX + (r >> 14) % 64; /* no less than the largest block */
+    native_choose_segments();
+}
+
+static void print_case(uint64_t seed)
+{
+    printf("%s%s%s%s%s%s budget=%u %lu %u ",
+           world.size == CODE_64   ? "64"
+           : world.size == CODE_32 ? "32"
+                                   : "16",
+           world.paging ? " paging" : "", world.user ? " user" : "", world.stepping ? " stepping" : "",
+           world.reads ? " r" : "", world.writes ? " w" : "", world.budget, (unsigned long)seed, code.start);
+    for (unsigned i = 0; i < code.length; i++)
+        printf("%02x", code.bytes[i]);
+    printf("\n");
+}
+
+/* Words up to the budget, which ends the world. */
+static bool parse_world(char **at)
+{
+    char *word;
+    world = (struct world){.size = CODE_64};
+    while ((word = strsep(at, " "))) {
+        if (!strcmp(word, "64") || !strcmp(word, "32") || !strcmp(word, "16"))
+            world.size = *word == '6' ? CODE_64 : *word == '3' ? CODE_32 : CODE_16;
+        else if (!strcmp(word, "paging"))
+            world.paging = true;
+        else if (!strcmp(word, "user"))
+            world.user = true;
+        else if (!strcmp(word, "stepping"))
+            world.stepping = true;
+        else if (!strcmp(word, "r"))
+            world.reads = true;
+        else if (!strcmp(word, "w"))
+            world.writes = true;
+        else if (!strncmp(word, "budget=", 7)) {
+            world.budget = (uint8_t)strtoul(word + 7, NULL, 0);
+            return true;
+        } else
+            return false;
+    }
+    return false;
+}
+
+static void seed_state(uint64_t *s, uint64_t seed)
+{
+    *s = seed * 0x9e3779b97f4a7c15ull + 1;
+    for (unsigned i = 0; i < 4; i++)
+        random_next(s);
+}
+
+static bool parse_case(char *line, uint64_t *seed)
+{
+    char *at = line, *end;
+    if (!parse_world(&at) || !at)
+        return false;
+    *seed = strtoull(at, &end, 0);
+    code.start = code.entry = (uint32_t)strtoul(end, &end, 0);
+    while (*end == ' ')
+        end++;
+    unsigned byte;
+    for (code.length = 0; code.length < CODE_BYTES && sscanf(end, "%2x", &byte) == 1; end += 2)
+        code.bytes[code.length++] = (uint8_t)byte;
+    return code.length && code.start + code.length + 16 <= CODE_BYTES;
+}
+
+/* ---- failures ---- */
+
+static bool lay_out(const struct sequence *s, uint32_t *start)
+{
+    return sequence_layout(s, &code, start);
+}
+
+static void reduce(struct sequence *s)
+{
+    uint32_t start[ITEMS_MAX + 1];
+    for (unsigned i = 0; i < s->count;) {
+        struct sequence before = *s;
+        sequence_remove(s, i);
+        if (s->count && lay_out(s, start) && run_both() == DIFFERENT)
+            continue;
+        *s = before;
+        i++;
+    }
+    lay_out(s, start);
+}
+
+static void report(struct sequence *s, uint64_t seed, uint64_t state_seed)
+{
+    reduce(s);
+    printf("FAILED: seed %lu, %u items:\n  ", (unsigned long)seed, s->count);
+    print_case(state_seed);
+    print_differences = true;
+    if (run_both() != DIFFERENT)
+        say("(not again)");
+    print_differences = false;
+    fflush(stdout);
+}
+
+/* Item that the CPU's exception lies in, by its linear address. */
+static unsigned faulting_item(const struct sequence *s, const uint32_t *start)
+{
+    uint64_t at = native_end.rip + (world.size == CODE_16 ? world_segment[SEG_CS].base : 0) - WINDOW_AT;
+    unsigned i = 0;
+    while (i + 1 < s->count && start[i + 1] <= at)
+        i++;
+    return i;
+}
+
+/*
+ * Takes out what the CPU faults on, until it runs to its end. At CPL 3 an exception may stay as the end, if
+ * `keep`.
+ */
+static bool without_faults(struct sequence *s, bool keep)
+{
+    uint32_t start[ITEMS_MAX + 1];
+    while (s->count && lay_out(s, start)) {
+        if (!run_native(&code, &native_end))
+            return false;
+        if (native_end.vector == VECTOR_NONE || (keep && world.user))
+            return true;
+        sequence_remove(s, faulting_item(s, start));
+    }
+    return false;
+}
+
+/* ---- all ---- */
+
+static bool run_cases(const char *path)
+{
+    static char line[4 * CODE_BYTES];
+    unsigned count = 0, failed = 0, left_out = 0;
+    uint64_t seed, s;
+    FILE *f = fopen(path, "r");
+    if (!f) {
+        perror(path);
+        return false;
+    }
+    while (fgets(line, sizeof line, f)) {
+        if (*line == '#' || *line == '\n')
+            continue;
+        if (!parse_case(line, &seed)) {
+            printf("FAILED: no case: %s\n", line);
+            failed++;
+            continue;
+        }
+        count++;
+        if (world.size != CODE_64 && !native_has_16_bit_code()) {
+            left_out++;
+            continue;
+        }
+        native_choose_segments();
+        seed_state(&s, seed);
+        make_initial(&s);
+        print_differences = false;
+        enum outcome o = run_both();
+        left_out += o == LEFT_OUT;
+        if (o != DIFFERENT)
+            continue;
+        failed++;
+        printf("FAILED: case ");
+        print_case(seed);
+        print_differences = true;
+        run_both();
+    }
+    fclose(f);
+    print_differences = false;
+    printf("%u cases, %u left out, %u failed\n", count, left_out, failed);
+    return !failed;
+}
+
+static unsigned run_seeds(uint64_t count, uint64_t seed)
+{
+    uint64_t left_out = 0, items = 0, faults = 0, last = seed + count;
+    unsigned failed = 0;
+    static struct sequence sequence;
+    uint32_t start[ITEMS_MAX + 1];
+    for (; seed < last && failed < FAILURES_MAX; seed++) {
+        uint64_t s, state;
+        seed_state(&s, seed);
+        choose_world(&s);
+        state = seed;
+        generate(&sequence, &s);
+        seed_state(&s, state);
+        make_initial(&s);
+        if (!without_faults(&sequence, random_next(&s) % 3 == 0) || !lay_out(&sequence, start)) {
+            left_out++;
+            continue;
+        }
+        faults += native_end.vector != VECTOR_NONE;
+        enum outcome o = run_both();
+        left_out += o == LEFT_OUT;
+        items += sequence.count;
+        if (o == DIFFERENT) {
+            failed++;
+            report(&sequence, seed, state);
         }
     }
-    printf("FAILED: seed %lu, %s-bit code, paging %s, %u instructions:\n  ", (unsigned long)seed,
-           long_mode ? "64" : "32", paging ? "on" : "off", sequence.count);
-    for (size_t i = 0; i < sequence.bytes; i++)
-        printf("%02x", sequence.code[i]);
-    printf("\n");
-    run_both(true, &faulted);
+    printf(
+        "%lu sequences, %lu items, %lu ended in an exception, %lu left out, %lu not translated, %u failed\n",
+        (unsigned long)count, (unsigned long)items, (unsigned long)faults, (unsigned long)left_out,
+        (unsigned long)not_translated, failed);
+    return failed;
 }
 
-/* ---- */
-
-static void make_initial(uint64_t *s)
+/* The CPU's number and its own instructions must not change on the way. */
+static void stay_on_this_cpu(void)
 {
-    for (unsigned r = 0; r < GPR_COUNT; r++)
-        initial.gpr[r] = long_mode ? random_value(s) : r < R8 ? (uint32_t)random_value(s) : 0;
-    initial.gpr[RSP] = STACK_AT;
-    initial.rflags = (random_next(s) & STATUS_FLAGS) | RFLAGS_ONE | RFLAGS_IF;
-    for (unsigned k = 0; k < WINDOW_BYTES; k += 8) {
-        uint64_t v = random_value(s);
-        memcpy(initial.memory + k, &v, 8);
-    }
-    save_vectors(initial.vectors);
-    for (unsigned k = 32; k < 416; k += 8) {
-        uint64_t v = random_value(s);
-        if (k < 160 && k % 16 == 0)
-            memcpy(initial.vectors + k, &v, 8);
-        if (k >= 160)
-            memcpy(initial.vectors + k, &v, 8);
-    }
-    for (unsigned k = 576; k < 832; k += 8) {
-        uint64_t v = random_value(s);
-        memcpy(initial.vectors + k, &v, 8);
-    }
-    initial.vectors[512] = 7; /* XSTATE_BV */
-}
-
-static void *map(size_t bytes, int protection)
-{
-    void *p = mmap(NULL, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED) {
-        perror("mmap");
-        exit(2);
-    }
-    return p;
-}
-
-static void make_machine(void)
-{
-    const int rw = PROT_READ | PROT_WRITE;
-    m = map(sizeof(*m), rw);
-    struct dbt *d = &m->d;
-    d->ram = map(RAM_BYTES, rw);
-    d->ram_bytes = RAM_BYTES;
-    d->page_flags = map(RAM_BYTES >> PAGE_SHIFT, rw);
-    d->page_blocks = map((RAM_BYTES >> PAGE_SHIFT) * sizeof(void *), rw);
-    d->host = &host;
-    d->block_max = 4096;
-    d->insn_max = d->exit_max = 65536;
-    d->blocks = map(d->block_max * sizeof(*d->blocks), rw);
-    d->insns = map(d->insn_max * sizeof(*d->insns), rw);
-    d->exits = map(d->exit_max * sizeof(*d->exits), rw);
-    void *dictionary_memory = map(DICTIONARY_BYTES, rw);
-    dictionary_init(&dictionary, dictionary_memory, DICTIONARY_BYTES);
-    d->recorder.blocks_max = dictionary.block_max;
-    d->recorder.accesses_max = dictionary.access_max;
-    uint8_t *budget = mmap(NULL, GUARD_BYTES + BUDGET_BYTES, PROT_NONE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_32BIT, -1, 0);
-    mprotect(budget + GUARD_BYTES, BUDGET_BYTES, PROT_READ);
-    host.budget_base = (uint32_t)(uintptr_t)(budget + GUARD_BYTES);
-    host.budget_bytes = BUDGET_BYTES;
-    /* At a multiple of 64 KiB, and nothing behind. */
-    segment = map(SEGMENT_BYTES + 2 * GUARD_BYTES, PROT_NONE);
-    segment += -(uintptr_t)segment % GUARD_BYTES;
-    mprotect(segment, SEGMENT_BYTES, rw);
-    d->cpu.physical_bits = 40;
-    d->cpu.xcr0_allowed = 7;
-    model = map(WINDOW_BYTES, rw);
-    if (mmap(window, WINDOW_BYTES, rw | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
-             0) != window) {
-        perror("differential: the test's address range");
-        exit(2);
-    }
-    /* Within reach of a 32-bit jump from the window. */
-    native_code = mmap((void *)0x10000000, 8192, rw | PROT_EXEC,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-    native_code_end = native_code + 8192;
-    make_native_switch();
-    stack_t stack = {.ss_size = 1 << 18, .ss_sp = map(1 << 18, rw)};
-    sigaltstack(&stack, NULL);
-    struct sigaction action = {.sa_sigaction = on_exception,
-                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
-    for (unsigned i = 0; i < ARRAY_SIZE(signals); i++)
-        sigaction(signals[i], &action, NULL);
-    syscall(SYS_arch_prctl, ARCH_SET_GS, (unsigned long)(uintptr_t)m);
-    dbt_init(d, map(CODE_CACHE_BYTES, rw | PROT_EXEC), CODE_CACHE_BYTES);
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(sched_getcpu(), &set);
+    sched_setaffinity(0, sizeof set, &set);
 }
 
 int main(int argc, char **argv)
 {
+    const char *cases = NULL;
+    if (argc > 1 && !strncmp(argv[1], "cases=", 6)) {
+        cases = argv[1] + 6;
+        argc--;
+        argv++;
+    }
+    if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)) {
+        printf("no WRFSBASE: the CPU or the kernel lacks it\n");
+        return 77;
+    }
+    stay_on_this_cpu();
+    native_init();
+    translated_init();
+    if (!native_has_16_bit_code())
+        printf("no LDT: 16- and 32-bit code is left out\n");
+    if (!(xstate_mask & 0xe0))
+        printf("no AVX-512: its instructions are left out\n");
+    bool ok = !cases || run_cases(cases);
     uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 0) : 1000,
              seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
-    uint64_t left_out = 0, instructions = 0, failed = 0, last = seed + count;
-    make_machine();
-    for (; seed < last && failed < 5; seed++) {
-        uint64_t s = seed * 0x9e3779b97f4a7c15ull + 1;
-        bool faulted;
-        long_mode = seed % 3 != 2;
-        paging = seed % 3 == 1;
-        for (unsigned i = 0; i < 4; i++)
-            random_next(&s);
-        make_initial(&s);
-        generate(&sequence, &s, 1 + (unsigned)(random_next(&s) % (SEQUENCE_MAX - 1)), long_mode);
-        if (!without_faults()) {
-            left_out++;
-            continue;
-        }
-        if (run_both(false, &faulted)) {
-            failed++;
-            reduce_and_print(seed);
-            fflush(stdout);
-        }
-        instructions += sequence.count;
-    }
-    printf("%lu sequences, %lu instructions, %lu sequences left out, %lu failed\n", (unsigned long)count,
-           (unsigned long)instructions, (unsigned long)left_out, (unsigned long)failed);
-    return failed ? 1 : 0;
+    return !run_seeds(count, seed) && ok ? 0 : 1;
 }

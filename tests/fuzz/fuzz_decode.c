@@ -4,6 +4,7 @@
  * then registers.
  */
 #include "decode/insn.h"
+#include "decode/xsave.h"
 #include "trace/access.h"
 
 #include <stdlib.h>
@@ -36,6 +37,21 @@ static void vector_register(unsigned number, bool mmx, uint8_t *bytes)
 {
     CHECK(number < (mmx ? 8 : 32));
     take(bytes, 64);
+}
+
+static uint64_t opmask(unsigned number)
+{
+    uint64_t mask;
+    CHECK(number < 8);
+    take(&mask, sizeof(mask));
+    return mask;
+}
+
+static uint64_t components_in_use(void)
+{
+    uint64_t components;
+    take(&components, sizeof(components));
+    return components;
 }
 
 static void take_vcpu(struct vcpu *v)
@@ -81,7 +97,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct insn insn, again;
     static struct access_list list;
-    const struct insn_environment environment = {vector_register};
+    static const struct xsave_layout layout = {
+        .offset = {[2] = 576, [5] = 1088, [6] = 1152, [7] = 1664, [9] = 2688},
+        .size = {[2] = 256, [5] = 64, [6] = 512, [7] = 1024, [9] = 8}};
+    const struct insn_environment environment = {vector_register, opmask, components_in_use, &layout};
     struct vcpu v;
 
     if (size < 2)

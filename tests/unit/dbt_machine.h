@@ -121,7 +121,7 @@ bool dbt_write(struct dbt_cpu *c, gva_t at, const void *from, unsigned bytes, un
     assert_true(access & DBT_WRITE);
     if (!transfer(c, at, NULL, from, bytes, access))
         return false;
-    memcpy(&value, from, bytes);
+    memcpy(&value, from, bytes < sizeof value ? bytes : sizeof value);
     note(&written, at, value, bytes, cause);
     return true;
 }
@@ -191,6 +191,23 @@ static inline uint64_t on_tsc(struct dbt_cpu *c)
     return 0x99887766554433;
 }
 
+/* Ports: reads show the port, writes are logged. */
+static struct port_access {
+    uint16_t port;
+    uint8_t bytes;
+    uint32_t value;
+} last_port_write;
+static inline uint32_t on_port_in(struct dbt_cpu *c, uint16_t port, unsigned bytes)
+{
+    (void)c;
+    return port * 0x10001u >> 8 * (4 - bytes);
+}
+static inline void on_port_out(struct dbt_cpu *c, uint16_t port, unsigned bytes, uint32_t value)
+{
+    (void)c;
+    last_port_write = (struct port_access){port, (uint8_t)bytes, value};
+}
+
 /* Reset: real mode, flat enough for the tests. */
 static inline void machine_real(void)
 {
@@ -223,6 +240,9 @@ static inline void machine_real(void)
     cpu.read_msr = on_read_msr;
     cpu.write_msr = on_write_msr;
     cpu.read_tsc = on_tsc;
+    cpu.port_in = on_port_in;
+    cpu.port_out = on_port_out;
+    sys_probe(&cpu);
 }
 
 /* `flags`: G, D/B, L in bits 7:5 of the byte above the limit's high half (0xc: 4 GiB, 32 bits). */

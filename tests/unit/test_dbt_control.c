@@ -1,4 +1,5 @@
 /* Control and debug registers, MSRs, flags and what depends on IOPL: SDM Vol. 2 and Vol. 3A, 2.5, 9.8.5. */
+#include "dbt/sys/parts.h"
 #include "dbt_machine.h"
 #include "x86/debug.h"
 
@@ -413,6 +414,7 @@ static void cpuid_and_time_stamps(void **state)
     assert_int_equal(cpu.v.gpr[RAX], 0x66554433);
     assert_int_equal(cpu.v.gpr[RDX], 0x998877);
     assert_int_equal(cpu.v.gpr[RCX], 5);
+    cpu.has |= 1u << HAS_RDPID;
     RUNS(0xf3, 0x41, 0x0f, 0xc7, 0xf8); /* rdpid r8 */
     assert_int_equal(cpu.v.gpr[R8], 5);
     cpu.v.cr4 |= CR4_TSD;

@@ -5,6 +5,7 @@
 #include "console.h"
 #include "dbt/dbt.h"
 #include "dbt/shared.h"
+#include "dbt/sys/sys.h"
 #include "x86/cpu.h"
 
 #include <string.h>
@@ -251,7 +252,7 @@ static void init(void)
     engine->host = &host;
     c->cr4_allowed = cr4_of_this_cpu();
     c->has_gib_pages = cpuid(0x80000001, 0).edx >> 26 & 1;
-    c->xcr0_allowed = c->cr4_allowed & CR4_OSXSAVE ? cpuid(0xd, 0).eax & 7 : 0;
+    c->xcr0_allowed = sys_xcr0_offered();
     c->pat = 0x0007040600070406ull; /* SDM Vol. 3A, 11.12.4 */
     c->cpuid = user_cpuid;
     c->read_msr = user_read_msr;
