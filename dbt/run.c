@@ -324,7 +324,7 @@ static void handle_miss(struct dbt *d, const struct exit_site *x)
 {
     uint64_t at = d->scratch, start = d->record;
     bool crosses = (at & (PAGE_SIZE - 1)) + x->probe_bytes > PAGE_SIZE, fast;
-    bool ordered = x->not_first && d->mode & MODE_PAGING;
+    bool ordered = x->not_first && !dbt_walk_is_silent(&d->cpu, at, x->probe_access);
     struct raw_map map;
 
     d->counters.misses++;
