@@ -4,7 +4,8 @@
  *     engine.c ──► gate.asm ──► CPL 3: user/main.c ──► dbt/
  *        ├─ request.c (what CPL 3 asks for)   interrupt.c (from the devices)
  *        ├─ window.c (the segments of the ring that CPL 3 writes)
- *        └─ space.c (the address space of CPL 3)
+ *        ├─ space.c (the address space of CPL 3)
+ *        └─ profile.c (what CPL 3 comes for, and how long it takes)
  */
 #ifndef ENGRAM_HV_DBT_ENGINE_H
 #define ENGRAM_HV_DBT_ENGINE_H
@@ -63,6 +64,17 @@ void interrupts_close(void);
 /* Until an interrupt is due; false: not before `until` (time-stamp counter). */
 bool interrupt_wait(uint64_t until);
 uint64_t interrupts_count(void);
+
+/* ---- profile.c ---- */
+
+/* Around the core's work between two stays at CPL 3; in between one of those that say what it is for. */
+void profile_leave(void);
+void profile_request(uint32_t request);
+void profile_trap(void);
+void profile_interrupt(void);
+void profile_enter(void);
+/* Lines for META. */
+size_t profile_text(char *text, size_t size);
 
 /* ---- request.c ---- */
 

@@ -42,7 +42,9 @@ static void enter(bool interrupts)
     gate_context.rflags = (gate_context.rflags & RFLAGS_OF_CPL3) | RFLAGS_ONE | (interrupts ? RFLAGS_IF : 0);
     gate_context.cs = GATE_CODE_SELECTOR;
     gate_context.ss = GATE_DATA_SELECTOR;
+    profile_enter();
     gate_enter();
+    profile_leave();
 }
 
 static bool is_request(void)
@@ -157,6 +159,7 @@ static bool handle(struct vcpu *v, struct vm_exit *e)
 {
     uint8_t vector = (uint8_t)gate_context.vector;
     if (is_device_interrupt(gate_context.vector)) {
+        profile_interrupt();
         interrupt_arrived(vector);
         return false;
     }
@@ -164,8 +167,11 @@ static bool handle(struct vcpu *v, struct vm_exit *e)
         nmi_arrived();
         return false;
     }
-    if (!is_request())
+    if (!is_request()) {
+        profile_trap();
         return trap(vector, e);
+    }
+    profile_request(dbt_shared.request);
     *v = user_dbt()->cpu.v;
     return request_begin(v, e);
 }
@@ -259,6 +265,7 @@ static size_t dbt_engine_counters(char *text, size_t size)
         text[n++] = (c >= ' ' && c <= '~') || c == '\n' ? c : '?';
     }
     text[n] = '\0';
+    n += profile_text(text + n, size - n);
     return n + format_text(text + n, size - n,
                            "counter.dbt.device_interrupts=%lu\ncounter.sink_touches=%lu\n",
                            (unsigned long)interrupts_count(), (unsigned long)request_hidden_touches());

@@ -44,6 +44,7 @@ enum dbt_request {
     REQUEST_NEW_DICTIONARY,
     REQUEST_ENDED, /* value: enum dbt_ended; text */
     REQUEST_DONE,  /* a command is carried out */
+    REQUEST_COUNT
 };
 
 enum dbt_ended { ENDED_TRIPLE_FAULT, ENDED_HLT, ENDED_FATAL };
