@@ -63,6 +63,10 @@ struct engine {
      * panic(). */
     void (*init)(const struct machine *m, struct vcpu *v);
 
+    /* After init: `bytes` of the guest's memory from one place to another, and zeros behind them up to
+     * `total`. NULL: the core does it as well as the engine would. */
+    void (*copy)(gpa_t to, gpa_t from, uint64_t bytes, uint64_t total);
+
     /* Runs the guest until the next exit. General registers, RIP and RFLAGS in `v` are current afterwards
      * and are taken from it at the next call. */
     void (*run)(struct vcpu *v, struct vm_exit *e);

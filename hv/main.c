@@ -168,6 +168,17 @@ static void set_up_engine_memory(void)
     hide(at, at + bytes, "engine");
 }
 
+/* The built-in guest lies in the hypervisor, which an engine cannot reach. */
+static void copy_physical(gpa_t to, gpa_t from, uint64_t bytes, uint64_t total)
+{
+    if (engine->copy && !machine_is_hidden(&machine, from, from + bytes)) {
+        engine->copy(to, from, bytes, total);
+        return;
+    }
+    memmove(phys_to_virt(to), phys_to_virt(from), bytes);
+    memset((uint8_t *)phys_to_virt(to) + bytes, 0, total - bytes);
+}
+
 static void run_guest(void)
 {
     struct vm_exit e;
@@ -245,9 +256,10 @@ _Noreturn void main(uint32_t magic, uint32_t info)
     finish_stops(engine);
     set_up_engine_memory();
     hide_processors();
-    guest_load(&boot, &acpi, options.guest_args, &machine,
-               &vcpu); /* from a module, or the built-in benchmark */
+    guest_plan(&boot, &acpi, options.guest_args, &machine, &vcpu); /* a module, or the built-in benchmark */
     engine->init(&machine, &vcpu);
+    place_copy_modules(copy_physical);
+    guest_load(copy_physical);
     ports_init(engine, &acpi);
     control_init(engine, &options);
     panic_last_act(save_trace); /* from here on there is something to lose */

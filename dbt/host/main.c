@@ -211,6 +211,17 @@ static void *write_physical(hpa_t start, size_t size)
     return start + size <= host_options.ram_bytes ? engine->ram + start : NULL;
 }
 
+static bool copy_physical(gpa_t to, hpa_t from, uint64_t bytes, uint64_t total)
+{
+    uint8_t *there = write_physical(to, total);
+    const void *source = read_physical(from, bytes);
+    if (!there || !source)
+        return false;
+    memmove(there, source, bytes);
+    memset(there + bytes, 0, total - bytes);
+    return true;
+}
+
 static void load_guest(struct dbt *d, const char *path, const char *title)
 {
     static struct guest_plan plan;
@@ -230,7 +241,7 @@ static void load_guest(struct dbt *d, const char *path, const char *title)
                         .physical_bits = 40};
     struct guest_source source = {.kernel = &module, .kernel_bytes = kernel_bytes};
     if (!guest_plan_make(&plan, &source, &m, error, sizeof(error)) ||
-        !guest_plan_apply(&plan, read_physical, write_physical, error, sizeof(error)))
+        !guest_plan_apply(&plan, copy_physical, write_physical, error, sizeof(error)))
         host_fail("%s", error);
     d->cpu.v = plan.start;
 }

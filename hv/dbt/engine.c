@@ -131,6 +131,16 @@ static void dbt_engine_init(const struct machine *m, struct vcpu *v)
     prepare(&gate_context, dbt_user_run, user_space.stack);
 }
 
+/* At CPL 3, as CPL 0 may be emulated; the memory behind the window is the guest's alone. */
+static void dbt_copy(gpa_t to, gpa_t from, uint64_t bytes, uint64_t total)
+{
+    dbt_shared.value = to;
+    dbt_shared.value2 = from;
+    dbt_shared.copy_bytes = bytes;
+    dbt_shared.copy_total = total;
+    command(COMMAND_COPY);
+}
+
 /* ---- the run ---- */
 
 /* An exception in translated code: it is the engine's to explain, at CPL 3. */
@@ -281,6 +291,7 @@ const struct engine dbt_engine = {
     .probe = dbt_probe,
     .memory = dbt_memory,
     .init = dbt_engine_init,
+    .copy = dbt_copy,
     .run = dbt_engine_run,
     .save_state = dbt_save_state,
     .advance = dbt_advance,

@@ -54,7 +54,8 @@ enum dbt_command {
     COMMAND_INIT,
     COMMAND_RECORD, /* value: 1 for reads, 2 for writes, 3 for both; 0: no longer */
     COMMAND_COUNTERS,
-    COMMAND_BREAK /* value: which; value2: address; ok: armed */
+    COMMAND_BREAK, /* value: which; value2: address; ok: armed */
+    COMMAND_COPY   /* value2 to value, `copy_bytes`, then zeros up to `copy_total`: guest-physical */
 };
 
 #define RECORD_READS 1u
@@ -77,6 +78,8 @@ struct dbt_shared {
     struct {
         uint64_t pc, address, vector;
     } trap;
+
+    uint64_t copy_bytes, copy_total;
 
     /* Set up by the core before COMMAND_INIT. */
     struct dbt *engine;

@@ -31,27 +31,17 @@ bool guest_plan_make(struct guest_plan *plan, const struct guest_source *source,
     return multiboot_guest_plan(p);
 }
 
-bool guest_plan_apply(const struct guest_plan *plan, physical_reader read, physical_writer write, char *error,
+bool guest_plan_apply(const struct guest_plan *plan, guest_copier *copy, physical_writer write, char *error,
                       size_t size)
 {
-    uint8_t *to;
-
     for (size_t i = 0; i < plan->copy_count; i++) {
         const struct guest_copy *c = &plan->copy[i];
-        const void *from = c->file_bytes ? read(c->from, c->file_bytes) : NULL;
 
-        if (c->file_bytes && !from)
-            return error_text(error, size, "module '%s': [0x%lx, 0x%lx) cannot be read", plan->name, c->from,
-                              c->from + c->file_bytes);
-        to = write(c->to, c->memory_bytes);
-        if (!to)
-            return error_text(error, size, "module '%s': [0x%lx, 0x%lx) cannot be written", plan->name, c->to,
-                              c->to + c->memory_bytes);
-        if (from)
-            memcpy(to, from, c->file_bytes);
-        memset(to + c->file_bytes, 0, c->memory_bytes - c->file_bytes);
+        if (!copy(c->to, c->from, c->file_bytes, c->memory_bytes))
+            return error_text(error, size, "module '%s': [0x%lx, 0x%lx) cannot be copied to 0x%lx",
+                              plan->name, c->from, c->from + c->file_bytes, c->to);
     }
-    to = write(plan->info, plan->info_bytes);
+    void *to = write(plan->info, plan->info_bytes);
     if (!to)
         return error_text(error, size, "module '%s': information structure at 0x%lx cannot be written",
                           plan->name, plan->info);

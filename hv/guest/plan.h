@@ -66,8 +66,11 @@ struct guest_plan {
 bool guest_plan_make(struct guest_plan *plan, const struct guest_source *source, const struct machine *m,
                      char *error, size_t size);
 
-/* Carries out the plan. False when `read` or `write` cannot reach an address: `error` says which. */
-bool guest_plan_apply(const struct guest_plan *plan, physical_reader read, physical_writer write, char *error,
+/* `bytes` from `from`, then zeros up to `total`. False where that cannot be reached. */
+typedef bool guest_copier(gpa_t to, hpa_t from, uint64_t bytes, uint64_t total);
+
+/* Carries out the plan. False when `copy` or `write` cannot reach an address: `error` says which. */
+bool guest_plan_apply(const struct guest_plan *plan, guest_copier *copy, physical_writer write, char *error,
                       size_t size);
 
 #endif

@@ -114,7 +114,7 @@ static void load(void)
     for (size_t i = 0; i < source.module_count; i++)
         memset(fake_memory + modules[i].start, (int)(0x11 * (i + 1)), modules[i].end - modules[i].start);
     accept();
-    if (!guest_plan_apply(&plan, fake_read, fake_write, error, sizeof(error)))
+    if (!guest_plan_apply(&plan, fake_copy, fake_write, error, sizeof(error)))
         fail_msg("not carried out: %s", error);
 }
 

@@ -249,6 +249,11 @@ static void init(void)
                                    .port_in = user_port_in,
                                    .port_out = user_port_out};
     struct dbt_cpu *c = &engine->cpu;
+    /* Here and not by the core, which may be slow. */
+    memset(engine->blocks, 0, engine->block_max * sizeof *engine->blocks);
+    memset(engine->insns, 0, engine->insn_max * sizeof *engine->insns);
+    memset(engine->exits, 0, engine->exit_max * sizeof *engine->exits);
+    memset(engine->page_blocks, 0, (engine->ram_bytes >> PAGE_SHIFT) * sizeof *engine->page_blocks);
     engine->host = &host;
     c->cr4_allowed = cr4_of_this_cpu();
     c->has_gib_pages = cpuid(0x80000001, 0).edx >> 26 & 1;
@@ -259,6 +264,13 @@ static void init(void)
     c->write_msr = user_write_msr;
     c->read_tsc = user_tsc;
     dbt_init(engine, shared->code, shared->code_bytes);
+}
+
+static void copy(void)
+{
+    uint8_t *to = engine->ram + shared->value;
+    memmove(to, engine->ram + shared->value2, shared->copy_bytes);
+    memset(to + shared->copy_bytes, 0, shared->copy_total - shared->copy_bytes);
 }
 
 void dbt_user_command_c(uint32_t command)
@@ -272,6 +284,9 @@ void dbt_user_command_c(uint32_t command)
         break;
     case COMMAND_BREAK:
         dbt_set_break(engine, (unsigned)shared->value, shared->ok, shared->value2);
+        break;
+    case COMMAND_COPY:
+        copy();
         break;
     case COMMAND_COUNTERS:
         dbt_counters_text(engine, shared->text, sizeof shared->text);
