@@ -182,6 +182,34 @@ $(B)/mix-native: $(B)/host/tests/bench/mix_native.o $(MIX_SRC:guest/mix/%.c=$(B)
 	$(SAY) LD $@
 	$(Q)$(CC) -no-pie -o $@ $^
 
+# ---- the Linux guest ----------------------------------------------------------
+# Debian's kernel as it is, and a root file system in memory with busybox, guest/linux/init and the programs of
+# guest/linux/stress/.
+
+LINUX := $(B)/linux
+# Where the packages were unpacked.
+$(LINUX)/root: scripts/setup.sh scripts/fetch.sh scripts/lib.sh $(B)/deps.mk
+	@mkdir -p $(@D)
+	@scripts/setup.sh linux >/dev/null
+	@scripts/fetch.sh linux | tail -n 1 >$@
+
+STRESS := $(patsubst guest/linux/stress/%.c,$(LINUX)/stress/%,$(sort $(wildcard guest/linux/stress/*.c)))
+$(LINUX)/stress/%: guest/linux/stress/%.c $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) CC $<
+	$(Q)$(CC) $(WARN) -O2 -D_GNU_SOURCE -static -o $@ $<
+
+$(LINUX)/vmlinuz: $(LINUX)/root
+	$(Q)cp "$$(cat $<)"/boot/vmlinuz-* $@
+
+$(LINUX)/initrd: guest/linux/init scripts/mkinitrd.sh $(STRESS) $(LINUX)/root
+	$(SAY) INITRD $@
+	$(Q)scripts/mkinitrd.sh $@ $< "$$(cat $(LINUX)/root)/bin/busybox" $(foreach p,$(STRESS),$(p)=stress/$(notdir $(p)))
+
+#: make linux    the Linux guest: build/linux/vmlinuz and build/linux/initrd
+.PHONY: linux
+linux: $(LINUX)/vmlinuz $(LINUX)/initrd
+
 # ---- the host command -------------------------------------------------------
 
 TRACE_SRC := $(sort $(wildcard hv/trace/*.c))
@@ -286,10 +314,12 @@ $(B)/engram.iso: $(B)/engram.elf boot/grub.cfg scripts/mkiso.sh
 	$(Q)scripts/mkiso.sh $@ $(B)/engram.elf boot/grub.cfg
 
 #: make run      boot, trace, dump over serial, decode, show the result; takes
-#:                 MACHINE=auto|kvm|bochs|qemu  ENGINE=auto|vmx|dbt  GUEST=FILE  CMDLINE='arguments of the guest'
+#:                 MACHINE=auto|kvm|bochs|qemu  ENGINE=auto|vmx|dbt  GUEST=FILE|linux
+#:                 CMDLINE='arguments of the guest'  MODULES='files for the guest'
 #:                 OPTIONS='options of Engram, see docs/options.md'
-run: $(B)/engram.elf $(B)/engram guests
-	@MACHINE='$(MACHINE)' ENGINE='$(ENGINE)' GUEST='$(GUEST)' CMDLINE='$(CMDLINE)' OPTIONS='$(OPTIONS)' scripts/run.sh
+run: $(B)/engram.elf $(B)/engram guests $(if $(filter linux,$(GUEST)),linux)
+	@MACHINE='$(MACHINE)' ENGINE='$(ENGINE)' GUEST='$(GUEST)' CMDLINE='$(CMDLINE)' MODULES='$(MODULES)' \
+		OPTIONS='$(OPTIONS)' scripts/run.sh
 
 # ---- tests ------------------------------------------------------------------
 # tests/unit/test_NAME.c is one program, linked with all that also builds on a host, under sanitizers.
