@@ -15,7 +15,8 @@ enum exit_kind {
     EXIT_RDMSR,
     EXIT_WRMSR,
     EXIT_XSETBV,
-    EXIT_HLT, /* HLT that nothing can end: interrupts are off */
+    EXIT_HLT,  /* HLT that nothing can end: interrupts are off */
+    EXIT_TEXT, /* the guest has sent on the console's line; the engine has carried it out */
     EXIT_HYPERCALL,
     EXIT_POLL,    /* the poll period is over: look at the serial line and the clock */
     EXIT_TRIGGER, /* a start= or stop= address was reached; `trigger` says which */
@@ -38,6 +39,10 @@ struct vm_exit {
             uint8_t address_bytes; /* 2, 4, 8 */
             gva_t linear;
         } io;
+        struct {
+            const uint8_t *text;
+            size_t bytes;
+        } sent;
         enum trigger trigger;
         const char *text;
     };

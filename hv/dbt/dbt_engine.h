@@ -5,6 +5,7 @@
  *        ├─ request.c (what CPL 3 asks for)   interrupt.c (from the devices)
  *        ├─ window.c (the segments of the ring that CPL 3 writes)
  *        ├─ space.c (the address space of CPL 3)
+ *        ├─ text.c (what the guest sends on the console's line)
  *        └─ profile.c (what CPL 3 comes for, and how long it takes)
  */
 #ifndef ENGRAM_HV_DBT_ENGINE_H
@@ -64,6 +65,10 @@ void interrupts_close(void);
 /* Until an interrupt is due; false: not before `until` (time-stamp counter). */
 bool interrupt_wait(uint64_t until);
 uint64_t interrupts_count(void);
+
+/* ---- text.c ---- */
+void text_update(void);
+bool text_begin(struct vm_exit *e);
 
 /* ---- profile.c ---- */
 

@@ -127,6 +127,7 @@ static void dbt_engine_init(const struct machine *m, struct vcpu *v)
     wrmsr(IA32_SYSENTER_CS, 0);
     d->cpu.v = *v;
     d->cpu.physical_bits = (uint8_t)m->physical_bits;
+    memset(gate_ports, 0, PORTS / 8);
     command(COMMAND_INIT);
     prepare(&gate_context, dbt_user_run, user_space.stack);
 }
@@ -220,11 +221,12 @@ static void dbt_inject_exception(struct vcpu *v, uint8_t vector, bool has_error,
     request_refuse();
 }
 
-/* All port accesses are requests. */
+/* CPL 3 makes accesses to all other ports itself. */
 static void dbt_intercept_port(uint16_t port, bool on)
 {
-    (void)port;
-    (void)on;
+    uint8_t bit = (uint8_t)(1u << port % 8);
+    gate_ports[port / 8] = (uint8_t)(on ? gate_ports[port / 8] | bit : gate_ports[port / 8] & ~bit);
+    dbt_shared.core_ports[port / 8] = gate_ports[port / 8];
 }
 
 /* Asked for string I/O only, which the DBT engine does not hand over. */
@@ -270,8 +272,8 @@ static size_t dbt_engine_counters(char *text, size_t size)
     if (size == 0)
         return 0;
     command(COMMAND_COUNTERS);
-    while (n + 1 < size && n + 1 < SHARED_TEXT && dbt_shared.text[n]) {
-        char c = dbt_shared.text[n];
+    while (n + 1 < size && n + 1 < SHARED_TEXT && dbt_shared.line[n]) {
+        char c = dbt_shared.line[n];
         text[n++] = (c >= ' ' && c <= '~') || c == '\n' ? c : '?';
     }
     text[n] = '\0';

@@ -144,7 +144,7 @@ static bool begin_end(struct vm_exit *e)
         e->kind = EXIT_HLT;
         return true;
     default:
-        memcpy(text, dbt_shared.text, sizeof text - 1);
+        memcpy(text, dbt_shared.line, sizeof text - 1);
         for (char *p = text; *p; p++)
             if (*p < ' ' || *p > '~')
                 *p = '?';
@@ -168,6 +168,8 @@ bool request_begin(struct vcpu *v, struct vm_exit *e)
     case REQUEST_READ_MSR:
     case REQUEST_WRITE_MSR:
         return begin_msr(v, e, open_request == REQUEST_WRITE_MSR);
+    case REQUEST_TEXT:
+        return text_begin(e);
     case REQUEST_POLL:
         e->kind = EXIT_POLL;
         return true;
@@ -198,6 +200,7 @@ bool request_begin(struct vcpu *v, struct vm_exit *e)
 bool request_finish(struct vcpu *v, struct vm_exit *e)
 {
     uint64_t *gpr = dbt_user_engine.cpu.v.gpr;
+    text_update();
     switch (open_request) {
     case REQUEST_PORT_IN:
         dbt_shared.value =

@@ -32,6 +32,7 @@ enum dbt_request {
     REQUEST_CPUID,     /* registers in the vcpu, as its results */
     REQUEST_READ_MSR,  /* value: number; answer: value, and 1 in `ok` if the MSR is there */
     REQUEST_WRITE_MSR, /* value: number, value2: what */
+    REQUEST_TEXT,      /* `text` has gone out on the console's line */
     REQUEST_POLL,
     REQUEST_INTERRUPT, /* answer: value, the vector that is due, or ~0 */
     REQUEST_WAIT,      /* until an interrupt is due */
@@ -42,7 +43,7 @@ enum dbt_request {
                           of them */
     REQUEST_RELEASE,   /* `use` tells of the segments; there are none from now on */
     REQUEST_NEW_DICTIONARY,
-    REQUEST_ENDED, /* value: enum dbt_ended; text */
+    REQUEST_ENDED, /* value: enum dbt_ended; line */
     REQUEST_DONE,  /* a command is carried out */
     REQUEST_COUNT
 };
@@ -62,6 +63,8 @@ enum dbt_command {
 #define RECORD_WRITES 2u
 
 #define SHARED_TEXT 2048u
+#define TEXT_AT_ONCE 256u
+#define PORTS 65536u
 
 struct dbt;
 
@@ -81,6 +84,18 @@ struct dbt_shared {
 
     uint64_t copy_bytes, copy_total;
 
+    /* The console's line (user/ports.c). */
+    struct {
+        uint16_t port;
+        uint8_t direct;     /* CPL 3 sends the guest's text itself */
+        uint8_t bytes_wait; /* received ones: the core has them */
+        int16_t watched;    /* a byte that the core has to hear of at once, or -1 */
+        uint16_t bytes;
+        uint8_t byte[TEXT_AT_ONCE];
+    } text;
+
+    uint8_t core_ports[PORTS / 8]; /* a bit for each port that is reached by the core alone */
+
     /* Set up by the core before COMMAND_INIT. */
     struct dbt *engine;
     void *code;
@@ -90,7 +105,7 @@ struct dbt_shared {
     uint32_t segments, segment_bytes;
     struct raw_use use[WINDOW_SEGMENTS];
 
-    char text[SHARED_TEXT];
+    char line[SHARED_TEXT];
 };
 
 /* In the part at CPL 3. */

@@ -4,8 +4,8 @@
  */
 #include "console.h"
 #include "dbt/dbt.h"
-#include "dbt/shared.h"
 #include "dbt/sys/sys.h"
+#include "dbt/user/user.h"
 #include "x86/cpu.h"
 
 #include <string.h>
@@ -49,7 +49,7 @@ static void __attribute__((used)) entries(void)
           [to_vector] "i"(offsetof(struct dbt, trap_vector)), [leave] "i"(offsetof(struct dbt, leave_trap)));
 }
 
-static void ask(enum dbt_request request)
+void user_ask(enum dbt_request request)
 {
     shared->request = request;
     __asm__ volatile("call dbt_core_call" ::: "memory");
@@ -75,7 +75,7 @@ static void user_next_segment(struct dbt *d, const struct raw_use *used)
     if (used)
         shared->use[current++] = *used;
     if (!used || current == shared->segments) {
-        ask(REQUEST_SEGMENTS);
+        user_ask(REQUEST_SEGMENTS);
         current = 0;
     }
     begin_segment(d);
@@ -85,19 +85,19 @@ static void user_end_segments(struct dbt *d, const struct raw_use *used)
 {
     (void)d;
     shared->use[current] = *used;
-    ask(REQUEST_RELEASE);
+    user_ask(REQUEST_RELEASE);
 }
 
 static void user_define(struct dbt *d)
 {
     (void)d;
-    ask(REQUEST_DEFINE);
+    user_ask(REQUEST_DEFINE);
 }
 
 static void user_new_dictionary(struct dbt *d)
 {
     (void)d;
-    ask(REQUEST_NEW_DICTIONARY);
+    user_ask(REQUEST_NEW_DICTIONARY);
 }
 
 static uint64_t user_deadline(struct dbt *d)
@@ -109,7 +109,7 @@ static uint64_t user_deadline(struct dbt *d)
 static bool user_poll(struct dbt *d)
 {
     (void)d;
-    ask(REQUEST_POLL);
+    user_ask(REQUEST_POLL);
     return true;
 }
 
@@ -126,7 +126,7 @@ static int user_interrupt(struct dbt *d)
         dbt_ask_within(d, INSTRUCTIONS_BETWEEN_INTERRUPTS);
         return -1;
     }
-    ask(REQUEST_INTERRUPT);
+    user_ask(REQUEST_INTERRUPT);
     delivered = (int)shared->value >= 0;
     return (int)shared->value;
 }
@@ -144,52 +144,34 @@ static void user_hidden(struct dbt *d, gpa_t gpa)
 {
     shared->value = gpa;
     shared->value2 = d->cpu.v.rip;
-    ask(REQUEST_HIDDEN);
+    user_ask(REQUEST_HIDDEN);
 }
 
 static void user_at_break(struct dbt *d, unsigned n)
 {
     (void)d;
     shared->value = n;
-    ask(REQUEST_BREAK);
+    user_ask(REQUEST_BREAK);
 }
 
 static bool user_wait(struct dbt *d)
 {
     (void)d;
-    ask(REQUEST_WAIT);
+    user_ask(REQUEST_WAIT);
     return true;
-}
-
-static uint32_t user_port_in(struct dbt *d, uint16_t port, unsigned bytes)
-{
-    (void)d;
-    shared->port = port;
-    shared->bytes = (uint8_t)bytes;
-    ask(REQUEST_PORT_IN);
-    return (uint32_t)shared->value;
-}
-
-static void user_port_out(struct dbt *d, uint16_t port, unsigned bytes, uint32_t value)
-{
-    (void)d;
-    shared->port = port;
-    shared->bytes = (uint8_t)bytes;
-    shared->value = value;
-    ask(REQUEST_PORT_OUT);
 }
 
 static void user_cpuid(struct dbt_cpu *c)
 {
     (void)c; /* the core reads and writes its registers */
-    ask(REQUEST_CPUID);
+    user_ask(REQUEST_CPUID);
 }
 
 static bool user_read_msr(struct dbt_cpu *c, uint32_t msr, uint64_t *value)
 {
     (void)c;
     shared->value = msr;
-    ask(REQUEST_READ_MSR);
+    user_ask(REQUEST_READ_MSR);
     *value = shared->value;
     return shared->ok;
 }
@@ -199,7 +181,7 @@ static bool user_write_msr(struct dbt_cpu *c, uint32_t msr, uint64_t value)
     (void)c;
     shared->value = msr;
     shared->value2 = value;
-    ask(REQUEST_WRITE_MSR);
+    user_ask(REQUEST_WRITE_MSR);
     return shared->ok;
 }
 
@@ -289,23 +271,24 @@ void dbt_user_command_c(uint32_t command)
         copy();
         break;
     case COMMAND_COUNTERS:
-        dbt_counters_text(engine, shared->text, sizeof shared->text);
+        dbt_counters_text(engine, shared->line, sizeof shared->line);
         break;
     }
-    ask(REQUEST_DONE);
+    user_ask(REQUEST_DONE);
 }
 
 void dbt_user_run_c(void)
 {
     struct dbt_cpu *c = &engine->cpu;
     dbt_run(engine);
+    user_hand_over_text();
     if (c->stop == DBT_TRIPLE_FAULT)
         shared->value = ENDED_TRIPLE_FAULT;
     else if (c->halted && !(c->v.rflags & RFLAGS_IF))
         shared->value = ENDED_HLT;
     else
         shared->value = ENDED_FATAL;
-    format_text(shared->text, sizeof shared->text, "%s (RIP 0x%lx)", c->stop_text ? c->stop_text : "",
+    format_text(shared->line, sizeof shared->line, "%s (RIP 0x%lx)", c->stop_text ? c->stop_text : "",
                 (unsigned long)c->v.rip);
-    ask(REQUEST_ENDED);
+    user_ask(REQUEST_ENDED);
 }
