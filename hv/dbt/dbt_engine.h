@@ -57,10 +57,9 @@ uint64_t window_events(void);
 bool is_device_interrupt(uint64_t gate_vector);
 void interrupt_arrived(uint8_t vector);
 void nmi_arrived(void);
-/* The vector that is due, or -1: then the CPU takes interrupts from now on. */
-int interrupt_take(void);
 /* Whether CPL 3 is to run with IF=1. */
 bool interrupts_are_open(void);
+void interrupts_open(void);
 void interrupts_close(void);
 /* Until an interrupt is due; false: not before `until` (time-stamp counter). */
 bool interrupt_wait(uint64_t until);
@@ -82,6 +81,8 @@ void profile_enter(void);
 size_t profile_text(char *text, size_t size);
 
 /* ---- request.c ---- */
+
+#define POLLS_PER_SECOND 50u
 
 /* A request of the run; true if the core has to see `e`. */
 bool request_begin(struct vcpu *v, struct vm_exit *e);

@@ -4,6 +4,7 @@
  * the engine's requests are made by C code at CPL 3, so that the guest's state is
  * whole in struct dbt whenever the core looks at it.
  */
+#include "clock.h"
 #include "console.h"
 #include "dbt/dbt.h"
 #include "dbt/dbt_engine.h"
@@ -128,6 +129,8 @@ static void dbt_engine_init(const struct machine *m, struct vcpu *v)
     d->cpu.v = *v;
     d->cpu.physical_bits = (uint8_t)m->physical_bits;
     memset(gate_ports, 0, PORTS / 8);
+    dbt_shared.due = -1;
+    dbt_shared.poll_ticks = clock_hz() / POLLS_PER_SECOND;
     command(COMMAND_INIT);
     prepare(&gate_context, dbt_user_run, user_space.stack);
 }

@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#define POLLS_PER_SECOND 50u
 #define TEXT_BYTES 256u
 
 /* The request whose answer the core is working on. */
@@ -183,8 +182,8 @@ bool request_begin(struct vcpu *v, struct vm_exit *e)
         e->kind = EXIT_TRIGGER;
         e->trigger = (enum trigger)dbt_shared.value;
         return true;
-    case REQUEST_INTERRUPT:
-        dbt_shared.value = (uint64_t)(int64_t)interrupt_take();
+    case REQUEST_INTERRUPTS:
+        interrupts_open();
         return false;
     case REQUEST_WAIT:
         return request_finish(v, e);

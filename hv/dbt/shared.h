@@ -34,14 +34,14 @@ enum dbt_request {
     REQUEST_WRITE_MSR, /* value: number, value2: what */
     REQUEST_TEXT,      /* `text` has gone out on the console's line */
     REQUEST_POLL,
-    REQUEST_INTERRUPT, /* answer: value, the vector that is due, or ~0 */
-    REQUEST_WAIT,      /* until an interrupt is due */
-    REQUEST_HIDDEN,    /* value: guest-physical address; value2: RIP */
-    REQUEST_BREAK,     /* value: which */
-    REQUEST_DEFINE,    /* what waits in the recorder is for the dictionary */
-    REQUEST_SEGMENTS,  /* `use` tells of the segments so far, if there were any; answer: new ones, `segments`
-                          of them */
-    REQUEST_RELEASE,   /* `use` tells of the segments; there are none from now on */
+    REQUEST_INTERRUPTS, /* the CPU takes interrupts from now on */
+    REQUEST_WAIT,       /* until an interrupt is due */
+    REQUEST_HIDDEN,     /* value: guest-physical address; value2: RIP */
+    REQUEST_BREAK,      /* value: which */
+    REQUEST_DEFINE,     /* what waits in the recorder is for the dictionary */
+    REQUEST_SEGMENTS,   /* `use` tells of the segments so far, if there were any; answer: new ones, `segments`
+                           of them */
+    REQUEST_RELEASE,    /* `use` tells of the segments; there are none from now on */
     REQUEST_NEW_DICTIONARY,
     REQUEST_ENDED, /* value: enum dbt_ended; line */
     REQUEST_DONE,  /* a command is carried out */
@@ -74,9 +74,11 @@ struct dbt_shared {
     uint8_t bytes, ok;
     uint64_t value, value2;
 
-    /* 1 while the CPU takes interrupts and none waits: then there is nothing to ask for. */
+    /* 1 while the CPU takes interrupts; none is due then. */
     volatile uint8_t interrupts_open;
     volatile uint8_t nmi; /* 1: one is to be delivered; CPL 3 clears it then */
+    volatile int16_t
+        due; /* the vector of an interrupt that the CPU has taken, -1: none; CPL 3 clears it likewise */
 
     struct {
         uint64_t pc, address, vector;
@@ -100,7 +102,8 @@ struct dbt_shared {
     struct dbt *engine;
     void *code;
     uint64_t code_bytes;
-    uint64_t poll_instructions; /* no more than these between two REQUEST_POLLs */
+    uint64_t poll_instructions; /* after so many CPL 3 looks whether the time for a REQUEST_POLL has come, */
+    uint64_t poll_ticks;        /* which is so long after the one before */
 
     uint32_t segments, segment_bytes;
     struct raw_use use[WINDOW_SEGMENTS];

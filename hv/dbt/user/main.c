@@ -108,27 +108,41 @@ static uint64_t user_deadline(struct dbt *d)
 
 static bool user_poll(struct dbt *d)
 {
+    static uint64_t last;
+    uint64_t now = rdtsc();
     (void)d;
-    user_ask(REQUEST_POLL);
+    if (now - last >= shared->poll_ticks) {
+        last = now;
+        user_ask(REQUEST_POLL);
+    }
     return true;
 }
 
-/* So that what an interrupt has interrupted gets on even where the next one waits already. */
+/* So that what an interrupt has interrupted gets on even where the next one waits already: by about so many
+ * instructions, as a block that does not fit into what is left of them is not begun. */
 #define INSTRUCTIONS_BETWEEN_INTERRUPTS 32u
 
+/* Asked when the guest can be interrupted. */
 static int user_interrupt(struct dbt *d)
 {
-    static bool delivered;
+    static uint64_t
+        resumed; /* instructions, when it could be again after the last interrupt; 0: that is over */
+    int vector = shared->due;
     if (shared->interrupts_open)
         return -1;
-    if (delivered) {
-        delivered = false;
+    if (vector < 0) {
+        resumed = dbt_icount(d);
+        user_ask(REQUEST_INTERRUPTS);
+        return -1;
+    }
+    bool at_once = resumed && dbt_icount(d) - resumed < INSTRUCTIONS_BETWEEN_INTERRUPTS;
+    resumed = 0;
+    if (at_once) {
         dbt_ask_within(d, INSTRUCTIONS_BETWEEN_INTERRUPTS);
         return -1;
     }
-    user_ask(REQUEST_INTERRUPT);
-    delivered = (int)shared->value >= 0;
-    return (int)shared->value;
+    shared->due = -1;
+    return vector;
 }
 
 static bool user_nmi(struct dbt *d)
