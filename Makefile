@@ -100,7 +100,8 @@ $(B)/lz4.o: $(B)/deps.mk
 		-DLZ4_memmove=memmove -include hv/lib/include/string.h -c -o $@ $(LZ4_SRC)/lib/lz4.c
 
 # What runs at CPL 3 is one object: it sees no symbol of the core, and shows only those of hv/dbt/shared.h.
-DBT_USER_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/dbt/user/*.c hv/decode/*.c)) hv/lib/string.c hv/format_text.c
+DBT_USER_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/dbt/user/*.c hv/decode/*.c)) hv/lib/string.c \
+	hv/format_text.c hv/trace/filter.c
 DBT_USER_OBJ := $(DBT_USER_SRC:%.c=$(B)/dbt-user/%.o) $(ZYDIS_FILES:%=$(B)/zydis/%.o)
 DBT_USER_SYMBOLS := dbt_shared dbt_user_engine dbt_core_call dbt_trap_entry dbt_user_run dbt_user_command dbt_user_selftest
 
@@ -229,13 +230,14 @@ $(B)/host/%.o: %.c $(B)/deps.mk
 # The guest's vector registers are in the CPU while it runs, so what runs in between must not use them: the engine
 # is compiled as for the hypervisor, and memcpy() and its kin come from hv/lib.
 
-DBT_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/decode/*.c)) hv/lib/string.c hv/format_text.c
+DBT_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/decode/*.c)) hv/lib/string.c hv/format_text.c hv/trace/filter.c
 DBT_OBJ := $(DBT_SRC:%.c=$(B)/dbt-engine/%.o) $(ZYDIS_FILES:%=$(B)/dbt-engine/zydis/%.o)
 # Its devices run between the guest's instructions, too often to save the vector registers each time.
 DBT_DEVICES := dbt/host/pic.c dbt/host/ports.c dbt/host/timer.c
 DBT_HOST_OBJ := $(ZYDIS_FORMATTER_FILES:%=$(B)/host/zydis/%.o) $(DBT_DEVICES:%.c=$(B)/dbt-engine/%.o) \
 	$(patsubst %.c,$(B)/host/%.o,$(filter-out $(DBT_DEVICES), $(sort $(wildcard dbt/host/*.c))) $(addprefix hv/, \
-	bootinfo.c error_text.c memory_map.c) $(GUEST_SRC) $(TRACE_SRC))
+	bootinfo.c error_text.c filter_options.c memory_map.c number.c) $(GUEST_SRC) \
+	$(filter-out hv/trace/filter.c, $(TRACE_SRC)))
 
 $(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)
 	$(SAY) LD $@
@@ -275,21 +277,30 @@ $(B)/tests/dbt/%.elf: $(B)/tests/dbt/%.o guest/guest.ld
 	$(SAY) LD $@
 	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments -T guest/guest.ld -o $@ $<
 
-# tests/dbt/behaviour/NAME.asm is one behaviour; all of them and the frame that runs them are one kernel.
+# tests/dbt/behaviour/NAME.asm is one behaviour; all of them and the frame that runs them are one kernel. So are those
+# of tests/dbt/features/, which need a CPU that not every machine has, or what the VMX engine does not do.
 BEHAVIOUR := tests/dbt/behaviour
-BEHAVIOURS := $(patsubst %.asm,$(B)/%.o,$(sort $(wildcard $(BEHAVIOUR)/frame/*.asm)) $(sort $(wildcard $(BEHAVIOUR)/*.asm)))
-$(B)/$(BEHAVIOUR)/%.o: $(BEHAVIOUR)/%.asm $(GUEST_INCLUDES) $(wildcard $(BEHAVIOUR)/frame/*.inc) $(B)/deps.mk
+FEATURE := tests/dbt/features
+behaviour_objects = $(patsubst %.asm,$(B)/%.o,$(sort $(wildcard $(BEHAVIOUR)/frame/*.asm)) $(sort $(wildcard $(1)/*.asm)))
+define nasm_behaviour
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
 	$(Q)$(NASM) -w+error -f elf32 -DBEHAVIOUR='"$*"' -I guest/include/ -I $(BEHAVIOUR)/frame/ -o $@ $<
-$(B)/$(BEHAVIOUR)s.elf: $(BEHAVIOURS) $(BEHAVIOUR)/behaviour.ld
+endef
+$(B)/$(BEHAVIOUR)/%.o: $(BEHAVIOUR)/%.asm $(GUEST_INCLUDES) $(wildcard $(BEHAVIOUR)/frame/*.inc) $(B)/deps.mk
+	$(nasm_behaviour)
+$(B)/$(FEATURE)/%.o: $(FEATURE)/%.asm $(GUEST_INCLUDES) $(wildcard $(BEHAVIOUR)/frame/*.inc) $(B)/deps.mk
+	$(nasm_behaviour)
+$(B)/$(BEHAVIOUR)s.elf: $(call behaviour_objects,$(BEHAVIOUR))
+$(B)/$(FEATURE).elf: $(call behaviour_objects,$(FEATURE))
+$(B)/$(BEHAVIOUR)s.elf $(B)/$(FEATURE).elf: $(BEHAVIOUR)/behaviour.ld
 	$(SAY) LD $@
-	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments \
-		-T $(BEHAVIOUR)/behaviour.ld -o $@ $(BEHAVIOURS)
+	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments -T $(BEHAVIOUR)/behaviour.ld -o $@ \
+		$(filter %.o,$^)
 
 #: make dbt-tests  the DBT engine as a Linux process: differential, guests
 DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-differential $(B)/mix-native $(B)/pin $(B)/pins.bin $(DBT_GUESTS) \
-	$(B)/$(BEHAVIOUR)s.elf
+	$(B)/$(BEHAVIOUR)s.elf $(B)/$(FEATURE).elf
 .PHONY: dbt-tests
 dbt-tests: $(DBT_TEST_DEPS) $(B)/engram guests $(B)/bin/bochs2list $(B)/bin/listcmp
 	@tests/run.sh dbt
@@ -325,8 +336,8 @@ run: $(B)/engram.elf $(B)/engram guests $(if $(filter linux,$(GUEST)),linux)
 # tests/unit/test_NAME.c is one program, linked with all that also builds on a host, under sanitizers.
 
 # What of the core touches no hardware.
-HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c error_text.c format_text.c memory_map.c options.c power.c \
-	processors.c vmx/mtrr.c) $(GUEST_SRC)
+HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c error_text.c filter_options.c format_text.c memory_map.c number.c \
+	options.c power.c processors.c vmx/mtrr.c) $(GUEST_SRC)
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))

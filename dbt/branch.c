@@ -6,10 +6,35 @@ uint64_t wrap_ip(const struct translation *t, uint64_t ip)
     return t->code_size == CODE_64 ? ip : t->code_size == CODE_32 ? (uint32_t)ip : (uint16_t)ip;
 }
 
+/* RECORD moves over a record, which gets another id if that is not 0; with a filter for addresses, if the
+ * record holds an access to a traced page. */
+static void emit_move_on(struct translation *t, uint32_t id, unsigned bytes)
+{
+    struct emit *e = t->e;
+    uint8_t *untouched = NULL;
+    if (t->mode & MODE_RANGES) {
+        emit_store(e, 8, RCX, STATE(spilled_rcx));
+        emit_rorx(e, 8, RCX, RECORD, 32);
+        emit_move(e, 4, RECORD, RECORD);
+        untouched = emit_jrcxz(e, 4);
+        emit_move(e, 4, RCX, RCX);
+        emit_load(e, 8, SCRATCH, STATE(traced));
+        emit_lea(e, 8, SCRATCH, (struct operand){.base = SCRATCH, .index = RCX, .scale = 1, .disp = 0});
+        emit_store(e, 8, SCRATCH, STATE(traced));
+    }
+    if (id)
+        emit_store_imm32(e, 4, id, at(RECORD, 0));
+    emit_lea(e, 8, RECORD, at(RECORD, (int32_t)bytes));
+    if (t->mode & MODE_RANGES) {
+        emit_here(e, untouched);
+        emit_load(e, 8, RCX, STATE(spilled_rcx));
+    }
+}
+
 void emit_close(struct translation *t)
 {
     if (!t->closed && t->record_bytes)
-        emit_lea(t->e, 8, RECORD, at(RECORD, (int32_t)t->record_bytes));
+        emit_move_on(t, 0, t->record_bytes);
     t->closed = true;
 }
 
@@ -45,9 +70,17 @@ static bool may_chain(const struct translation *t, uint64_t target)
 
 struct pending *add_branch(struct translation *t, uint8_t *place, uint64_t target)
 {
-    struct pending *p = add_exit(t, may_chain(t, target) ? DBT_EXIT_CHAIN : DBT_EXIT_INDIRECT, place);
+    bool chains = may_chain(t, target) || !slow_may_execute(t->d, target);
+    struct pending *p = add_exit(t, chains ? DBT_EXIT_CHAIN : DBT_EXIT_INDIRECT, place);
     p->target = target;
     return p;
+}
+
+/* … where the branch is taken to. */
+static struct pending *add_taken(struct translation *t, uint8_t *place, uint64_t target)
+{
+    return slow_may_execute(t->d, target) ? add_branch(t, place, target)
+                                          : add_exit(t, DBT_EXIT_OUTSIDE, place);
 }
 
 void emit_leave(struct translation *t, unsigned kind)
@@ -60,6 +93,12 @@ void emit_leave_to(struct translation *t, uint64_t target)
 {
     emit_close(t);
     add_branch(t, emit_jmp(t->e, NULL), target);
+}
+
+void emit_branch_to(struct translation *t, uint64_t target)
+{
+    emit_close(t);
+    add_taken(t, emit_jmp(t->e, NULL), target);
 }
 
 static void emit_indirect(struct translation *t)
@@ -76,10 +115,11 @@ void emit_leave_indirect(struct translation *t)
         emit_leave(t, DBT_EXIT_BOUNCED);
         return;
     }
+    emit_store_imm32(t->e, 4, (uint32_t)(t->b - t->d->blocks), STATE(branch));
     emit_indirect(t);
 }
 
-static uint64_t branch_target(const struct translation *t, const struct guest_insn *g)
+uint64_t branch_target(const struct translation *t, const struct guest_insn *g)
 {
     uint64_t target = g->ip + g->z.length + g->op[0].imm.value.u;
     return g->z.operand_width == 16 && t->code_size != CODE_64 ? target & 0xffff : wrap_ip(t, target);
@@ -98,14 +138,14 @@ static void translate_jcc(struct translation *t, const struct guest_insn *g)
     if (t->index + 1 < t->count) {
         /* Inside: the block goes on with what the trace holds next, and the other way leaves. */
         bool taken_inside = t->g[t->index + 1].ip == target;
-        struct pending *p =
-            add_branch(t, emit_jcc(t->e, taken_inside ? cc ^ 1 : cc, NULL), taken_inside ? next : target);
+        uint8_t *place = emit_jcc(t->e, taken_inside ? cc ^ 1 : cc, NULL);
+        struct pending *p = taken_inside ? add_branch(t, place, next) : add_taken(t, place, target);
         p->side = true;
         p->insn = (uint8_t)(t->index + 1);
         return;
     }
     emit_close(t);
-    add_branch(t, emit_jcc(t->e, cc, NULL), target);
+    add_taken(t, emit_jcc(t->e, cc, NULL), target);
     emit_leave_to(t, next);
 }
 
@@ -121,14 +161,14 @@ static void translate_loop(struct translation *t, const struct guest_insn *g)
         emit_lea(t->e, width, RCX, at(RCX, -1));
         add_branch(t, emit_if_count_zero(t, width), next);
         if (g->z.mnemonic == ZYDIS_MNEMONIC_LOOP) {
-            emit_leave_to(t, target);
+            emit_branch_to(t, target);
             return;
         }
-        add_branch(t, emit_jcc(t->e, g->z.mnemonic == ZYDIS_MNEMONIC_LOOPE ? CC_Z : CC_NZ, NULL), target);
+        add_taken(t, emit_jcc(t->e, g->z.mnemonic == ZYDIS_MNEMONIC_LOOPE ? CC_Z : CC_NZ, NULL), target);
         emit_leave_to(t, next);
         return;
     default:
-        add_branch(t, emit_if_count_zero(t, width), target);
+        add_taken(t, emit_if_count_zero(t, width), target);
         emit_leave_to(t, next);
         return;
     }
@@ -139,11 +179,10 @@ static void translate_jmp_indirect(struct translation *t, const struct guest_ins
     unsigned bytes = g->z.operand_width / 8;
     if (g->memory >= 0) {
         struct address a = address_of(t, g, &g->op[g->memory]);
-        emit_probe(t, &a, DBT_READ, bytes);
+        emit_probe(t, &a, PROBE_READ, bytes);
         unsigned place = emit_record(t, &a, ACCESS_READ, bytes, 0);
         emit_load_zx(t->e, bytes, SCRATCH2, at(SCRATCH, 0));
-        if (place)
-            emit_store(t->e, bytes, SCRATCH2, at(RECORD, (int32_t)place));
+        emit_record_value(t, place, bytes, SCRATCH2);
     } else {
         emit_get_gpr(t, SCRATCH2, front_gpr(g->op[0].reg.value));
         if (bytes < 8)
@@ -162,7 +201,7 @@ bool translate_branch(struct translation *t, const struct guest_insn *g)
         translate_loop(t, g);
         return true;
     case G_JMP:
-        emit_leave_to(t, branch_target(t, g));
+        emit_branch_to(t, branch_target(t, g));
         return true;
     case G_JMP_INDIRECT:
         translate_jmp_indirect(t, g);
@@ -184,10 +223,8 @@ static void emit_side(struct translation *t, const struct pending *p)
     uint32_t prefix = recorder_prefix(t->d, b, p->insn);
     uint64_t unused_events = b->record_count - i->records;
 
-    if (prefix && prefix != b->record_id)
-        emit_store_imm32(e, 4, prefix, at(RECORD, 0));
     if (prefix)
-        emit_lea(e, 8, RECORD, at(RECORD, (int32_t)i->record_bytes));
+        emit_move_on(t, prefix != b->record_id ? prefix : 0, i->record_bytes);
     if (!unused_events && b->budget == p->insn)
         return;
     emit_constant(e, SCRATCH, (uint64_t)(b->budget - p->insn) - (unused_events << 32));
@@ -246,6 +283,8 @@ static void emit_stub(struct translation *t, struct pending *p)
     if (p->restore_rcx)
         emit_load(e, 8, RCX, STATE(spilled_rcx));
     struct exit_site *x = new_exit(t, p);
+    if (p->kind == DBT_EXIT_OUTSIDE && p->side)
+        x->insn--; /* the branch itself */
     if (p->kind == DBT_EXIT_CHAIN) {
         x->jump = p->side ? emit_jmp(e, NULL) : p->place;
         x->stub = p->side ? e->p : start;

@@ -8,9 +8,9 @@
 
 #define FLUSH_MARGIN 65536u /* bytes that the largest block takes at most */
 
-static unsigned hash_of(uint64_t ip, uint32_t mode)
+static unsigned hash_of(uint64_t ip, uint64_t mode)
 {
-    return (unsigned)((ip ^ (uint64_t)mode << 40) * 0x9e3779b97f4a7c15ull >> 51) % HASH_ENTRIES;
+    return (unsigned)((ip ^ (mode ^ mode >> 20) << 40) * 0x9e3779b97f4a7c15ull >> 51) % HASH_ENTRIES;
 }
 
 /* ---- jump tables ---- */
@@ -102,9 +102,12 @@ bool cache_is_nearly_full(const struct dbt *d)
 
 struct block *cache_find(struct dbt *d, uint64_t ip, gpa_t gpa)
 {
-    uint64_t base = (d->mode & MODE_CODE_SIZE) == 2 ? 0 : d->cpu.v.seg[SEG_CS].base;
+    const struct segment *cs = &d->cpu.v.seg[SEG_CS];
+    const bool flat = (d->mode & MODE_CODE_SIZE) == CODE_64;
+    uint64_t base = flat ? 0 : cs->base;
     for (struct block *b = d->hash[hash_of(ip, d->mode)]; b; b = b->next_hash)
-        if (b->ip == ip && b->mode == d->mode && b->valid && b->gpa == gpa && b->cs_base == base)
+        if (b->ip == ip && b->mode == d->mode && b->valid && b->gpa == gpa && b->cs_base == base &&
+            (flat || b->cs_limit == cs->limit))
             return b;
     return NULL;
 }

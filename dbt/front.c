@@ -118,7 +118,8 @@ static uint8_t feature_of(const struct guest_insn *g)
     }
 }
 
-uint8_t front_fault(const struct guest_insn *g, uint32_t mode)
+/* The exception that the mode makes of the instruction, or 0. */
+static uint8_t fault_of(const struct guest_insn *g, uint64_t mode)
 {
     uint8_t if_task_switched = mode & MODE_TS ? VECTOR_NM : 0;
     switch (g->feature) {
@@ -172,6 +173,13 @@ bool front_wants_alignment(const struct guest_insn *g)
     default:
         return false;
     }
+}
+
+unsigned front_released(const struct guest_insn *g)
+{
+    return g->z.operand_count_visible && g->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE
+               ? (unsigned)(g->op[0].imm.value.u & 0xffff)
+               : 0;
 }
 
 bool front_waits(const struct guest_insn *g)
@@ -425,7 +433,7 @@ static void set_flags_use(struct guest_insn *g)
 {
     const ZydisAccessedFlags *f = g->z.cpu_flags;
     bool opaque = g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_LOOP ||
-                  g->class == G_SLOW || g->class == G_LANES || g->class == G_UD;
+                  g->class == G_SLOW || g->class == G_LANES || g->class == G_UD || g->class == G_NM;
     if (opaque)
         g->flags_read = ARITHMETIC_FLAGS;
     if (!f || opaque)
@@ -486,11 +494,40 @@ static bool may_fault(const struct guest_insn *g)
     }
 }
 
-bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, uint64_t ip,
-                  enum code_size size)
+static bool ends_block(const struct guest_insn *g)
 {
-    if (zydis_decode(&g->z, g->op, bytes, available, size) != ZYDIS_DECODED)
+    const uint64_t any_rep = ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE;
+    switch (g->class) {
+    case G_COPY:
+    case G_NOP:
+    case G_LEA:
+    case G_PUSH:
+    case G_POP:
+    case G_LEAVE:
         return false;
+    case G_STRING:
+        return g->z.attributes & any_rep;
+    default:
+        return true;
+    }
+}
+
+static uint8_t class_in_mode(const struct guest_insn *g, uint64_t mode)
+{
+    uint8_t class = class_of(g);
+    if (class != G_COPY && class != G_LANES)
+        return class;
+    uint8_t fault = fault_of(g, mode);
+    return fault == VECTOR_UD ? G_UD : fault == VECTOR_NM ? G_NM : class;
+}
+
+enum zydis_result front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, uint64_t ip,
+                               uint64_t mode)
+{
+    const enum code_size size = (enum code_size)(mode & MODE_CODE_SIZE);
+    enum zydis_result result = zydis_decode(&g->z, g->op, bytes, available, size);
+    if (result != ZYDIS_DECODED)
+        return result;
     memcpy(g->bytes, bytes, g->z.length);
     g->ip = ip;
     g->memory = explicit_memory(g);
@@ -498,19 +535,14 @@ bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, 
     g->flags_mixed = g->flags_dead = g->flags_shown = false;
 
     struct insn insn;
-    g->class = insn_decode(&insn, bytes, available, size) && sys_handles(&insn) ? G_SYSTEM : class_of(g);
     g->feature = feature_of(g);
+    g->class =
+        insn_decode(&insn, bytes, available, size) && sys_handles(&insn) ? G_SYSTEM : class_in_mode(g, mode);
     set_flags_use(g);
-    g->ends_block =
-        g->class == G_SYSTEM || g->class == G_UNSUPPORTED || g->class == G_SLOW || g->class == G_LANES ||
-        g->class == G_UD || g->class == G_JMP || g->class == G_JMP_INDIRECT || g->class == G_CALL ||
-        g->class == G_CALL_INDIRECT || g->class == G_RET || g->class == G_JCC || g->class == G_LOOP ||
-        g->class == G_DF ||
-        (g->class == G_STRING &&
-         (g->z.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE)));
+    g->ends_block = ends_block(g);
     g->touches_memory = g->class != G_NOP && g->class != G_LEA && g->class != G_JCC && g->class != G_LOOP &&
                         (g->memory >= 0 || g->class != G_COPY);
     g->divides = is_division(g->z.mnemonic);
     g->can_fault = g->divides || (g->class == G_COPY && may_fault(g));
-    return true;
+    return result;
 }

@@ -23,6 +23,7 @@ enum guest_class {
     G_SLOW,   /* always by the slow path: its address is not one that the probe can compute */
     G_LANES,  /* its operand is made of elements that a mask selects (lanes.c) */
     G_UD,     /* raises #UD, as on a processor that does not know it */
+    G_NM,     /* raises #NM, as the mode is */
     G_DF,     /* CLD, STD */
     G_SYSTEM, /* C code executes it */
     G_UNSUPPORTED,
@@ -58,15 +59,15 @@ struct guest_insn {
     bool flags_shown; /* … but a fault, before they are set anew, would show them */
 };
 
-/* Decodes and classifies; false: no instruction (or fewer bytes than it needs). */
-bool front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, uint64_t ip,
-                  enum code_size size);
-
-/* The exception that the mode makes of the instruction: VECTOR_UD, VECTOR_NM, or 0. */
-uint8_t front_fault(const struct guest_insn *g, uint32_t mode);
+/* Decodes and classifies, as the mode has it. */
+enum zydis_result front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, uint64_t ip,
+                               uint64_t mode);
 
 /* Backwards over the block. `exposed`: accesses to memory may fault. */
 void front_liveness(struct guest_insn *g, unsigned count, bool exposed);
+
+/* Bytes that a near RET gives back beyond the return address. */
+unsigned front_released(const struct guest_insn *g);
 
 /* It raises an x87 exception that is pending, before it does anything else. */
 bool front_waits(const struct guest_insn *g);

@@ -10,6 +10,7 @@
 
 #include "dbt/sys/sys.h"
 #include "trace/access.h"
+#include "x86/cpu.h"
 #include "x86/exceptions.h"
 
 struct lanes {
@@ -61,18 +62,24 @@ static bool element_place(struct dbt *d, const struct lanes *l, unsigned n, gva_
                       linear);
 }
 
+/* VMASKMOV, gathers and scatters raise no #AC (SDM Vol. 2A, 2.4.6 and 2.4.12). */
+static unsigned alignment(const struct lanes *l)
+{
+    return l->insn.lanes.by != LANES_BY_OPMASK || l->insn.lanes.kind == LANES_INDEXED ? DBT_UNALIGNED : 0;
+}
+
 static bool read_element(struct dbt *d, const struct lanes *l, unsigned n, void *to)
 {
     gva_t linear;
     return element_place(d, l, n, &linear) &&
-           dbt_read(&d->cpu, linear, to, l->insn.lanes.bytes, DBT_READ, CAUSE_INSTRUCTION);
+           dbt_read(&d->cpu, linear, to, l->insn.lanes.bytes, DBT_READ | alignment(l), CAUSE_INSTRUCTION);
 }
 
 static bool write_element(struct dbt *d, const struct lanes *l, unsigned n, const void *from)
 {
     gva_t linear;
     return element_place(d, l, n, &linear) &&
-           dbt_write(&d->cpu, linear, from, l->insn.lanes.bytes, DBT_WRITE, CAUSE_INSTRUCTION);
+           dbt_write(&d->cpu, linear, from, l->insn.lanes.bytes, DBT_WRITE | alignment(l), CAUSE_INSTRUCTION);
 }
 
 static bool is_selected(const struct lanes *l, unsigned n)
@@ -86,7 +93,8 @@ static bool all_are_writable(struct dbt *d, const struct lanes *l)
     for (unsigned n = 0; n < l->insn.lanes.elements; n++) {
         gva_t linear;
         if ((is_selected(l, n) || l->insn.lanes.all_checked) &&
-            (!element_place(d, l, n, &linear) || !sys_writable(&d->cpu, linear, l->insn.lanes.bytes)))
+            (!element_place(d, l, n, &linear) ||
+             !sys_writable(&d->cpu, linear, l->insn.lanes.bytes, alignment(l))))
             return false;
     }
     return true;
@@ -130,12 +138,14 @@ static bool execute_row(struct dbt *d, const struct lanes *l)
     return true;
 }
 
+#define MASK_MOVE_ALIGNMENT 8u
 /* MASKMOVQ and MASKMOVDQU: no operand that could be exchanged, and the bytes are the register's. */
 static bool execute_mask_move(struct dbt *d, const struct lanes *l)
 {
     uint8_t data[VECTOR_BYTES];
     read_register(l->insn.lanes.data, l->insn.lanes.by == LANES_BY_MMX_SIGNS, data);
-    if (!all_are_writable(d, l) || !write_all(d, l, data))
+    if (!sys_aligned(&d->cpu, insn_linear(&l->insn, &l->insn.memory[0], &d->cpu.v), MASK_MOVE_ALIGNMENT) ||
+        !all_are_writable(d, l) || !write_all(d, l, data))
         return false;
     advance(d, &l->insn);
     return true;
@@ -159,6 +169,17 @@ static void set_remaining_mask(struct dbt *d, const struct lanes *l, uint64_t re
     vector_write(d, i->mask, mask);
 }
 
+/* After a fault at an element, with breakpoints hit by those before it: these trap in its place, RF being set
+ * (SDM Vol. 2, VGATHERDPS). True: so it is. */
+static bool trap_first(struct dbt *d)
+{
+    if (d->cpu.stop || d->cpu.debug_traps == d->held_traps)
+        return false;
+    d->cpu.v.rflags |= RFLAGS_RF;
+    d->cpu.delivered = true;
+    return true;
+}
+
 /* Elements that are not selected keep their value; above the last one the register is cleared. */
 static bool execute_gather(struct dbt *d, struct lanes *l)
 {
@@ -179,9 +200,10 @@ static bool execute_gather(struct dbt *d, struct lanes *l)
                VECTOR_BYTES - (size_t)i->elements * i->bytes);
     vector_write(d, i->data, result);
     set_remaining_mask(d, l, l->selected);
-    if (ok)
-        advance(d, &l->insn);
-    return ok;
+    if (!ok)
+        return trap_first(d);
+    advance(d, &l->insn);
+    return true;
 }
 
 static bool execute_scatter(struct dbt *d, struct lanes *l)
@@ -198,9 +220,10 @@ static bool execute_scatter(struct dbt *d, struct lanes *l)
             l->selected &= ~(1ull << n);
     }
     set_remaining_mask(d, l, l->selected);
-    if (ok)
-        advance(d, &l->insn);
-    return ok;
+    if (!ok)
+        return trap_first(d);
+    advance(d, &l->insn);
+    return true;
 }
 
 /* ---- all ---- */

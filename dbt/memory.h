@@ -15,7 +15,8 @@ enum dbt_access {
     DBT_READ = 0,
     DBT_WRITE = 1,
     DBT_FETCH = 2,
-    DBT_SYSTEM = 4, /* supervisor whatever the CPL: descriptors, TSS, event frames to inner privilege */
+    DBT_SYSTEM = 4,    /* supervisor whatever the CPL: descriptors, TSS, event frames to inner privilege */
+    DBT_UNALIGNED = 8, /* #AC is not for this access: the instruction has a rule of its own */
 };
 
 /* The guest-physical address behind `at` for one access; sets accessed and dirty bits as the CPU does and

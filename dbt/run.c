@@ -18,112 +18,17 @@
  * it and sets the flags anew) runs without a budget test, so that no interrupt shows
  * spoiled flags to the guest.
  */
+#include "dbt/run.h"
+
 #include "dbt/front.h"
 #include "dbt/string.h"
 #include "dbt/switch.h"
-
 #include "dbt/sys/sys.h"
 #include "trace/bytes.h"
 #include "trace/hook.h"
 #include "x86/cpu.h"
 #include "x86/debug.h"
 #include "x86/exceptions.h"
-
-/* ---- mode ---- */
-
-/* Of CS: reads; that it cannot be written in protected mode the translator knows. */
-static bool limited(const struct dbt *d, const struct segment *s, unsigned n)
-{
-    if ((d->mode & MODE_CODE_SIZE) == CODE_64)
-        return false;
-    bool data = !(s->access & 8), restricted = !(s->access & 2) || (!data && n != SEG_CS);
-    return (s->access & SEGMENT_UNUSABLE) || s->limit != 0xffffffffu || (data && (s->access & 4)) ||
-           (restricted && d->mode & MODE_PROTECTED);
-}
-
-/* SDM Vol. 3A, 2.5 and 2.6. */
-static uint32_t vector_mode(const struct vcpu *v)
-{
-    const uint64_t avx = XCR0_SSE | XCR0_AVX;
-    uint64_t enabled = v->cr4 & CR4_OSXSAVE ? v->xcr0 : 0;
-    uint32_t mode = 0;
-    if (v->cr0 & CR0_EM)
-        mode |= MODE_EM;
-    if (v->cr0 & CR0_TS)
-        mode |= v->cr0 & CR0_MP ? MODE_TS | MODE_WAIT_NM : MODE_TS;
-    if (!(v->cr4 & CR4_OSFXSR))
-        mode |= MODE_NO_SSE;
-    if (!(v->cr0 & CR0_PE) || (v->rflags & RFLAGS_VM))
-        mode |= MODE_NO_VEX;
-    if ((enabled & avx) != avx)
-        mode |= MODE_NO_AVX;
-    if ((enabled & (avx | XCR0_AVX512)) != (avx | XCR0_AVX512))
-        mode |= MODE_NO_AVX512;
-    return mode;
-}
-
-uint32_t dbt_mode(const struct dbt *d)
-{
-    const struct vcpu *v = &d->cpu.v;
-    uint32_t mode = sys_code_size(&d->cpu);
-    if (v->seg[SEG_SS].access & SEGMENT_DB)
-        mode |= MODE_STACK32;
-    if (v->cr0 & CR0_PE)
-        mode |= MODE_PROTECTED | (dbt_cpl(&d->cpu) == 3 ? MODE_USER : 0);
-    if (v->cr0 & CR0_PG)
-        mode |= MODE_PAGING;
-    mode |= vector_mode(v);
-    if (v->rflags & RFLAGS_DF)
-        mode |= MODE_DF;
-    if (v->rflags & RFLAGS_TF)
-        mode |= MODE_TF;
-    return mode;
-}
-
-static uint32_t segment_mode(const struct dbt *d)
-{
-    uint32_t mode = 0;
-    for (unsigned n = SEG_ES; n <= SEG_GS; n++) {
-        const struct segment *s = &d->cpu.v.seg[n];
-        if ((d->mode & MODE_CODE_SIZE) != CODE_64 && s->base)
-            mode |= MODE_BASED(n);
-        if (limited(d, s, n))
-            mode |= MODE_LIMITED(n);
-    }
-    return mode;
-}
-
-/* What decides over a page's rights besides its tables and the CPL, for which there are two TLBs. */
-static uint64_t permissions(const struct vcpu *v)
-{
-    uint64_t key = (v->cr0 & CR0_WP) | (v->cr4 & (CR4_SMEP | CR4_SMAP)) << 32;
-    return key | (v->cr4 & CR4_SMAP ? v->rflags & RFLAGS_AC : 0) | (v->efer & EFER_NXE) << 20;
-}
-
-static void update_mode(struct dbt *d)
-{
-    if (permissions(&d->cpu.v) != d->permissions) {
-        d->permissions = permissions(&d->cpu.v);
-        tlb_flush_all(d);
-    }
-    if (d->cpu.v.dr7 & DR7_ENABLES)
-        dbt_stop_unsupported(&d->cpu, "hardware breakpoints (DR7) are not supported by the DBT engine");
-    if ((d->cpu.v.cr0 & CR0_AM) && (d->cpu.v.rflags & RFLAGS_AC) && dbt_cpl(&d->cpu) == 3)
-        dbt_stop_unsupported(&d->cpu,
-                             "alignment checks (CR0.AM, EFLAGS.AC) are not supported by the DBT engine");
-    uint32_t before = d->mode;
-    d->mode = dbt_mode(d);
-    d->mode |= segment_mode(d);
-    if (d->stepping || d->cpu.interrupt_shadow)
-        d->mode |= MODE_STEP;
-    uint64_t cs_base = (d->mode & MODE_CODE_SIZE) == CODE_64 ? 0 : d->cpu.v.seg[SEG_CS].base;
-    if (cs_base != d->jump_cs_base)
-        cache_forget_jumps(d);
-    d->jump_cs_base = cs_base;
-    if (d->mode != before || d->jump_table == 0)
-        cache_choose_jump_table(d);
-    d->mode_dirty = false;
-}
 
 /* ---- faults and stops ---- */
 
@@ -135,25 +40,14 @@ static void stop(struct dbt *d, const char *text)
     d->cpu.stop_text = text;
 }
 
-/* Delivers c->fault at v.rip, or leaves the run stopped. */
-static void deliver(struct dbt *d)
+void dbt_deliver(struct dbt *d)
 {
     if (d->cpu.stop)
         return;
     d->counters.faults++;
+    d->cpu.debug_traps = d->held_traps; /* what the instruction itself has hit it hits again */
     sys_deliver_fault(&d->cpu);
     d->mode_dirty = true;
-}
-
-/* The instruction at RIP, for exits that need to know more of it than their site says. */
-static const struct guest_insn *insn_here(struct dbt *d)
-{
-    static struct guest_insn g;
-    uint8_t bytes[INSN_BYTES_MAX];
-    size_t available = 0;
-    bool known = slow_fetch(d, d->cpu.v.rip, bytes, &available) &&
-                 front_decode(&g, bytes, available, d->cpu.v.rip, (enum code_size)(d->mode & MODE_CODE_SIZE));
-    return known ? &g : NULL;
 }
 
 static void hex(char **p, uint64_t v, unsigned digits)
@@ -165,7 +59,7 @@ static void hex(char **p, uint64_t v, unsigned digits)
 /* "cannot translate NAME (bytes) at CS:IP" */
 static void stop_at_insn(struct dbt *d)
 {
-    const struct guest_insn *g = insn_here(d);
+    const struct guest_insn *g = slow_insn_here(d);
     char *p = d->stop_line;
     const char *name = g ? ZydisMnemonicGetString(g->z.mnemonic) : "?";
     unsigned length = g ? g->z.length : 0;
@@ -187,165 +81,7 @@ static void stop_at_insn(struct dbt *d)
     stop(d, d->stop_line);
 }
 
-/* ---- leaving a block in its middle ---- */
-
-/* SF, ZF, AF, PF and CF as LAHF has them, OF as SETO (SDM Vol. 2A, LAHF). */
-static void restore_flags(struct dbt *d, uint8_t place)
-{
-    const uint64_t of_lahf = 0xd5, of = 1u << 11;
-    if (place != FLAGS_SAVED)
-        return;
-    d->cpu.v.rflags &= ~(uint64_t)ARITHMETIC_FLAGS;
-    d->cpu.v.rflags |= (d->saved_flags >> 8 & of_lahf) | (d->saved_flags & 1 ? of : 0);
-}
-
-/* RIP is at the block's instruction `insn`, before which all is done; what the head charged for the rest
- * comes back. */
-static void go_back_to(struct dbt *d, const struct block *b, unsigned insn)
-{
-    const struct block_insn *i = &b->insn[insn];
-    d->cpu.v.rip = b->ip + i->ip;
-    if ((b->mode & MODE_CODE_SIZE) != CODE_64)
-        d->cpu.v.rip = (uint32_t)d->cpu.v.rip;
-    d->budget += b->budget - insn;
-}
-
-/* … and its record is that of the accesses so far. */
-static void leave_inside(struct dbt *d, struct block *b, unsigned insn)
-{
-    go_back_to(d, b, insn);
-    d->budget -= (uint64_t)(b->record_count - b->insn[insn].records) << 32;
-    recorder_close(d, b, insn);
-}
-
-/* The instruction at which the block was left is complete. */
-static void charge(struct dbt *d)
-{
-    d->budget -= 1;
-    d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
-}
-
 /* ---- exits ---- */
-
-/* What has to be aligned and is not raises #GP before the page is looked at. */
-#define ALIGNED_BYTES_MIN 16u
-static bool is_misaligned(struct dbt *d, const struct exit_site *x, gva_t at)
-{
-    if (x->probe_bytes < ALIGNED_BYTES_MIN || !(at & (x->probe_bytes - 1u)))
-        return false;
-    const struct guest_insn *g = insn_here(d);
-    return g && front_wants_alignment(g);
-}
-
-/* An x87 exception that an instruction before has left is raised first. */
-static bool waits_in_vain(struct dbt *d)
-{
-    if (!x87_is_pending())
-        return false;
-    const struct guest_insn *g = insn_here(d);
-    return g && front_waits(g);
-}
-
-/* The whole operand has to be canonical (SDM Vol. 3A, 3.3.7.1), in IA-32e mode's tables of 4 or 5 levels. */
-static bool is_canonical(const struct dbt *d, gva_t at, unsigned bytes)
-{
-    unsigned unused = (d->cpu.v.cr4 & CR4_LA57) ? 64 - 57 : 64 - 48;
-    gva_t last = at + bytes - 1;
-    return (d->mode & MODE_CODE_SIZE) != CODE_64 || ((gva_t)((int64_t)(at << unused) >> unused) == at &&
-                                                     (gva_t)((int64_t)(last << unused) >> unused) == last);
-}
-
-/* What is wrong with an access whatever its page: false, the fault raised. */
-static bool check_access(struct dbt *d, const struct exit_site *x, gva_t at)
-{
-    if (waits_in_vain(d))
-        return dbt_raise(&d->cpu, VECTOR_MF);
-    if (!is_canonical(d, at, x->probe_bytes))
-        return dbt_raise_error(&d->cpu, x->segment == SEG_SS ? VECTOR_SS : VECTOR_GP, 0);
-    return !is_misaligned(d, x, at) || dbt_raise_error(&d->cpu, VECTOR_GP, 0);
-}
-
-/* Goes on in the block that leave_inside() has left with the record at `start`, behind a mapping that is put
- * before it: no access of the block so far can have used another for the same page. */
-static void resume_block(struct dbt *d, const struct block *b, unsigned insn, uint64_t start,
-                         const struct raw_map *map)
-{
-    const struct block_insn *i = &b->insn[insn];
-    uint8_t *record = (uint8_t *)(uintptr_t)start;
-
-    if (d->recorder.on && d->mode & MODE_PAGING) {
-        memmove(record + sizeof(*map), record, i->record_bytes);
-        memcpy(record, map, sizeof(*map));
-        record += sizeof(*map);
-    }
-    d->record = (uint64_t)(uintptr_t)record;
-    d->budget -= b->budget - insn;
-    if (b->record_id) {
-        d->budget += (uint64_t)(b->record_count - i->records) << 32;
-        store32(record, b->record_id);
-        store32(record + 4, (uint32_t)d->budget);
-    }
-    d->retry = b->indirect + i->code;
-}
-
-static bool may_resume(const struct dbt *d, const struct block *b, uint64_t start)
-{
-    return !d->recorder.on ||
-           (start + sizeof(struct raw_map) + b->record_bytes <= (uint64_t)(uintptr_t)d->recorder.end &&
-            recorder_has_room(d));
-}
-
-/* The TLB is filled and the instruction starts anew. What the fill itself records (page-table bits) belongs
- * behind the block's records so far, which begin at `start`: then another block goes on from here. False: it
- * cannot, or need not, be filled. */
-static bool fill_and_retry(struct dbt *d, const struct exit_site *x, gva_t at, uint64_t start)
-{
-    uint64_t left = d->record;
-    struct raw_map map;
-    bool fast;
-    if (!tlb_fill(d, at, x->probe_access, &fast, &map)) {
-        deliver(d);
-        return true;
-    }
-    if (!fast)
-        return false;
-    if (d->record == left && may_resume(d, x->block, start)) {
-        resume_block(d, x->block, x->insn, start, &map);
-        return true;
-    }
-    tlb_record(d, &map);
-    d->restart = true;
-    return true;
-}
-
-/* A probe missed. Where a filled TLB does not help, the slow path executes the instruction; so it does where
- * accesses before this one are to be recorded before what the fill records. */
-static void handle_miss(struct dbt *d, const struct exit_site *x)
-{
-    uint64_t at = d->scratch, start = d->record;
-    bool crosses = (at & (PAGE_SIZE - 1)) + x->probe_bytes > PAGE_SIZE, fast;
-    bool ordered = x->not_first && !dbt_walk_is_silent(&d->cpu, at, x->probe_access);
-    struct raw_map map;
-
-    d->counters.misses++;
-    restore_flags(d, x->flags);
-    leave_inside(d, x->block, x->insn);
-    if (!check_access(d, x, at)) {
-        deliver(d);
-        return;
-    }
-    if (!crosses && !x->limited && !ordered && fill_and_retry(d, x, at, start))
-        return;
-    bool done = slow_execute(d);
-    if (done && ordered && !crosses && !x->limited && tlb_fill(d, at, x->probe_access, &fast, &map) && fast)
-        tlb_record(d, &map);
-    if (done)
-        charge(d);
-    else
-        deliver(d);
-    d->mode_dirty = true;
-    d->quiet_block = x->flags == FLAGS_LOST;
-}
 
 static void set_budget(struct dbt *d, uint64_t instructions)
 {
@@ -360,8 +96,10 @@ static void refill_budget(struct dbt *d)
 {
     uint64_t most = d->host->budget_bytes - PAGE_SIZE, n = d->host->next_deadline(d);
     set_budget(d, n < most ? n : most);
-    if (d->recorder.on)
+    if (d->recorder.on) {
+        recorder_count(d);
         recorder_number(d, RAW_TIME, rdtsc());
+    }
 }
 
 void dbt_ask_within(struct dbt *d, uint64_t instructions)
@@ -414,20 +152,21 @@ static bool deliver_nmi(struct dbt *d)
     return true;
 }
 
-static void deliver_interrupt(struct dbt *d)
+static bool deliver_interrupt(struct dbt *d)
 {
     if (deliver_nmi(d))
-        return;
+        return true;
     if (!(d->cpu.v.rflags & RFLAGS_IF) || d->cpu.interrupt_shadow)
-        return;
+        return false;
     int vector = d->host->interrupt(d);
     if (vector < 0)
-        return;
+        return false;
     d->counters.interrupts++;
     d->cpu.halted = false;
     show_iteration(d);
     sys_deliver_interrupt(&d->cpu, (uint8_t)vector);
     d->mode_dirty = true;
+    return true;
 }
 
 static void handle_trap(struct dbt *d)
@@ -457,9 +196,10 @@ static void handle_trap(struct dbt *d)
     for (unsigned s = 0; s < b->insn[i].spilled; s++)
         d->cpu.v.gpr[b->insn[i].spill_reg[s]] = d->spill[s];
     restore_flags(d, b->insn[i].flags);
+    settle_record(d, b, i);
     leave_inside(d, b, i);
     raise_trap(d);
-    deliver(d);
+    dbt_deliver(d);
 }
 
 static void handle_system(struct dbt *d, const struct exit_site *x)
@@ -471,12 +211,12 @@ static void handle_system(struct dbt *d, const struct exit_site *x)
     go_back_to(d, x->block, x->insn);
     d->counters.system++;
     if (!slow_fetch(d, d->cpu.v.rip, bytes, &available)) {
-        deliver(d);
+        dbt_deliver(d);
         return;
     }
     if (!insn_decode(&insn, bytes, available, (enum code_size)(d->mode & MODE_CODE_SIZE))) {
         dbt_raise(&d->cpu, VECTOR_UD);
-        deliver(d);
+        dbt_deliver(d);
         return;
     }
     uint64_t rip = d->cpu.v.rip;
@@ -484,7 +224,7 @@ static void handle_system(struct dbt *d, const struct exit_site *x)
     bool done = sys_execute(&d->cpu, &insn);
     d->access_flags = 0;
     if (!done)
-        deliver(d);
+        dbt_deliver(d);
     else if (insn.rep && d->cpu.v.rip == rip) /* INS and OUTS with iterations to come */
         dbt_spend_iterations(d, 1);
     else
@@ -500,12 +240,13 @@ static void handle_by_c(struct dbt *d, const struct exit_site *x)
     bool ok;
 
     go_back_to(d, x->block, x->insn);
+    const uint64_t rip = d->cpu.v.rip;
     switch (x->kind) {
     case DBT_EXIT_SLOW:
         ok = slow_execute(d);
         break;
     case DBT_EXIT_LANES: {
-        const struct guest_insn *g = insn_here(d);
+        const struct guest_insn *g = slow_insn_here(d);
         ok = g && lanes_execute(d, g);
         break;
     }
@@ -516,10 +257,10 @@ static void handle_by_c(struct dbt *d, const struct exit_site *x)
         ok = dbt_raise(&d->cpu, VECTOR_UD);
         break;
     }
-    if (ok)
+    if (!ok)
+        dbt_deliver(d);
+    else if (d->cpu.v.rip != rip) /* not a part of its elements */
         charge(d);
-    else
-        deliver(d);
     d->mode_dirty = true;
 }
 
@@ -527,9 +268,10 @@ static void handle_by_c(struct dbt *d, const struct exit_site *x)
  * a look at anything but its own budget, if it is at hand. */
 static void go_on(struct dbt *d)
 {
-    if (d->jump_table == 0 || d->mode_dirty)
+    if (d->jump_table == 0 || d->mode_dirty || d->cpu.debug_traps)
         return;
     d->scratch2 = d->cpu.v.rip;
+    d->branch = NO_BRANCH;
     d->retry = d->resume_at[d->jump_table];
 }
 
@@ -540,7 +282,7 @@ static void handle_string(struct dbt *d, const struct exit_site *x)
     bool complete = false;
     go_back_to(d, x->block, x->insn);
     if (!string_execute(d, &x->string, x->target, &complete)) {
-        deliver(d);
+        dbt_deliver(d);
     } else if (complete) {
         charge(d);
         go_on(d);
@@ -560,6 +302,11 @@ static void handle_exit(struct dbt *d, struct exit_site **chain)
         break;
     case DBT_EXIT_INDIRECT:
         d->cpu.v.rip = d->scratch2;
+        if (d->branch != NO_BRANCH && !slow_may_execute(d, d->cpu.v.rip))
+            refuse_branch(d, &d->blocks[d->branch], d->blocks[d->branch].insn_count - 1u);
+        break;
+    case DBT_EXIT_OUTSIDE:
+        refuse_branch(d, x->block, x->insn);
         break;
     case DBT_EXIT_SYSTEM:
         handle_system(d, x);
@@ -606,6 +353,10 @@ static struct block *find_block(struct dbt *d)
     bool fault = false;
 
     d->counters.lookups++;
+    if (!slow_may_execute(d, d->cpu.v.rip)) {
+        dbt_raise_error(&d->cpu, VECTOR_GP, 0);
+        return NULL;
+    }
     if (!fetch_translate(d, at, &gpa))
         return NULL;
     struct block *b = cache_find(d, d->cpu.v.rip, gpa);
@@ -622,7 +373,7 @@ static struct block *find_block(struct dbt *d)
         cache_flush(d);
     }
     if (d->mode_dirty)
-        update_mode(d);
+        mode_update(d);
     b = translate_block(d, d->cpu.v.rip, false);
     if (b)
         cache_insert(d, b);
@@ -633,7 +384,7 @@ static bool may_go_on(struct dbt *d)
 {
     if (d->cpu.stop)
         return false;
-    if (!d->cpu.halted)
+    if (!d->cpu.halted || d->cpu.debug_traps)
         return true;
     d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
     d->quiet_block = false;
@@ -658,14 +409,6 @@ static const void *entry_of(struct dbt *d, struct block *b)
     return b->body;
 }
 
-/* A block that begins at a break is entered from here alone. */
-static bool begins_at_break(const struct dbt *d, const struct block *b)
-{
-    unsigned n;
-    gva_t at = (b->mode & MODE_CODE_SIZE) == CODE_64 ? b->ip : (uint32_t)(b->ip + b->cs_base);
-    return dbt_is_break(d, at, &n);
-}
-
 /* The block has ended with an iteration of a REP, and it goes on with the next. */
 static bool is_between_iterations(const struct dbt *d, const struct block *b)
 {
@@ -673,23 +416,65 @@ static bool is_between_iterations(const struct dbt *d, const struct block *b)
     return b->repeats && d->cpu.v.rip == ((b->mode & MODE_CODE_SIZE) == CODE_64 ? ip : (uint32_t)ip);
 }
 
+/* What was at RIP before the instruction is one that a single-step trap comes behind: with IA32_DEBUGCTL.BTF
+ * only a branch that was taken is (SDM Vol. 3B, 17.4.3). */
+static bool steps(const struct dbt *d, const struct block *b)
+{
+    uint64_t next = b->ip + b->guest_bytes;
+    if (!(d->cpu.debugctl & DEBUGCTL_BTF))
+        return true;
+    return d->cpu.v.rip != ((b->mode & MODE_CODE_SIZE) == CODE_64 ? next : (uint32_t)next) &&
+           !is_between_iterations(d, b);
+}
+
+/* The instruction was not executed after all: what it is to find is put back. */
+struct entered {
+    uint64_t icount, rf;
+    bool shadow, mov_ss;
+};
+
+static void put_back(struct dbt *d, const struct entered *before)
+{
+    if (before->shadow) {
+        d->cpu.interrupt_shadow = d->quiet_block = true;
+        d->cpu.shadow_is_mov_ss = before->mov_ss;
+    }
+    if (before->icount == dbt_icount(d))
+        d->cpu.v.rflags |= before->rf;
+}
+
+static void run_from(struct dbt *d, const void *entry, struct exit_site **chain)
+{
+    do {
+        switch_enter(d, entry);
+        d->retry = NULL;
+        d->restart = false;
+        handle_exit(d, chain);
+        entry = d->retry;
+    } while (entry && !d->cpu.stop);
+}
+
 /* Runs translated code from the current state until something was recorded or left that needs a new look. */
 static void step(struct dbt *d, struct exit_site **chain)
 {
     uint32_t flushes = (uint32_t)d->counters.flushes;
     if (d->mode_dirty)
-        update_mode(d);
+        mode_update(d);
+    d->held_traps = d->cpu.debug_traps;
     struct block *b = find_block(d);
     if (!b) {
         *chain = NULL;
-        deliver(d);
+        dbt_deliver(d);
         return;
     }
     if (flushes != (uint32_t)d->counters.flushes)
         *chain = NULL;
-    bool single = d->mode & (MODE_TF | MODE_STEP), shadow = d->cpu.interrupt_shadow,
-         mov_ss = d->cpu.shadow_is_mov_ss;
-    bool at_break = begins_at_break(d, b);
+    bool single = d->mode & (MODE_TF | MODE_STEP);
+    const struct entered before = {.icount = dbt_icount(d),
+                                   .rf = d->cpu.v.rflags & RFLAGS_RF,
+                                   .shadow = d->cpu.interrupt_shadow,
+                                   .mov_ss = d->cpu.shadow_is_mov_ss};
+    bool at_break = break_is_at(d, b);
     if (!at_break && *chain && (*chain)->block->valid && (*chain)->block->mode == d->mode && !single)
         cache_chain(d, *chain, b);
     if (!at_break && (!*chain || b->crosses))
@@ -699,51 +484,44 @@ static void step(struct dbt *d, struct exit_site **chain)
     const void *entry = entry_of(d, b);
     /* RF ends with the instruction, and faults push it as 1 whatever it was (SDM Vol. 3B, 17.3.1.1). */
     d->cpu.v.rflags &= ~RFLAGS_RF;
-    do {
-        switch_enter(d, entry);
-        d->retry = NULL;
-        d->restart = false;
-        handle_exit(d, chain);
-        entry = d->retry;
-    } while (entry && !d->cpu.stop);
-    if (shadow && d->restart) {
-        d->cpu.interrupt_shadow = d->quiet_block = true;
-        d->cpu.shadow_is_mov_ss = mov_ss;
-    }
-    if (!d->restart)
-        d->between_iterations = is_between_iterations(d, b);
-    if (d->mode & MODE_TF && !d->restart && !d->cpu.delivered && !d->cpu.stop && !d->cpu.shadow_is_mov_ss) {
-        show_iteration(d);
-        sys_deliver_debug(&d->cpu, DR6_BS);
-        d->mode_dirty = true;
-    }
-}
-
-bool dbt_is_break(const struct dbt *d, gva_t at, unsigned *n)
-{
-    for (*n = 0; *n < DBT_BREAKS; ++*n)
-        if (d->break_armed[*n] && d->break_at[*n] == at)
-            return true;
-    return false;
-}
-
-void dbt_set_break(struct dbt *d, unsigned n, bool armed, gva_t at)
-{
-    d->break_armed[n] = armed;
-    d->break_at[n] = at;
-    cache_flush(d);
-}
-
-static void ask_at_break(struct dbt *d, struct exit_site **chain)
-{
-    unsigned n;
-    gva_t at = d->cpu.v.rip;
-    if (sys_code_size(&d->cpu) != CODE_64)
-        at = (uint32_t)(at + d->cpu.v.seg[SEG_CS].base);
-    if (!dbt_is_break(d, at, &n))
+    run_from(d, entry, chain);
+    if (d->restart) {
+        put_back(d, &before);
         return;
-    *chain = NULL;
-    d->host->at_break(d, n);
+    }
+    d->between_iterations = is_between_iterations(d, b);
+    if (d->mode & MODE_TF && !d->cpu.delivered && !d->cpu.stop && !d->cpu.shadow_is_mov_ss && steps(d, b))
+        d->cpu.debug_traps |= DR6_BS;
+}
+
+/* Those of the instructions before; behind MOV SS they wait for one more (SDM Vol. 3A, 6.8.3). */
+static bool deliver_traps(struct dbt *d)
+{
+    uint16_t traps = d->cpu.debug_traps;
+    if (!traps || d->cpu.shadow_is_mov_ss)
+        return false;
+    d->cpu.debug_traps = 0;
+    d->cpu.halted = d->quiet_block = false;
+    show_iteration(d);
+    sys_deliver_debug(&d->cpu, traps);
+    d->mode_dirty = true;
+    return true;
+}
+
+/* What comes before the instruction at RIP, by priority (SDM Vol. 3A, table 6-2). True: it is executed now.
+ */
+static bool look_around(struct dbt *d, struct exit_site **chain)
+{
+    bool event = deliver_traps(d);
+    if (!d->quiet_block && !d->cpu.stop)
+        event |= deliver_interrupt(d);
+    if (event)
+        *chain = NULL;
+    if (d->cpu.stop || d->cpu.halted)
+        return false;
+    if (break_ask_host(d))
+        *chain = NULL;
+    return !d->cpu.stop && !d->cpu.halted;
 }
 
 void dbt_run(struct dbt *d)
@@ -753,16 +531,16 @@ void dbt_run(struct dbt *d)
     d->mode_dirty = true;
     refill_budget(d);
     while (may_go_on(d)) {
-        if (!d->quiet_block) {
-            uint64_t interrupts = d->counters.interrupts;
-            deliver_interrupt(d);
-            if (interrupts != d->counters.interrupts)
-                chain = NULL;
-        }
-        if (!d->cpu.stop && !d->cpu.halted)
-            ask_at_break(d, &chain);
-        if (!d->cpu.stop && !d->cpu.halted)
+        if (!look_around(d, &chain))
+            continue;
+        if (break_deliver(d)) {
+            chain = NULL;
+            dbt_spend_iterations(d, 1);
+            if (dbt_budget_left(d) == 0)
+                poll(d);
+        } else {
             step(d, &chain);
+        }
     }
 }
 
@@ -777,17 +555,25 @@ bool dbt_trap(struct dbt *d, uint64_t pc, uint64_t address, uint64_t vector, uin
     return true;
 }
 
-/* Translated code records or does not: it is made anew. What the records so far refer to stays. */
-void dbt_set_recording(struct dbt *d, bool reads, bool writes)
+void dbt_set_recording(struct dbt *d, bool reads, bool writes, const struct filter *filter)
 {
-    bool on = reads || writes;
-    if (d->recorder.on && !on)
+    const struct filter none = {0};
+    struct recorder *r = &d->recorder;
+    if (r->on)
         recorder_stop(d);
-    d->record_reads = reads;
-    d->record_writes = writes;
-    cache_flush(d);
-    if (on && !d->recorder.on)
+    r->reads = reads;
+    r->writes = writes;
+    r->filter = filter ? *filter : none;
+    tlb_flush_all(d); /* it knows what the filter says of pages */
+    if (reads || writes)
         recorder_start(d);
+    d->mode_dirty = true;
+}
+
+void dbt_forget_dictionary(struct dbt *d)
+{
+    d->recorder.block_count = d->recorder.access_count = 0;
+    cache_flush(d);
 }
 
 void dbt_init(struct dbt *d, void *code, size_t code_bytes)

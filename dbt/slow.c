@@ -9,8 +9,10 @@
  *
  * so nothing here knows what it does.
  */
+#include "dbt/front.h"
 #include "dbt/switch.h"
 
+#include "console.h"
 #include "dbt/sys/sys.h"
 #include "decode/insn.h"
 #include "trace/access.h"
@@ -43,6 +45,22 @@ bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available)
     return true;
 }
 
+bool slow_may_execute(const struct dbt *d, uint64_t ip)
+{
+    return (d->mode & MODE_CODE_SIZE) == CODE_64 ? sys_is_canonical(&d->cpu, ip)
+                                                 : ip <= d->cpu.v.seg[SEG_CS].limit;
+}
+
+const struct guest_insn *slow_insn_here(struct dbt *d)
+{
+    static struct guest_insn g;
+    uint8_t bytes[INSN_BYTES_MAX];
+    size_t available = 0;
+    bool known = slow_fetch(d, d->cpu.v.rip, bytes, &available) &&
+                 front_decode(&g, bytes, available, d->cpu.v.rip, d->mode) == ZYDIS_DECODED;
+    return known ? &g : NULL;
+}
+
 /* What segmentation says of the operands (SDM Vol. 3A, 5.3). In the forms that come here each operand is one
  * access of the list. */
 static bool check_segments(struct dbt *d, const struct insn *insn, const struct access_list *list)
@@ -50,6 +68,10 @@ static bool check_segments(struct dbt *d, const struct insn *insn, const struct 
     for (unsigned i = 0; i < insn->memory_count && i < list->count; i++) {
         const struct insn_memory *m = &insn->memory[i];
         bool based = insn->code_size != CODE_64 || m->address.segment >= SEG_FS;
+        /* Flat segments are not checked: an access that wraps at 4 GiB need not fault. */
+        bool writes_code = m->address.segment == SEG_CS && m->flags & INSN_WRITE;
+        if (insn->code_size != CODE_64 && !(d->mode & MODE_LIMITED(m->address.segment)) && !writes_code)
+            continue;
         uint64_t offset = list->a[i].linear - (based ? d->cpu.v.seg[m->address.segment].base : 0);
         gva_t linear;
         if (insn->code_size != CODE_64)
@@ -104,7 +126,7 @@ static bool make_plan(struct dbt *d, struct access_list *list, unsigned slots, s
 
 static bool check_writable(struct dbt *d, const struct insn_access *a)
 {
-    return sys_writable(&d->cpu, a->linear, a->size);
+    return sys_writable(&d->cpu, a->linear, a->size, DBT_WRITE);
 }
 
 /* Aligned as in memory: some instructions fault on operands that are not. */
@@ -159,8 +181,10 @@ bool raise_trap(struct dbt *d)
     case VECTOR_GP:
         return dbt_raise_error(&d->cpu, VECTOR_GP, 0);
     default:
-        return dbt_stop_unsupported(&d->cpu,
-                                    "a host exception in translated code: an error of the translator");
+        format_text(d->stop_line, sizeof(d->stop_line),
+                    "exception %u at 0x%lx (address 0x%lx) in translated code: an error of the translator",
+                    (unsigned)d->trap_vector, (unsigned long)d->trap_pc, (unsigned long)d->trap_address);
+        return dbt_stop_unsupported(&d->cpu, d->stop_line);
     }
 }
 
@@ -189,15 +213,23 @@ static void drop_bounced(struct dbt *d, const struct bounced *b)
     d->exit_count = b->exits;
 }
 
+/* Behind its last instruction. */
+static uint64_t next_ip(const struct block *b)
+{
+    uint64_t ip = b->ip + b->guest_bytes;
+    return (b->mode & MODE_CODE_SIZE) == CODE_64 ? ip : (uint32_t)ip;
+}
+
 static bool enter_bounced(struct dbt *d, const struct bounced *b)
 {
     struct vcpu before = d->cpu.v;
     d->x87_status = 0;
     switch_enter(d, b->block->body);
-    if (d->exits[d->exit_site].kind != DBT_EXIT_TRAP)
+    bool trapped = d->exits[d->exit_site].kind == DBT_EXIT_TRAP;
+    if (!trapped && (d->cpu.v.rip == next_ip(b->block) || slow_may_execute(d, d->cpu.v.rip)))
         return true;
     d->cpu.v = before;
-    return raise_trap(d);
+    return trapped ? raise_trap(d) : dbt_raise_error(&d->cpu, VECTOR_GP, 0);
 }
 
 bool slow_run_bounced(struct dbt *d)

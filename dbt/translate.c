@@ -26,11 +26,6 @@ static struct guest_insn insns[BLOCK_INSNS_MAX];
 
 /* ---- fetching ---- */
 
-struct fetch {
-    uint8_t bytes[2 * PAGE_SIZE];
-    size_t available;
-};
-
 static gva_t linear_ip(const struct translation *t, uint64_t ip)
 {
     uint64_t linear = t->b->cs_base + ip;
@@ -50,63 +45,61 @@ static bool stop_no_ram(struct dbt *d, gpa_t at)
     return false;
 }
 
-/* The bytes of the instruction at ip, at most 15, into `buffer`. On the second page of a block's first
- * instruction
- * faults count; else the block ends before it. */
-static bool fetch_insn(struct translation *t, uint64_t ip, uint8_t *buffer, size_t *available, gpa_t *gpa2)
+/* Bytes of the instruction at ip that its segment holds: at most 15. */
+static size_t within_limit(const struct translation *t, uint64_t ip)
+{
+    const uint64_t limit = t->d->cpu.v.seg[SEG_CS].limit;
+    if (t->code_size == CODE_64 || limit >= ip + INSN_BYTES_MAX - 1)
+        return INSN_BYTES_MAX;
+    return ip > limit ? 0 : limit - ip + 1;
+}
+
+/* Those on the next page, of the block's first instruction. */
+static bool fetch_rest(struct translation *t, uint64_t ip, uint8_t *buffer, size_t first, size_t all)
 {
     struct dbt *d = t->d;
-    gva_t at = linear_ip(t, ip);
-    size_t in_page = PAGE_SIZE - (at & (PAGE_SIZE - 1));
-    size_t first = in_page < INSN_BYTES_MAX ? in_page : INSN_BYTES_MAX;
-    gpa_t gpa = (t->b->gpa & PAGE_MASK) | (at & (PAGE_SIZE - 1));
-
-    memcpy(buffer, d->ram + gpa, first);
-    *available = first;
-    *gpa2 = 0;
-    if (first == INSN_BYTES_MAX || t->count)
-        return true;
-    if (!fetch_translate(d, at + first, gpa2))
+    if (!fetch_translate(d, linear_ip(t, ip) + first, &t->b->gpa2))
         return false;
-    const uint8_t *more = ram_at(d, *gpa2);
+    const uint8_t *more = ram_at(d, t->b->gpa2);
     if (!more)
-        return stop_no_ram(d, *gpa2);
-    memcpy(buffer + first, more, INSN_BYTES_MAX - first);
-    *available = INSN_BYTES_MAX;
+        return stop_no_ram(d, t->b->gpa2);
+    memcpy(buffer + first, more, all - first);
+    t->b->crosses = true;
     return true;
 }
 
-/* False: a fault, or no instruction, at the block's first place. */
+/* Why there is none at the block's first place: one that ends behind the segment or is too long is #GP. */
+static bool raise_for(struct translation *t, enum zydis_result result)
+{
+    struct dbt_cpu *c = &t->d->cpu;
+    return result == ZYDIS_NO_INSTRUCTION ? dbt_raise(c, VECTOR_UD) : dbt_raise_error(c, VECTOR_GP, 0);
+}
+
+/* False: a fault, or no instruction, at the block's first place. Only an instruction that needs the next page
+ * touches it, and it is a block of its own. */
 static bool decode_one(struct translation *t, uint64_t ip, bool *ended)
 {
     uint8_t buffer[INSN_BYTES_MAX];
-    size_t available;
-    gpa_t gpa2 = 0;
     struct guest_insn *g = &t->g[t->count];
     gva_t at = linear_ip(t, ip);
-    size_t in_page = PAGE_SIZE - (at & (PAGE_SIZE - 1));
-    size_t first = in_page < INSN_BYTES_MAX ? in_page : INSN_BYTES_MAX;
+    size_t in_page = PAGE_SIZE - (at & (PAGE_SIZE - 1)), all = within_limit(t, ip);
+    size_t first = in_page < all ? in_page : all;
 
-    /* First by what the page holds: only an instruction that needs the next page may touch it. */
     memcpy(buffer, t->d->ram + ((t->b->gpa & PAGE_MASK) | (at & (PAGE_SIZE - 1))), first);
-    if (front_decode(g, buffer, first, ip, t->code_size)) {
-        t->count++;
-        return true;
+    enum zydis_result result = front_decode(g, buffer, first, ip, t->mode);
+    if (result != ZYDIS_DECODED) {
+        *ended = true;
+        if (t->count)
+            return true;
+        if (result == ZYDIS_NEEDS_MORE && first < all) {
+            if (!fetch_rest(t, ip, buffer, first, all))
+                return false;
+            result = front_decode(g, buffer, all, ip, t->mode);
+        }
+        if (result != ZYDIS_DECODED)
+            return raise_for(t, result);
     }
-    *ended = true;
-    if (t->count)
-        return true;
-    if (!fetch_insn(t, ip, buffer, &available, &gpa2))
-        return false;
-    if (!front_decode(g, buffer, available, ip, t->code_size))
-        return dbt_raise(&t->d->cpu, VECTOR_UD);
-    t->count = 1;
-    if (g->z.length > first) {
-        t->b->crosses = true;
-        t->b->gpa2 = gpa2;
-    } else {
-        *ended = false;
-    }
+    t->count++;
     return true;
 }
 
@@ -114,7 +107,6 @@ static bool decode_block(struct translation *t, unsigned most)
 {
     uint64_t ip = t->b->ip;
     bool ended = false;
-    unsigned n;
     do {
         if (!decode_one(t, ip, &ended))
             return false;
@@ -124,7 +116,7 @@ static bool decode_block(struct translation *t, unsigned most)
         ip = g->ip + g->z.length;
         ended = ended || g->ends_block || t->count == most ||
                 (linear_ip(t, ip) ^ linear_ip(t, t->b->ip)) >= PAGE_SIZE || wrap_ip(t, ip) != ip ||
-                dbt_is_break(t->d, linear_ip(t, ip), &n);
+                dbt_is_break(t->d, linear_ip(t, ip));
     } while (!ended);
     t->b->guest_bytes = (uint16_t)(ip - t->b->ip);
     return true;
@@ -134,8 +126,8 @@ static bool decode_block(struct translation *t, unsigned most)
 static void unroll(struct translation *t)
 {
     const struct guest_insn *last = &t->g[t->count - 1];
-    unsigned body = t->count, n;
-    if (dbt_is_break(t->d, linear_ip(t, t->b->ip), &n))
+    unsigned body = t->count;
+    if (dbt_is_break(t->d, linear_ip(t, t->b->ip)))
         return;
     if (last->class != G_JCC || wrap_ip(t, last->ip + last->z.length + last->op[0].imm.value.u) != t->b->ip)
         return;
@@ -173,15 +165,15 @@ static bool translate_copy(struct translation *t, const struct guest_insn *g)
 
     if (!reads && !writes)
         return false;
-    emit_probe(t, &a, writes ? DBT_WRITE : DBT_READ, bytes);
+    emit_probe(t, &a, (reads ? PROBE_READ : 0) | (writes ? PROBE_WRITE : 0), bytes);
     unsigned read_place = reads ? emit_record(t, &a, ACCESS_READ, bytes, flags) : 0;
     unsigned write_place = writes ? emit_record(t, &a, ACCESS_WRITE, bytes, flags) : 0;
     if (!direct)
         emit_record_data(t, read_place, bytes);
     if (!emit_copy(t, g))
         return false;
-    if (direct && (read_place | write_place))
-        emit_store(t->e, bytes, plain, at(RECORD, (int32_t)(read_place | write_place)));
+    if (direct)
+        emit_record_value(t, read_place | write_place, bytes, plain);
     else
         emit_record_data(t, write_place, bytes);
     emit_x87_pointers(t, g, &a);
@@ -250,11 +242,6 @@ static bool translate_lanes(struct translation *t, const struct guest_insn *g)
 
 static bool translate_insn(struct translation *t, const struct guest_insn *g)
 {
-    uint8_t fault = g->class == G_COPY || g->class == G_LANES ? front_fault(g, t->mode) : 0;
-    if (fault) {
-        emit_leave(t, fault == VECTOR_NM ? DBT_EXIT_NM : DBT_EXIT_UD);
-        return true;
-    }
     switch (g->class) {
     case G_COPY:
         if (!translate_copy(t, g))
@@ -281,6 +268,9 @@ static bool translate_insn(struct translation *t, const struct guest_insn *g)
     case G_UD:
         emit_leave(t, DBT_EXIT_UD);
         return true;
+    case G_NM:
+        emit_leave(t, DBT_EXIT_NM);
+        return true;
     case G_DF:
         translate_df(t, g);
         return true;
@@ -304,6 +294,7 @@ static bool translate_insn(struct translation *t, const struct guest_insn *g)
 /* ---- the block ---- */
 
 /* What the head adds to the budget is known when the block is finished; this is where it stands then. */
+/* The block's accesses are counted with its instructions. */
 static uint8_t *emit_charge(struct translation *t, bool records)
 {
     struct emit *e = t->e;
@@ -350,6 +341,8 @@ static uint8_t *emit_head(struct translation *t, bool records)
     uint8_t *charge = emit_charge(t, records);
     emit8(e, 0x67); /* r15d */
     emit_op_mem(e, 0x0fb6, 4, SCRATCH, at(BUDGET, 0), false);
+    if (t->mode & MODE_DROPPED)
+        records = false; /* they are only counted */
     if (records)
         emit_room_test(e);
     b->body = e->p;
@@ -369,12 +362,13 @@ static void finish_record(struct translation *t, uint8_t *charge)
     b->record_count = (uint16_t)t->access_count;
     b->record_bytes = (uint16_t)t->record_bytes;
     b->context = dbt_context(t->d);
-    if (t->access_count)
+    if (t->record_bytes)
         recorder_define(t->d, b, t->access);
     if (!charge || t->e->full)
         return;
     memcpy(charge, &add, sizeof(add));
-    memcpy(b->body + 3, &b->record_id, sizeof(b->record_id));
+    if (!(t->mode & MODE_DROPPED))
+        memcpy(b->body + 3, &b->record_id, sizeof(b->record_id));
 }
 
 static bool may_record(const struct dbt *d, const struct guest_insn *g)
@@ -389,7 +383,7 @@ static bool may_record(const struct dbt *d, const struct guest_insn *g)
         writes |= (g->op[i].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
     }
     reads |= g->class == G_POP || g->class == G_RET || g->class == G_LEAVE;
-    return (reads && d->record_reads) || (writes && d->record_writes);
+    return (reads && d->mode & MODE_READS) || (writes && d->mode & MODE_WRITES);
 }
 
 static struct block_insn insn_here(const struct translation *t, uint64_t ip, uint8_t length)
@@ -401,9 +395,8 @@ static struct block_insn insn_here(const struct translation *t, uint64_t ip, uin
                                .record_bytes = (uint16_t)t->record_bytes};
 }
 
-/* Behind the last instruction stands one more entry, of no bytes: so far goes the whole record. */
-/* Those that were put aside are no longer the flags once some of them are new; the host has all that anything
- * sees. */
+/* Flags put aside are not the guest's any more once an instruction has set some of them: what is to be read
+ * of the others would have kept them from being put aside. */
 static enum flags_place flags_behind(const struct translation *t, const struct guest_insn *g)
 {
     if (g->flags_killed == ARITHMETIC_FLAGS)
@@ -411,6 +404,7 @@ static enum flags_place flags_behind(const struct translation *t, const struct g
     return g->flags_mixed && t->flags == FLAGS_SAVED ? FLAGS_LOST : t->flags;
 }
 
+/* Behind the last instruction stands one more entry, of no bytes: so far goes the whole record. */
 static void emit_block(struct translation *t)
 {
     struct block *b = t->b;
@@ -426,6 +420,7 @@ static void emit_block(struct translation *t)
     for (t->index = 0; t->index < t->count && !t->overflow; t->index++) {
         const struct guest_insn *g = &t->g[t->index];
         b->insn[t->index] = insn_here(t, g->ip, g->z.length);
+        t->probed = t->saved = false;
         if (!translate_insn(t, g)) {
             emit_leave(t, DBT_EXIT_UNSUPPORTED);
             ended = true;
@@ -433,6 +428,7 @@ static void emit_block(struct translation *t)
             break;
         }
         b->insn[t->index].flags = (uint8_t)t->flags;
+        b->insn[t->index].saved = t->saved;
         t->flags = flags_behind(t, g);
         forget_addresses(t, g);
         ended = g->ends_block && t->index + 1 == t->count;
@@ -455,14 +451,13 @@ static void emit_block(struct translation *t)
     t->overflow = t->e->full;
 }
 
-static bool check_limit(struct dbt *d, struct translation *t)
+/* An access may fault, or end the block with a trap. */
+static bool accesses_show_flags(const struct dbt *d)
 {
-    const struct guest_insn *last = &t->g[t->count - 1];
-    if (t->code_size == CODE_64 || last->ip + last->z.length - 1 <= d->cpu.v.seg[SEG_CS].limit)
-        return true;
-    while (t->count && t->g[t->count - 1].ip + t->g[t->count - 1].z.length - 1 > d->cpu.v.seg[SEG_CS].limit)
-        t->count--;
-    return t->count ? true : dbt_raise_error(&d->cpu, VECTOR_GP, 0);
+    for (unsigned n = 0; n < SYS_BREAKPOINTS; n++)
+        if (d->breakpoints[n].bytes)
+            return true;
+    return d->mode & (MODE_PAGING | MODE_ALIGNED | (0x3fu * MODE_LIMITED(0)));
 }
 
 /* At most `most` instructions; false: they do not fit (`overflow`), or cannot be fetched. */
@@ -481,16 +476,17 @@ static bool try_block(struct dbt *d, struct translation *t, uint64_t ip, bool bo
                            .insn = &d->insns[d->insn_count],
                            .valid = true,
                            .jump_table = (uint8_t)d->jump_table,
+                           .cs_limit = d->cpu.v.seg[SEG_CS].limit,
                            .cs_base = t->code_size == CODE_64 ? 0 : d->cpu.v.seg[SEG_CS].base};
     if (!fetch_translate(d, linear_ip(t, ip), &t->b->gpa))
         return false;
     if (!ram_at(d, t->b->gpa))
         return stop_no_ram(d, t->b->gpa);
-    if (!decode_block(t, most) || !check_limit(d, t))
+    if (!decode_block(t, most))
         return false;
     if (most > 1 && !t->b->crosses)
         unroll(t);
-    front_liveness(t->g, t->count, d->mode & (MODE_PAGING | (0x3fu * MODE_LIMITED(0))));
+    front_liveness(t->g, t->count, accesses_show_flags(d));
     emit_block(t);
     return !t->overflow;
 }

@@ -32,6 +32,13 @@ static void watch_for(const struct point *p)
     watched = p->kind == POINT_TEXT ? (uint8_t)p->text[strlen(p->text) - 1] : -1;
 }
 
+static void stop_recording(void)
+{
+    engine->set_recording(false, false, &options->filter);
+    if (engine->pack)
+        engine->pack();
+}
+
 static void start_recording(void)
 {
     if (recording || control_ended())
@@ -39,7 +46,7 @@ static void start_recording(void)
     recording = true;
     watch_for(&options->stop);
     tsc_start = rdtsc();
-    engine->set_recording(options->trace_reads, options->trace_writes);
+    engine->set_recording(options->trace_reads, options->trace_writes, &options->filter);
 }
 
 void control_init(const struct engine *e, const struct options *o)
@@ -47,6 +54,7 @@ void control_init(const struct engine *e, const struct options *o)
     engine = e;
     options = o;
     watch_for(&o->start);
+    hook_set_filter(&o->filter);
     if (o->start.kind == POINT_BOOT)
         start_recording();
     else if (o->start.kind == POINT_RIP)
@@ -112,12 +120,25 @@ int control_watched_byte(void)
     return watched;
 }
 
+/* Where parts of pages are filtered what is counted may be more than what passes, until it is packed. */
+static bool are_enough_events(void)
+{
+    if (!recording || !engine->raw || !filter_has_ranges(&options->filter))
+        return true;
+    stop_recording();
+    if (hook_events() >= options->stop.events)
+        return true;
+    engine->set_recording(options->trace_reads, options->trace_writes, &options->filter);
+    return false;
+}
+
 void control_poll(void)
 {
     if (options->timeout != 0 && clock_seconds() >= options->timeout)
         control_end("timeout=%u: the time limit was reached", options->timeout);
     uint64_t pending = engine->pending_events ? engine->pending_events() : 0;
-    if (options->stop.kind == POINT_EVENTS && hook_events() + pending >= options->stop.events)
+    if (options->stop.kind == POINT_EVENTS && hook_events() + pending >= options->stop.events &&
+        are_enough_events())
         control_end("stop=events:%lu was reached", (unsigned long)options->stop.events);
 }
 
@@ -135,7 +156,7 @@ void control_end(const char *format, ...)
     va_start(args, format);
     format_text_v(why, sizeof why, format, args);
     va_end(args);
-    engine->set_recording(false, false);
+    stop_recording();
     end_recording();
 }
 

@@ -6,6 +6,7 @@
 #ifndef ENGRAM_ENGINE_H
 #define ENGRAM_ENGINE_H
 
+#include "trace/filter.h"
 #include "types.h"
 #include "vcpu.h"
 
@@ -54,6 +55,7 @@ struct machine;
 
 struct engine {
     const char *name;   /* "vmx", "dbt" */
+    bool has_a20;       /* carries out itself what closing the A20 gate (port 0x92) does */
     bool records_reads; /* else writes only */
     bool raw;           /* writes raw segments (trace/raw.h), with instruction counts */
 
@@ -94,9 +96,12 @@ struct engine {
      * a page is absent. */
     bool (*read_guest)(struct vcpu *v, gva_t from, void *to, size_t bytes);
 
-    /* What is recorded from now on; both false: nothing, and all that was is in the ring, packed. Without
-     * recording the guest runs at full speed. */
-    void (*set_recording)(bool reads, bool writes);
+    /* What is recorded from now on, of what the filter lets by (never NULL); both false: nothing:
+     * then the guest runs at full speed. */
+    void (*set_recording)(bool reads, bool writes, const struct filter *filter);
+
+    /* While nothing is recorded: all that was is in the ring, packed. NULL: it always is. */
+    void (*pack)(void);
 
     /* Events recorded that hook_events() does not know of yet. NULL: there are none. */
     uint64_t (*pending_events)(void);

@@ -4,12 +4,14 @@
  *     dbt-host [option=value]... KERNEL [argument of the kernel]...
  *
  * ram=MiB ring=MiB trace=w|r|rw|none out=FILE start=TEXT|rip:ADDRESS stop=TEXT|rip:ADDRESS
+ * filter-gpa= filter-gva= filter-cpl= filter-cr3= (docs/options.md)
  * ring.mode=wrap|stop discard=1 counters=1 timing=1 print=IP cache=KiB tick=INSTRUCTIONS
  */
 #include "dbt/host/disassemble.h"
 #include "dbt/host/host.h"
 
 #include "dbt/sys/sys.h"
+#include "filter_options.h"
 #include "guest/plan.h"
 #include "x86/cpu.h"
 
@@ -119,9 +121,13 @@ static struct dbt_host machine_host = {.next_segment = trace_next_segment,
                                        .port_in = ports_in,
                                        .port_out = ports_out};
 
+#define CPUID_7_ECX_UMIP (1u << 2)
+
 static void guest_cpuid(struct dbt_cpu *c)
 {
     struct cpuid r = cpuid((uint32_t)c->v.gpr[RAX], (uint32_t)c->v.gpr[RCX]);
+    if ((uint32_t)c->v.gpr[RAX] == 7 && (uint32_t)c->v.gpr[RCX] == 0)
+        r.ecx |= CPUID_7_ECX_UMIP; /* the engine's own, whatever the CPU has */
     c->v.gpr[RAX] = r.eax;
     c->v.gpr[RBX] = r.ebx;
     c->v.gpr[RCX] = r.ecx;
@@ -183,7 +189,7 @@ static struct dbt *make_engine(void)
     map_budget();
     d->cpu.physical_bits = 40;
     d->cpu.has_gib_pages = true;
-    d->cpu.cr4_allowed = 0x3107f8 | CR4_OSXSAVE; /* DE to OSXMMEXCPT, FSGSBASE, SMEP, SMAP */
+    d->cpu.cr4_allowed = 0x310ffc | CR4_OSXSAVE; /* TSD to UMIP, FSGSBASE, SMEP, SMAP */
     d->cpu.xcr0_allowed = sys_xcr0_offered();
     d->cpu.cpuid = guest_cpuid;
     d->cpu.read_msr = guest_read_msr;
@@ -276,6 +282,12 @@ static void check_options(const struct host_options *o)
         host_fail("tick= takes at least 1 instruction");
 }
 
+static void check_filter(const char *arg, const char *wrong)
+{
+    if (wrong)
+        host_fail("%s: %s", arg, wrong);
+}
+
 static bool take_option(const char *arg)
 {
     struct host_options *o = &host_options;
@@ -293,6 +305,14 @@ static bool take_option(const char *arg)
         take_switch(v, &o->start, &o->start_rip);
     else if (option(arg, "stop", &v))
         take_switch(v, &o->stop, &o->stop_rip);
+    else if (option(arg, "filter-gpa", &v))
+        check_filter(arg, filter_parse_ranges(&o->filter.gpa, v));
+    else if (option(arg, "filter-gva", &v))
+        check_filter(arg, filter_parse_ranges(&o->filter.gva, v));
+    else if (option(arg, "filter-cpl", &v))
+        check_filter(arg, filter_parse_levels(&o->filter.levels, v));
+    else if (option(arg, "filter-cr3", &v))
+        check_filter(arg, filter_parse_cr3(&o->filter, v));
     else if (option(arg, "ring.mode", &v))
         o->wrap = v[0] == 'w';
     else if (option(arg, "discard", &v))
@@ -392,6 +412,7 @@ int main(int argc, char **argv)
         arm(d, BREAK_STOP, host_options.stop_rip);
     }
     started = seconds();
+    sys_reset_vectors();
     dbt_run(d);
     double ended = seconds();
     host_save_vectors();

@@ -190,8 +190,10 @@ bool event_deliver_once(struct dbt_cpu *c, const struct sys_event *e)
     c->event_vector = c->event_external = 0;
     if (!done)
         return false;
-    if (e->type == SYS_EXCEPTION && e->vector == VECTOR_DB)
-        c->v.dr7 &= ~DR7_GD; /* Vol. 3B, 17.2.4 */
+    if (e->type == SYS_EXCEPTION && e->vector == VECTOR_DB) { /* Vol. 3B, 17.2.4 and 17.4.3 */
+        c->v.dr7 &= ~DR7_GD;
+        c->debugctl &= ~(DEBUGCTL_LBR | DEBUGCTL_BTF);
+    }
     c->interrupt_shadow = c->shadow_is_mov_ss = c->halted = false;
     c->delivered = true;
     c->mode_changed(c);

@@ -190,12 +190,13 @@ bool sys_linear(struct dbt_cpu *c, unsigned segment, uint64_t offset, unsigned b
     return true;
 }
 
-bool sys_writable(struct dbt_cpu *c, gva_t linear, unsigned bytes)
+bool sys_writable(struct dbt_cpu *c, gva_t linear, unsigned bytes, unsigned access)
 {
     gpa_t gpa;
     gva_t last_page = (linear + bytes - 1) & PAGE_MASK;
-    return dbt_translate(c, linear, DBT_WRITE, &gpa) &&
-           ((linear & PAGE_MASK) == last_page || dbt_translate(c, last_page, DBT_WRITE, &gpa));
+    access |= DBT_WRITE;
+    return sys_access_aligned(c, linear, bytes, access) && dbt_translate(c, linear, access, &gpa) &&
+           ((linear & PAGE_MASK) == last_page || dbt_translate(c, last_page, access, &gpa));
 }
 
 bool read_operand(struct dbt_cpu *c, const struct sys_insn *i, unsigned offset, void *to, unsigned bytes)
@@ -221,6 +222,11 @@ void write_gpr(struct dbt_cpu *c, unsigned gpr, uint64_t value, unsigned bytes)
         c->v.gpr[gpr] = (c->v.gpr[gpr] & ~0xffffull) | (value & 0xffff);
     else
         c->v.gpr[gpr] = truncate_to(value, bytes);
+}
+
+void sys_add_gpr(struct dbt_cpu *c, unsigned gpr, uint64_t by, unsigned bytes)
+{
+    write_gpr(c, gpr, c->v.gpr[gpr] + by, bytes);
 }
 
 bool write_rm(struct dbt_cpu *c, const struct sys_insn *i, uint64_t value, unsigned memory_bytes)

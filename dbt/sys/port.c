@@ -30,6 +30,7 @@ bool op_in(struct dbt_cpu *c, const struct sys_insn *i)
     if (!sys_io_allowed(c, port, bytes))
         return false;
     write_accumulator(c, c->port_in(c, port, bytes), bytes);
+    sys_note_port(c, port, bytes);
     return true;
 }
 
@@ -40,6 +41,7 @@ bool op_out(struct dbt_cpu *c, const struct sys_insn *i)
     if (!sys_io_allowed(c, port, bytes))
         return false;
     c->port_out(c, port, bytes, (uint32_t)truncate_to(c->v.gpr[RAX], bytes));
+    sys_note_port(c, port, bytes);
     return true;
 }
 
@@ -57,11 +59,12 @@ static bool in_element(struct dbt_cpu *c, const struct sys_insn *i, unsigned byt
     uint64_t offset = truncate_to(c->v.gpr[RDI], i->insn->address_bytes);
     gva_t linear;
     if (!sys_io_allowed(c, port, bytes) || !sys_linear(c, SEG_ES, offset, bytes, true, &linear) ||
-        !sys_writable(c, linear, bytes))
+        !sys_writable(c, linear, bytes, DBT_WRITE))
         return false;
     uint32_t value = c->port_in(c, port, bytes);
     if (!dbt_write(c, linear, &value, bytes, DBT_WRITE, CAUSE_INSTRUCTION))
         return false;
+    sys_note_port(c, port, bytes);
     advance(c, RDI, i, bytes);
     return true;
 }
@@ -77,6 +80,7 @@ static bool out_element(struct dbt_cpu *c, const struct sys_insn *i, unsigned by
         !dbt_read(c, linear, &value, bytes, DBT_READ, CAUSE_INSTRUCTION))
         return false;
     c->port_out(c, port, bytes, value);
+    sys_note_port(c, port, bytes);
     advance(c, RSI, i, bytes);
     return true;
 }

@@ -3,6 +3,8 @@
 #include "dbt/sys/parts.h"
 #include "dbt/sys/x87.h"
 
+#include <string.h>
+
 enum cpuid_register { EAX, EBX, ECX, EDX };
 
 static const struct {
@@ -26,10 +28,27 @@ static bool machine_has(enum sys_has what)
     return value[where[what].register_] >> where[what].bit & 1;
 }
 
+#define OSXSAVE (1u << 27) /* CPUID.01H:ECX */
+#define MXCSR_RESET 0x1f80u
+#define FXSAVE_MXCSR 24u
+
+/* XRSTOR of an image whose XSTATE_BV is 0 (SDM Vol. 1, 13.8.1). */
+void sys_reset_vectors(void)
+{
+    static uint8_t image[576] __attribute__((aligned(64)));
+    static const uint32_t mxcsr = MXCSR_RESET;
+    __asm__ volatile("fninit\n\tldmxcsr %0" : : "m"(mxcsr));
+    if (!(cpuid(1, 0).ecx & OSXSAVE))
+        return;
+    memcpy(image + FXSAVE_MXCSR, &mxcsr, sizeof mxcsr);
+    __asm__ volatile("xrstor64 %0" : : "m"(image), "a"(-1), "d"(-1));
+}
+
 void sys_probe(struct dbt_cpu *c)
 {
     c->has = 0;
     for (unsigned n = 0; n < ARRAY_SIZE(where); n++)
         c->has |= (uint32_t)machine_has((enum sys_has)n) << n;
     x87_probe(c);
+    sys_reset_vectors();
 }

@@ -131,6 +131,8 @@ bool op_push_segment(struct dbt_cpu *c, const struct sys_insn *i)
 {
     struct stack s = stack_current(c, CAUSE_INSTRUCTION);
     unsigned written = i->insn->operand_bytes == 4 ? 2 : i->insn->operand_bytes;
+    if (!stack_aligned(c, &s, i->insn->operand_bytes))
+        return false;
     stack_skip(&s, -(int64_t)(i->insn->operand_bytes - written));
     if (!stack_push(c, &s, c->v.seg[segment_of_opcode(i)].selector, written))
         return false;
@@ -144,7 +146,7 @@ bool op_pop_segment(struct dbt_cpu *c, const struct sys_insn *i)
     struct stack s = stack_current(c, CAUSE_INSTRUCTION);
     unsigned segment = segment_of_opcode(i);
     uint64_t selector;
-    if (!stack_peek(c, &s, 0, &selector, 2))
+    if (!stack_aligned(c, &s, i->insn->operand_bytes) || !stack_peek(c, &s, 0, &selector, 2))
         return false;
     stack_skip(&s, i->insn->operand_bytes);
     /* RSP moves in the width of the stack that was popped from, so before SS changes, or not at all. */

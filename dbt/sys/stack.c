@@ -25,6 +25,12 @@ static unsigned width(const struct stack *s)
     return s->flat64 ? 8 : s->access & SEGMENT_DB ? 4 : 2;
 }
 
+unsigned sys_stack_bytes(const struct dbt_cpu *c)
+{
+    struct stack s = stack_current(c, CAUSE_INSTRUCTION);
+    return width(&s);
+}
+
 void stack_skip(struct stack *s, int64_t bytes)
 {
     uint64_t moved = s->sp + (uint64_t)bytes;
@@ -75,10 +81,23 @@ bool stack_peek(struct dbt_cpu *c, const struct stack *s, unsigned offset, uint6
            dbt_read(c, linear, value, bytes, DBT_READ | (s->system ? DBT_SYSTEM : 0), s->cause);
 }
 
+bool stack_holds(struct dbt_cpu *c, const struct stack *s, unsigned offset, unsigned bytes)
+{
+    struct stack at = *s;
+    gva_t linear;
+    stack_skip(&at, offset);
+    return locate(c, s, at.sp, bytes, &linear);
+}
+
 bool stack_writable(struct dbt_cpu *c, const struct stack *s, unsigned bytes)
 {
     gva_t linear;
-    return locate(c, s, s->sp, bytes, &linear) && sys_writable(c, linear, bytes);
+    return locate(c, s, s->sp, bytes, &linear) && sys_writable(c, linear, bytes, s->system ? DBT_SYSTEM : 0);
+}
+
+bool stack_aligned(struct dbt_cpu *c, const struct stack *s, unsigned bytes)
+{
+    return sys_aligned(c, (s->flat64 ? 0 : s->base) + truncate_to(s->sp, width(s)), bytes);
 }
 
 bool stack_pop(struct dbt_cpu *c, struct stack *s, uint64_t *value, unsigned bytes)

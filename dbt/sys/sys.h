@@ -52,10 +52,27 @@ bool sys_deliver(struct dbt_cpu *c, const struct sys_event *e);
 /* Delivers c->fault at v.rip. */
 bool sys_deliver_fault(struct dbt_cpu *c);
 
-/* A debug exception at v.rip, fault or trap; `dr6` are the bits to set. For an instruction breakpoint the
- * caller sets v.rflags.RF first, as it does when an interrupt comes between two iterations of a REP: the
- * frame shows it. */
+/* A debug exception at v.rip, fault or trap; `dr6` are the bits to set. Between two iterations of a REP the
+ * caller sets v.rflags.RF first, as it does for interrupts: the frame shows it. */
 bool sys_deliver_debug(struct dbt_cpu *c, uint64_t dr6);
+
+#define SYS_BREAKPOINTS 4u
+struct sys_breakpoint {
+    gva_t at;      /* or the port */
+    uint8_t bytes; /* 0: off */
+    uint8_t kind;
+};
+enum sys_breakpoint_kind { BREAK_BEFORE, BREAK_WRITE, BREAK_IO, BREAK_ACCESS };
+
+/* The breakpoints that DR7 has switched on. */
+void sys_breakpoints(const struct dbt_cpu *c, struct sys_breakpoint b[SYS_BREAKPOINTS]);
+/* DR6's bits for those on the instruction at the linear address `at`. */
+uint64_t sys_breaks_before(const struct dbt_cpu *c, gva_t at);
+/* Some access to the page may hit one. */
+bool sys_breaks_page(const struct dbt_cpu *c, gva_t page);
+/* An access to memory or to a port is being made: what it hits is noted in c->debug_traps. */
+void sys_note_access(struct dbt_cpu *c, gva_t at, unsigned bytes, bool write);
+void sys_note_port(struct dbt_cpu *c, uint16_t port, unsigned bytes);
 
 /* An external interrupt or NMI at v.rip; the caller has looked at IF, shadows and nmi_blocked. Sets
  * nmi_blocked. */
@@ -66,12 +83,12 @@ bool sys_deliver_nmi(struct dbt_cpu *c);
 bool sys_io_allowed(struct dbt_cpu *c, uint16_t port, unsigned bytes);
 
 /* Before the guest starts: which instructions this CPU knows of those that need not be there, and which x87
- * pointers it shows; leaves the FPU as FNINIT does. */
+ * pointers it shows; resets the vector state. */
 void sys_probe(struct dbt_cpu *c);
+/* The CPU's x87, vector and opmask registers become what they are after a reset: the guest's are there. */
+void sys_reset_vectors(void);
 /* State components that guests can be offered on this machine; the host has to enable them. */
 uint64_t sys_xcr0_offered(void);
-/* An unmasked x87 exception is pending: the last instruction raised it. */
-void x87_note_fault(struct dbt_cpu *c);
 
 /* Reads the four PDPTEs at `cr3` as MOV CR3 does with PAE paging; #GP(0) for reserved bits. */
 bool sys_load_pdptes(struct dbt_cpu *c, uint64_t cr3);
@@ -79,10 +96,22 @@ bool sys_load_pdptes(struct dbt_cpu *c, uint64_t cr3);
 /* Segmentation's checks (limit, type, canonical) and the linear address. */
 bool sys_linear(struct dbt_cpu *c, unsigned segment, uint64_t offset, unsigned bytes, bool write,
                 gva_t *linear);
-/* Paging allows a write of `bytes` (at most a page) at `linear`. */
-bool sys_writable(struct dbt_cpu *c, gva_t linear, unsigned bytes);
+/* A write of `bytes` (at most a page) at `linear` will raise neither #AC nor #PF; `access` as for
+ * dbt_write(). */
+bool sys_writable(struct dbt_cpu *c, gva_t linear, unsigned bytes, unsigned access);
+/* Accesses of the program have to be aligned to their size (SDM Vol. 3A, 6.15, #AC). */
+bool sys_checks_alignment(const struct dbt_cpu *c);
+/* #AC unless `at` is a multiple of `alignment`, a power of two. */
+bool sys_aligned(struct dbt_cpu *c, gva_t at, unsigned alignment);
+/* … of what an access of that many bytes has to be aligned to, if it is one of the program. */
+bool sys_access_aligned(struct dbt_cpu *c, gva_t at, unsigned bytes, unsigned access);
 /* True outside IA-32e mode. */
 bool sys_is_canonical(const struct dbt_cpu *c, gva_t at);
+
+/* A register's low `bytes` grow; of 4 bytes, the upper half becomes 0. */
+void sys_add_gpr(struct dbt_cpu *c, unsigned gpr, uint64_t by, unsigned bytes);
+/* The width of the stack pointer: 2, 4 or 8 bytes. */
+unsigned sys_stack_bytes(const struct dbt_cpu *c);
 
 /* The mode an instruction at CS:RIP is decoded in. */
 enum code_size sys_code_size(const struct dbt_cpu *c);

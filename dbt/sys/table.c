@@ -43,7 +43,8 @@ bool op_lidt(struct dbt_cpu *c, const struct sys_insn *i)
     return load_table(c, i, &c->v.idtr);
 }
 
-/* Two writes, limit and base, as Bochs makes them; the SDM does not say. */
+/* Two writes, limit and base, as Bochs makes them; the SDM does not say. A word and a doubleword have to be
+ * aligned where that is checked (SDM Vol. 3A, 3.5.1). */
 static bool store_table(struct dbt_cpu *c, const struct sys_insn *i, const struct table_register *t)
 {
     unsigned base_bytes = code_is_64(c) ? 8 : 4;
@@ -53,9 +54,9 @@ static bool store_table(struct dbt_cpu *c, const struct sys_insn *i, const struc
     struct sys_place p = sys_place(c, i);
     uint64_t base_offset = truncate_to(p.offset + 2, i->insn->address_bytes);
     return sys_linear(c, p.segment, p.offset, 2, true, &limit_at) &&
-           sys_linear(c, p.segment, base_offset, base_bytes, true, &base_at) &&
-           dbt_write(c, limit_at, &t->limit, 2, DBT_WRITE, CAUSE_INSTRUCTION) &&
-           dbt_write(c, base_at, &t->base, base_bytes, DBT_WRITE, CAUSE_INSTRUCTION);
+           sys_linear(c, p.segment, base_offset, base_bytes, true, &base_at) && sys_aligned(c, limit_at, 2) &&
+           sys_aligned(c, base_at, 4) && dbt_write(c, limit_at, &t->limit, 2, DBT_WRITE, CAUSE_INSTRUCTION) &&
+           dbt_write(c, base_at, &t->base, base_bytes, DBT_WRITE | DBT_UNALIGNED, CAUSE_INSTRUCTION);
 }
 
 bool op_sgdt(struct dbt_cpu *c, const struct sys_insn *i)
@@ -175,6 +176,18 @@ static bool has_type(const struct descriptor *d, unsigned types)
     return descriptor_is_segment(d) || (types & T(descriptor_type(d)));
 }
 
+/* Those system descriptors have 16 bytes in IA-32e mode, all in the table; the upper type field must be 0.
+ * False: an exception. */
+static bool look_at_upper_half(struct dbt_cpu *c, const struct descriptor *d, bool *visible)
+{
+    struct descriptor whole;
+    if (!*visible || descriptor_is_segment(d) || !long_mode(c))
+        return true;
+    enum descriptor_found found = descriptor_look(c, d->selector, 16, &whole);
+    *visible = found == DESCRIPTOR_FOUND && !(whole.top & 0x1f00);
+    return found != DESCRIPTOR_FAULT;
+}
+
 bool op_lar(struct dbt_cpu *c, const struct sys_insn *i)
 {
     struct descriptor d;
@@ -182,6 +195,8 @@ bool op_lar(struct dbt_cpu *c, const struct sys_insn *i)
     if (!look(c, i, &d, &visible))
         return false;
     visible = visible && has_type(&d, long_mode(c) ? LAR_TYPES_LONG : LAR_TYPES);
+    if (!look_at_upper_half(c, &d, &visible))
+        return false;
     if (visible)
         write_gpr(c, i->reg, d.high & 0x00ffff00u, i->insn->operand_bytes);
     set_zero_flag(c, visible);
@@ -195,6 +210,8 @@ bool op_lsl(struct dbt_cpu *c, const struct sys_insn *i)
     if (!look(c, i, &d, &visible))
         return false;
     visible = visible && has_type(&d, long_mode(c) ? LSL_TYPES_LONG : LSL_TYPES);
+    if (!look_at_upper_half(c, &d, &visible))
+        return false;
     if (visible)
         write_gpr(c, i->reg, descriptor_segment(&d).limit, i->insn->operand_bytes);
     set_zero_flag(c, visible);

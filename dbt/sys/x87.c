@@ -86,7 +86,7 @@ static void take(uint64_t *to, uint64_t last, uint64_t of_fault, uint8_t shows, 
 }
 
 /* Where an unmasked exception is pending, the last instruction is the one that raised it. */
-void x87_note_fault(struct dbt_cpu *c)
+static void note_fault(struct dbt_cpu *c)
 {
     c->x87_fault = c->x87;
 }
@@ -98,7 +98,7 @@ struct x87_pointers x87_shown(struct dbt_cpu *c, enum x87_image image, uint16_t 
     bool pending = status & STATUS_ES;
     struct x87_pointers p;
     if (pending)
-        x87_note_fault(c);
+        note_fault(c);
     take(&p.ip, last->ip, fault->ip, s->ip, pending);
     take(&p.cs, last->cs, fault->cs, s->ip, pending);
     take(&p.dp, last->dp, fault->dp, s->dp, pending);
@@ -208,7 +208,7 @@ bool op_fnstenv(struct dbt_cpu *c, const struct sys_insn *i)
         return false;
     __asm__ volatile("fnstenv %0" : "=m"(host));
     make_image(c, i, host, image);
-    return dbt_write(c, linear, image, bytes, DBT_WRITE, CAUSE_INSTRUCTION);
+    return state_write(c, linear, image, bytes);
 }
 
 bool op_fldenv(struct dbt_cpu *c, const struct sys_insn *i)
@@ -217,8 +217,7 @@ bool op_fldenv(struct dbt_cpu *c, const struct sys_insn *i)
     uint8_t image[ENVIRONMENT_BYTES];
     unsigned bytes = environment_bytes(i);
     gva_t linear;
-    if (!x87_waits(c) || !state_place(c, i, bytes, false, &linear) ||
-        !dbt_read(c, linear, image, bytes, DBT_READ, CAUSE_INSTRUCTION))
+    if (!x87_waits(c) || !state_place(c, i, bytes, false, &linear) || !state_read(c, linear, image, bytes))
         return false;
     struct x87_pointers p = take_image(c, i, image, host);
     x87_set_pointers(c, &p);
@@ -277,7 +276,7 @@ bool op_fnclex(struct dbt_cpu *c, const struct sys_insn *i)
         return false;
     __asm__ volatile("fnstsw %0" : "=m"(status));
     if (status & STATUS_ES)
-        x87_note_fault(c);
+        note_fault(c);
     __asm__ volatile("fnclex");
     return true;
 }

@@ -58,14 +58,17 @@ static bool place_linear(struct dbt_cpu *c, const struct sys_insn *i, unsigned b
 
 bool state_place(struct dbt_cpu *c, const struct sys_insn *i, unsigned bytes, bool write, gva_t *linear)
 {
-    return place_linear(c, i, bytes, write, linear) && (!write || range_is_writable(c, *linear, bytes));
+    unsigned alignment = i->insn->operand_bytes == 2 ? 2 : 4;
+    return place_linear(c, i, bytes, write, linear) && sys_aligned(c, *linear, alignment) &&
+           (!write || range_is_writable(c, *linear, bytes));
 }
 
 bool state_write(struct dbt_cpu *c, gva_t at, const void *from, unsigned bytes)
 {
     for (unsigned done = 0; done < bytes; done += PIECE_BYTES) {
         unsigned n = bytes - done < PIECE_BYTES ? bytes - done : PIECE_BYTES;
-        if (!dbt_write(c, at + done, (const uint8_t *)from + done, n, DBT_WRITE, CAUSE_INSTRUCTION))
+        if (!dbt_write(c, at + done, (const uint8_t *)from + done, n, DBT_WRITE | DBT_UNALIGNED,
+                       CAUSE_INSTRUCTION))
             return false;
     }
     return true;
@@ -75,7 +78,7 @@ bool state_read(struct dbt_cpu *c, gva_t at, void *to, unsigned bytes)
 {
     for (unsigned done = 0; done < bytes; done += PIECE_BYTES) {
         unsigned n = bytes - done < PIECE_BYTES ? bytes - done : PIECE_BYTES;
-        if (!dbt_read(c, at + done, (uint8_t *)to + done, n, DBT_READ, CAUSE_INSTRUCTION))
+        if (!dbt_read(c, at + done, (uint8_t *)to + done, n, DBT_READ | DBT_UNALIGNED, CAUSE_INSTRUCTION))
             return false;
     }
     return true;
@@ -136,13 +139,19 @@ static bool fx_enabled(struct dbt_cpu *c)
     return !(c->v.cr0 & (CR0_EM | CR0_TS)) || dbt_raise(c, VECTOR_NM);
 }
 
+/* Which of #AC and #GP comes of what misalignment is the processor's choice (SDM Vol. 2A, FXSAVE). */
+static bool fx_aligned(struct dbt_cpu *c, gva_t linear)
+{
+    return sys_aligned(c, linear, 4) && (!(linear & (FXSAVE_ALIGNMENT - 1)) || raise_gp(c));
+}
+
 bool op_fxsave(struct dbt_cpu *c, const struct sys_insn *i)
 {
     gva_t linear;
     if (!fx_enabled(c) || !place_linear(c, i, XSAVE_LEGACY_BYTES, true, &linear))
         return false;
-    if (linear & (FXSAVE_ALIGNMENT - 1))
-        return raise_gp(c);
+    if (!fx_aligned(c, linear))
+        return false;
     if (!range_is_writable(c, linear, XSAVE_LEGACY_BYTES))
         return false;
     __asm__ volatile("fxsave64 %0" : "+m"(area));
@@ -156,8 +165,8 @@ bool op_fxrstor(struct dbt_cpu *c, const struct sys_insn *i)
     gva_t linear;
     if (!fx_enabled(c) || !place_linear(c, i, XSAVE_LEGACY_BYTES, false, &linear))
         return false;
-    if (linear & (FXSAVE_ALIGNMENT - 1))
-        return raise_gp(c);
+    if (!fx_aligned(c, linear))
+        return false;
     __asm__ volatile("fxsave64 %0" : "+m"(area));
     if (!state_read(c, linear, area, fxsave_bytes(code_is_64(c))))
         return false;

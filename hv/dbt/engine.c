@@ -242,21 +242,26 @@ static bool dbt_read_guest(struct vcpu *v, gva_t from, void *to, size_t bytes)
     return false;
 }
 
-static void dbt_engine_set_recording(bool reads, bool writes)
+static void dbt_engine_set_recording(bool reads, bool writes, const struct filter *filter)
 {
+    dbt_shared.filter = *filter;
     dbt_shared.value = (reads ? RECORD_READS : 0) | (writes ? RECORD_WRITES : 0);
     command(COMMAND_RECORD);
-    if (!reads && !writes)
-        window_pack();
 }
 
-/* Translated code has the record pointer in r14; C code finds it in struct dbt. */
+static void dbt_pack(void)
+{
+    window_pack();
+    command(COMMAND_FORGET);
+}
+
+/* Translated code has the record pointer in r14; C code finds it in struct dbt. Its high half is a count. */
 static void dbt_salvage(void)
 {
     uint64_t rip = gate_context.rip;
     bool translated = rip >= USER_CODE && rip < USER_CODE + user_space.code_bytes;
     broken = true;
-    window_salvage(translated ? gate_context.r14 : user_dbt()->record);
+    window_salvage((uint32_t)(translated ? gate_context.r14 : user_dbt()->record));
 }
 
 static void dbt_set_trigger(enum trigger t, bool armed, gva_t at)
@@ -291,6 +296,7 @@ static void dbt_stop(void) {}
 
 const struct engine dbt_engine = {
     .name = "dbt",
+    .has_a20 = true,
     .records_reads = true,
     .raw = true,
     .probe = dbt_probe,
@@ -304,6 +310,7 @@ const struct engine dbt_engine = {
     .intercept_port = dbt_intercept_port,
     .read_guest = dbt_read_guest,
     .set_recording = dbt_engine_set_recording,
+    .pack = dbt_pack,
     .pending_events = window_events,
     .salvage = dbt_salvage,
     .set_trigger = dbt_set_trigger,

@@ -10,19 +10,21 @@
 #ifndef ENGRAM_HV_DBT_SHARED_H
 #define ENGRAM_HV_DBT_SHARED_H
 
+#include "trace/filter.h"
 #include "trace/hook.h"
 #include "trace/ring.h"
 #include "types.h"
 
 /* Linear addresses at CPL 3. Between the regions nothing is mapped. */
-#define USER_BUDGET 0x40000000u       /* where the budget points to (dbt/run.c): below 4 GiB */
+#define USER_BUDGET 0x40000000u /* where the budget points to (dbt/run.c): below 4 GiB */
+#define USER_TRACE                                                                                           \
+    0x60000000ull /* segments of the ring, also below 4 GiB (dbt/record.h), at this distance: */
+#define USER_TRACE_STRIDE (2ull * RING_SEGMENT_MAX)
 #define USER_MEMORY 0x100000000000ull /* tables, stacks */
 #define USER_CODE 0x180000000000ull   /* the code cache */
-#define USER_TRACE 0x200000000000ull  /* segments of the ring, at this distance: */
-#define USER_TRACE_STRIDE (2ull * RING_SEGMENT_MAX)
 #define USER_WINDOW 0x400000000000ull /* guest-physical memory */
 
-#define USER_BUDGET_BYTES MIB(4)
+#define USER_BUDGET_BYTES MIB(64)
 #define WINDOW_SEGMENTS 8u
 
 enum dbt_request {
@@ -53,7 +55,8 @@ enum dbt_ended { ENDED_TRIPLE_FAULT, ENDED_HLT, ENDED_FATAL };
 /* What the core has the part at CPL 3 do between two requests of the run. */
 enum dbt_command {
     COMMAND_INIT,
-    COMMAND_RECORD, /* value: 1 for reads, 2 for writes, 3 for both; 0: no longer */
+    COMMAND_RECORD, /* value: 1 for reads, 2 for writes, 3 for both, 0: no longer; filter */
+    COMMAND_FORGET, /* the dictionary is empty */
     COMMAND_COUNTERS,
     COMMAND_BREAK, /* value: which; value2: address; ok: armed */
     COMMAND_COPY   /* value2 to value, `copy_bytes`, then zeros up to `copy_total`: guest-physical */
@@ -102,8 +105,9 @@ struct dbt_shared {
     struct dbt *engine;
     void *code;
     uint64_t code_bytes;
-    uint64_t poll_instructions; /* after so many CPL 3 looks whether the time for a REQUEST_POLL has come, */
-    uint64_t poll_ticks;        /* which is so long after the one before */
+    uint64_t poll_ticks; /* of the time-stamp counter, between two REQUEST_POLLs */
+
+    struct filter filter;
 
     uint32_t segments, segment_bytes;
     struct raw_use use[WINDOW_SEGMENTS];

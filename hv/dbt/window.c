@@ -9,7 +9,6 @@
 #include "dbt/dbt_engine.h"
 #include "memory.h"
 #include "trace/hook.h"
-#include "trace/pack.h"
 #include "trace/ring.h"
 
 #include <string.h>
@@ -98,7 +97,7 @@ void window_close(void)
 /* Events in the segments that are open, as CPL 3 counts them. */
 uint64_t window_events(void)
 {
-    uint64_t events = segments ? dbt_user_engine.budget >> 32 : 0;
+    uint64_t events = segments ? dbt_events(&dbt_user_engine) : 0;
     for (unsigned i = 0; i < segments; i++)
         events += dbt_shared.use[i].events;
     return events;
@@ -137,7 +136,7 @@ void window_salvage(uint64_t record)
         const uint8_t *body = (const uint8_t *)(segment[which] + 1);
         struct raw_use *use = &dbt_shared.use[which];
         use->bytes = (uint32_t)(end - body);
-        use->events = pack_count(&dictionary, body, use->bytes);
+        use->events = hook_raw_count(&dictionary, body, use->bytes);
     }
     window_close();
     window_pack();

@@ -12,7 +12,14 @@ static enum zydis_result result_of(ZyanStatus status)
 {
     if (ZYAN_SUCCESS(status))
         return ZYDIS_DECODED;
-    return status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG ? ZYDIS_TOO_LONG : ZYDIS_NO_INSTRUCTION;
+    switch (status) {
+    case ZYDIS_STATUS_NO_MORE_DATA:
+        return ZYDIS_NEEDS_MORE;
+    case ZYDIS_STATUS_INSTRUCTION_TOO_LONG:
+        return ZYDIS_TOO_LONG;
+    default:
+        return ZYDIS_NO_INSTRUCTION;
+    }
 }
 
 /* Without F3 it is read right: a segment override in its place means nothing. */

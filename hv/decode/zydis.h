@@ -8,8 +8,9 @@
 
 enum zydis_result {
     ZYDIS_DECODED,
-    ZYDIS_NO_INSTRUCTION, /* or not enough bytes */
-    ZYDIS_TOO_LONG,       /* more than 15 bytes: #GP and not #UD (SDM Vol. 2A, 2.3.11) */
+    ZYDIS_NO_INSTRUCTION,
+    ZYDIS_NEEDS_MORE, /* bytes than there are */
+    ZYDIS_TOO_LONG,   /* more than 15 bytes: #GP and not #UD (SDM Vol. 2A, 2.3.11) */
 };
 
 enum zydis_result zydis_decode(ZydisDecodedInstruction *z, ZydisDecodedOperand *operands,

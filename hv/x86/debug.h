@@ -8,7 +8,7 @@
 #define DR6_BD (1ull << 13)
 #define DR6_BS (1ull << 14)
 #define DR6_BT (1ull << 15)
-#define DR6_RTM (1ull << 16) /* 0 means a debug exception in a transaction */
+#define DR6_RTM (1ull << 16)     /* 0 means a debug exception in a transaction */
 #define DEBUGCTL_LBR (1ull << 0) /* IA32_DEBUGCTL */
 #define DEBUGCTL_BTF (1ull << 1) /* TF traps after branches only */
 #define DR7_ENABLES 0xffull

@@ -343,6 +343,8 @@ static bool make_flags(struct maker *m)
         flags |= RFLAGS_TF;
     if (one_in(m, 16))
         flags |= RFLAGS_NT;
+    if (one_in(m, 4))
+        flags |= RFLAGS_AC;
     if (world.size == CODE_16)
         put8(m, 0x66);
     put8(m, 0x68);

@@ -220,6 +220,8 @@ static bool is_near_stack(const struct decoded *d, const ZydisDecodedOperand *o)
            d->z.address_width / 8 >= register_bytes();
 }
 
+#define INDEX_REACH (60u * 8u) /* of the table's numbers, scaled */
+
 /* Sets up the operand; false: its address cannot be chosen. */
 static bool set_up(struct maker *m, const struct decoded *d, const ZydisDecodedOperand *o, uint8_t *bytes,
                    struct fix *fix)
@@ -229,6 +231,8 @@ static bool set_up(struct maker *m, const struct decoded *d, const ZydisDecodedO
     uint64_t linear = any_place(m, size ? size : 1), steps = any(m) % 8;
     uint64_t at;
 
+    if (o->mem.type == ZYDIS_MEMOP_TYPE_VSIB && linear - DATA_AT < INDEX_REACH)
+        linear += INDEX_REACH;
     if (!effective_address(d, o, linear, &at))
         return false;
     if (relative) {

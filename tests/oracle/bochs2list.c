@@ -37,7 +37,9 @@
  * and MASKMOVDQU it carries out as read-modify-writes of 8 bytes each, but the
  * SDM (Vol. 2B) has only the selected bytes written: the list has a write for
  * each byte that changed, lowest first, so a guest to be compared must make each
- * one change.
+ * one change. Elements in a row that a mask selects it reads from the highest down;
+ * of those that are stored it reads all first, to see whether they can be
+ * written. The list has them from the lowest up, and no such reads.
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -136,17 +138,38 @@ static void take_linear_address(struct memory_line *m)
     }
 }
 
+static bool in_masked_row; /* elements in a row that a mask selects */
+
 /* Lines of the instruction under way: not before its end is it known whether it faults. */
 #define LINES_MAX 1024
-static struct {
+static struct line {
     char kind;
     struct memory_line m;
 } lines[LINES_MAX];
 static unsigned line_count;
 static bool keep_faulting_reads;
 
+static int lines_by_address(const void *a, const void *b)
+{
+    const uint64_t x = ((const struct line *)a)->m.gva, y = ((const struct line *)b)->m.gva;
+    return x < y ? -1 : x > y;
+}
+
+/* From the first read of an element on, up to what is no such read. */
+static void sort_reads(void)
+{
+    unsigned first = 0, end;
+    while (first < line_count && (lines[first].kind != 'R' || !lines[first].m.linear))
+        first++;
+    for (end = first; end < line_count && lines[end].kind == 'R' && lines[end].m.linear; end++)
+        ;
+    qsort(&lines[first], end - first, sizeof(lines[0]), lines_by_address);
+}
+
 static void print_lines(bool faults)
 {
+    if (in_masked_row)
+        sort_reads();
     for (unsigned n = 0; n < line_count; n++) {
         const struct memory_line *m = &lines[n].m;
         char kind = lines[n].kind;
@@ -243,7 +266,9 @@ static void begin_instruction(const char *line)
     in_enter = strstr(line, ": enter ") != NULL;
     in_joined_store =
         strstr(line, "stp tbyte ptr") || strstr(line, "fnstenv") || strstr(line, "fnsave") || in_two_halves;
-    in_masked_store = strstr(line, "maskmovdqu") != NULL || strstr(line, "maskmovq") != NULL;
+    in_masked_store = strstr(line, "maskmovdqu") != NULL || strstr(line, ": maskmovq") != NULL;
+    in_masked_row = (strstr(line, "{k") && !strstr(line, "gather") && !strstr(line, "scatter")) ||
+                    (strstr(line, ": vmaskmov") && !in_masked_store);
 }
 
 /* Of a masked store, one half of which may come with a linear address of its own. */
@@ -270,7 +295,7 @@ static void convert(struct memory_line *m, bool reads, bool walks)
         return;
     }
     if (m->kind == KIND_READ_MODIFY) {
-        if (in_enter)
+        if (in_enter || in_masked_row)
             return;
         if (pending_count == 2)
             pending_count = 0;
@@ -316,7 +341,7 @@ int main(int argc, char **argv)
         if (strncmp(line, "CPU 0: Exception", 16) == 0) {
             release();
             print_lines(true);
-            in_two_halves = in_enter = in_joined_store = in_masked_store = false;
+            in_two_halves = in_enter = in_joined_store = in_masked_store = in_masked_row = false;
         }
         if (strncmp(line, "[CPU", 4) != 0)
             continue;

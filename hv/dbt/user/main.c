@@ -100,23 +100,45 @@ static void user_new_dictionary(struct dbt *d)
     user_ask(REQUEST_NEW_DICTIONARY);
 }
 
+/* ---- the budget and polls ---- */
+
+/* Instructions until the clock is looked at: as many as take half the time between two polls, as far as a
+ * look back tells. Each time is a round trip, which takes long where CPL 0 is emulated. */
+#define LOOK_INSTRUCTIONS_MIN 1000000u
+static uint64_t look_instructions = LOOK_INSTRUCTIONS_MIN;
+
 static uint64_t user_deadline(struct dbt *d)
 {
     (void)d;
-    return shared->poll_instructions;
+    return look_instructions;
 }
 
-static bool user_poll(struct dbt *d)
+static void adapt_looks(uint64_t now)
 {
     static uint64_t last;
+    uint64_t since = now - last;
+    if (since < shared->poll_ticks / 4 && look_instructions < USER_BUDGET_BYTES / 2)
+        look_instructions *= 2;
+    else if (since > shared->poll_ticks && look_instructions > LOOK_INSTRUCTIONS_MIN)
+        look_instructions /= 2;
+    last = now;
+}
+
+/* Also called when an interrupt has come; then the budget is not used up. */
+static bool user_poll(struct dbt *d)
+{
+    static uint64_t polled;
     uint64_t now = rdtsc();
-    (void)d;
-    if (now - last >= shared->poll_ticks) {
-        last = now;
+    if (dbt_budget_left(d) < 2 * BLOCK_INSNS_MAX)
+        adapt_looks(now);
+    if (now - polled >= shared->poll_ticks) {
+        polled = now;
         user_ask(REQUEST_POLL);
     }
     return true;
 }
+
+/* ---- interrupts ---- */
 
 /* So that what an interrupt has interrupted gets on even where the next one waits already: by about so many
  * instructions, as a block that does not fit into what is left of them is not begun. */
@@ -214,7 +236,8 @@ static uint64_t user_tsc(struct dbt_cpu *c)
 
 static uint64_t cr4_of_this_cpu(void)
 {
-    uint64_t cr4 = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | 1u << 6 | CR4_PGE | 1u << 8 | CR4_OSFXSR | 1u << 10;
+    uint64_t cr4 =
+        CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | 1u << 6 | CR4_PGE | 1u << 8 | CR4_OSFXSR | 1u << 10 | CR4_UMIP;
     uint32_t ebx = cpuid(0, 0).eax >= 7 ? cpuid(7, 0).ebx : 0;
     if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE)
         cr4 |= CR4_OSXSAVE;
@@ -276,7 +299,11 @@ void dbt_user_command_c(uint32_t command)
         init();
         break;
     case COMMAND_RECORD:
-        dbt_set_recording(engine, shared->value & RECORD_READS, shared->value & RECORD_WRITES);
+        dbt_set_recording(engine, shared->value & RECORD_READS, shared->value & RECORD_WRITES,
+                          &shared->filter);
+        break;
+    case COMMAND_FORGET:
+        dbt_forget_dictionary(engine);
         break;
     case COMMAND_BREAK:
         dbt_set_break(engine, (unsigned)shared->value, shared->ok, shared->value2);
