@@ -52,6 +52,8 @@ $(B)/test-deps: scripts/setup.sh $(B)/deps.mk
 
 # ---- the hypervisor ---------------------------------------------------------
 
+# What loads a guest also builds on a host.
+GUEST_SRC := $(filter-out hv/guest/guest.c,$(sort $(wildcard hv/guest/*.c)))
 HV_SRC := $(sort $(wildcard hv/*.c hv/*/*.c))
 HV_ASM := $(sort $(wildcard boot/*.asm hv/*.asm hv/*/*.asm))
 HV_OBJ := $(HV_SRC:%.c=$(B)/%.o) $(HV_ASM:%.asm=$(B)/%.asm.o) \
@@ -195,6 +197,34 @@ $(B)/mix-native: $(B)/host/tests/bench/mix_native.o $(MIX_SRC:guest/mix/%.c=$(B)
 	$(SAY) LD $@
 	$(Q)$(CC) -no-pie -o $@ $^
 
+# ---- the Linux guest ----------------------------------------------------------
+# Debian's kernel as it is, and a root file system in memory with busybox, guest/linux/init and the programs of
+# guest/linux/stress/.
+
+LINUX := $(B)/linux
+# Where the packages were unpacked.
+$(LINUX)/root: scripts/setup.sh scripts/fetch.sh scripts/lib.sh $(B)/deps.mk
+	@mkdir -p $(@D)
+	@scripts/setup.sh linux >/dev/null
+	@scripts/fetch.sh linux | tail -n 1 >$@
+
+STRESS := $(patsubst guest/linux/stress/%.c,$(LINUX)/stress/%,$(sort $(wildcard guest/linux/stress/*.c)))
+$(LINUX)/stress/%: guest/linux/stress/%.c $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) CC $<
+	$(Q)$(CC) $(WARN) -O2 -D_GNU_SOURCE -static -o $@ $<
+
+$(LINUX)/vmlinuz: $(LINUX)/root
+	$(Q)cp "$$(cat $<)"/boot/vmlinuz-* $@
+
+$(LINUX)/initrd: guest/linux/init scripts/mkinitrd.sh $(STRESS) $(LINUX)/root
+	$(SAY) INITRD $@
+	$(Q)scripts/mkinitrd.sh $@ $< "$$(cat $(LINUX)/root)/bin/busybox" $(foreach p,$(STRESS),$(p)=stress/$(notdir $(p)))
+
+#: make linux    the Linux guest: build/linux/vmlinuz and build/linux/initrd
+.PHONY: linux
+linux: $(LINUX)/vmlinuz $(LINUX)/initrd
+
 # ---- the host command -------------------------------------------------------
 
 TRACE_SRC := $(sort $(wildcard hv/trace/*.c))
@@ -220,8 +250,8 @@ DBT_OBJ := $(DBT_SRC:%.c=$(B)/dbt-engine/%.o) $(ZYDIS_FILES:%=$(B)/dbt-engine/zy
 DBT_DEVICES := dbt/host/pic.c dbt/host/ports.c dbt/host/timer.c
 DBT_HOST_OBJ := $(ZYDIS_FORMATTER_FILES:%=$(B)/host/zydis/%.o) $(DBT_DEVICES:%.c=$(B)/dbt-engine/%.o) \
 	$(patsubst %.c,$(B)/host/%.o,$(filter-out $(DBT_DEVICES), $(sort $(wildcard dbt/host/*.c))) $(addprefix hv/, \
-	bootinfo.c elf.c error_text.c filter_options.c memory_map.c multiboot_guest.c multiboot_header.c multiboot_info.c \
-	number.c) $(filter-out hv/trace/filter.c, $(TRACE_SRC)))
+	bootinfo.c error_text.c filter_options.c memory_map.c number.c) $(GUEST_SRC) \
+	$(filter-out hv/trace/filter.c, $(TRACE_SRC)))
 
 $(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)
 	$(SAY) LD $@
@@ -309,17 +339,19 @@ $(B)/engram.iso: $(B)/engram.elf boot/grub.cfg scripts/mkiso.sh
 	$(Q)scripts/mkiso.sh $@ $(B)/engram.elf boot/grub.cfg
 
 #: make run      boot, trace, dump over serial, decode, show the result; takes
-#:                 MACHINE=auto|kvm|bochs|qemu  ENGINE=auto|vmx|dbt  GUEST=FILE  CMDLINE='arguments of the guest'
+#:                 MACHINE=auto|kvm|bochs|qemu  ENGINE=auto|vmx|dbt  GUEST=FILE|linux
+#:                 CMDLINE='arguments of the guest'  MODULES='files for the guest'
 #:                 OPTIONS='options of Engram, see docs/options.md'
-run: $(B)/engram.elf $(B)/engram guests
-	@MACHINE='$(MACHINE)' ENGINE='$(ENGINE)' GUEST='$(GUEST)' CMDLINE='$(CMDLINE)' OPTIONS='$(OPTIONS)' scripts/run.sh
+run: $(B)/engram.elf $(B)/engram guests $(if $(filter linux,$(GUEST)),linux)
+	@MACHINE='$(MACHINE)' ENGINE='$(ENGINE)' GUEST='$(GUEST)' CMDLINE='$(CMDLINE)' MODULES='$(MODULES)' \
+		OPTIONS='$(OPTIONS)' scripts/run.sh
 
 # ---- tests ------------------------------------------------------------------
 # tests/unit/test_NAME.c is one program, linked with all that also builds on a host, under sanitizers.
 
 # What of the core touches no hardware.
-HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c elf.c error_text.c filter_options.c format_text.c memory_map.c multiboot_guest.c \
-	multiboot_header.c multiboot_info.c number.c options.c power.c vmx/mtrr.c)
+HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c error_text.c filter_options.c format_text.c memory_map.c number.c \
+	options.c power.c processors.c vmx/mtrr.c) $(GUEST_SRC)
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))

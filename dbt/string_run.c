@@ -375,7 +375,7 @@ static bool some_iterations(struct dbt *d, const struct string_form *f, bool *co
     if (has_destination(f)) {
         gva_t at = linear(d, f, SEG_ES, RDI);
         unsigned access = writes_destination(f) ? DBT_WRITE : DBT_READ;
-        if (has_source(f) && d->mode & MODE_PAGING && !look_up(d, at, access, &to))
+        if (has_source(f) && !look_up(d, at, access, &to) && !dbt_walk_is_silent(&d->cpu, at, access))
             return one_in_order(d, at, access);
         if (!find_side(d, at, access, &to))
             return false;

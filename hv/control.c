@@ -18,12 +18,19 @@ static bool recording;
 static uint64_t tsc_start, tsc_end;
 
 /* The last bytes the guest wrote, to compare with text: points. */
-static char seen[POINT_TEXT_MAX];
+static char seen[2 * POINT_TEXT_MAX];
 static size_t seen_bytes;
 
 /* The line the guest is writing, for the trace's marks. */
 static char line[LINE_BYTES];
 static size_t line_bytes;
+
+static int watched = -1; /* the last byte of the text that is waited for */
+
+static void watch_for(const struct point *p)
+{
+    watched = p->kind == POINT_TEXT ? (uint8_t)p->text[strlen(p->text) - 1] : -1;
+}
 
 static void stop_recording(void)
 {
@@ -37,6 +44,7 @@ static void start_recording(void)
     if (recording || control_ended())
         return;
     recording = true;
+    watch_for(&options->stop);
     tsc_start = rdtsc();
     engine->set_recording(options->trace_reads, options->trace_writes, &options->filter);
 }
@@ -45,6 +53,7 @@ void control_init(const struct engine *e, const struct options *o)
 {
     engine = e;
     options = o;
+    watch_for(&o->start);
     hook_set_filter(&o->filter);
     if (o->start.kind == POINT_BOOT)
         start_recording();
@@ -72,11 +81,12 @@ static bool seen_ends_with(const char *text)
     return n <= seen_bytes && memcmp(seen + seen_bytes - n, text, n) == 0;
 }
 
+/* Twice as many as count, so that few are moved. */
 static void remember(uint8_t byte)
 {
     if (seen_bytes == sizeof seen) {
-        memmove(seen, seen + 1, sizeof seen - 1);
-        seen_bytes--;
+        memcpy(seen, seen + POINT_TEXT_MAX, POINT_TEXT_MAX);
+        seen_bytes = POINT_TEXT_MAX;
     }
     seen[seen_bytes++] = (char)byte;
 }
@@ -103,6 +113,11 @@ void control_console_byte(uint8_t byte)
     }
     if (options->stop.kind == POINT_TEXT && recording && seen_ends_with(options->stop.text))
         control_end("stop=text:%s was reached", options->stop.text);
+}
+
+int control_watched_byte(void)
+{
+    return watched;
 }
 
 /* Where parts of pages are filtered what is counted may be more than what passes, until it is packed. */

@@ -16,7 +16,8 @@ enum exit_kind {
     EXIT_RDMSR,
     EXIT_WRMSR,
     EXIT_XSETBV,
-    EXIT_HLT, /* HLT that nothing can end: interrupts are off */
+    EXIT_HLT,  /* HLT that nothing can end: interrupts are off */
+    EXIT_TEXT, /* the guest has sent on the console's line; the engine has carried it out */
     EXIT_HYPERCALL,
     EXIT_POLL,    /* the poll period is over: look at the serial line and the clock */
     EXIT_TRIGGER, /* a start= or stop= address was reached; `trigger` says which */
@@ -39,6 +40,10 @@ struct vm_exit {
             uint8_t address_bytes; /* 2, 4, 8 */
             gva_t linear;
         } io;
+        struct {
+            const uint8_t *text;
+            size_t bytes;
+        } sent;
         enum trigger trigger;
         const char *text;
     };
@@ -64,6 +69,10 @@ struct engine {
     /* Builds what the engine needs. `v` is the state the guest starts in; it stays the guest's. Errors end in
      * panic(). */
     void (*init)(const struct machine *m, struct vcpu *v);
+
+    /* After init: `bytes` of the guest's memory from one place to another, and zeros behind them up to
+     * `total`. NULL: the core does it as well as the engine would. */
+    void (*copy)(gpa_t to, gpa_t from, uint64_t bytes, uint64_t total);
 
     /* Runs the guest until the next exit. General registers, RIP and RFLAGS in `v` are current afterwards
      * and are taken from it at the next call. */

@@ -6,6 +6,7 @@
 #   setup.sh build   what it takes to build and run
 #   setup.sh test    that, and what the tests take
 #   setup.sh bench   that of build, and what measuring takes
+#   setup.sh linux   that of build, and what the Linux guest takes
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib.sh
@@ -42,6 +43,10 @@ test=(
 )
 bench=(
     "gnuplot-nox|gnuplot-qt|gnuplot-x11:draws the plot"
+)
+
+linux=(
+    "cpio:packs the initramfs"
 )
 
 installed() { dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
@@ -93,7 +98,8 @@ case "${1:-}" in
 build) list=("${build[@]}") ;;
 test) list=("${build[@]}" "${test[@]}") ;;
 bench) list=("${build[@]}" "${bench[@]}") ;;
-*) die "usage: setup.sh build|test|bench" ;;
+linux) list=("${build[@]}" "${linux[@]}") ;;
+*) die "usage: setup.sh build|test|bench|linux" ;;
 esac
 
 if command -v dpkg-query >/dev/null; then

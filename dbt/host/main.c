@@ -12,7 +12,7 @@
 
 #include "dbt/sys/sys.h"
 #include "filter_options.h"
-#include "multiboot_guest.h"
+#include "guest/plan.h"
 #include "x86/cpu.h"
 
 #include <fcntl.h>
@@ -218,6 +218,17 @@ static void *write_physical(hpa_t start, size_t size)
     return start + size <= host_options.ram_bytes ? engine->ram + start : NULL;
 }
 
+static bool copy_physical(gpa_t to, hpa_t from, uint64_t bytes, uint64_t total)
+{
+    uint8_t *there = write_physical(to, total);
+    const void *source = read_physical(from, bytes);
+    if (!there || !source)
+        return false;
+    memmove(there, source, bytes);
+    memset(there + bytes, 0, total - bytes);
+    return true;
+}
+
 static void load_guest(struct dbt *d, const char *path, const char *title)
 {
     static struct guest_plan plan;
@@ -236,10 +247,10 @@ static void load_guest(struct dbt *d, const char *path, const char *title)
                         .ram_end = host_options.ram_bytes,
                         .physical_bits = 40};
     struct guest_source source = {.kernel = &module, .kernel_bytes = kernel_bytes};
-    if (!multiboot_guest_plan(&plan, &source, &m, error, sizeof(error)) ||
-        !multiboot_guest_apply(&plan, read_physical, write_physical, error, sizeof(error)))
+    if (!guest_plan_make(&plan, &source, &m, error, sizeof(error)) ||
+        !guest_plan_apply(&plan, copy_physical, write_physical, error, sizeof(error)))
         host_fail("%s", error);
-    multiboot_guest_vcpu(&d->cpu.v, plan.entry, plan.info);
+    d->cpu.v = plan.start;
 }
 
 /* ---- options ---- */

@@ -4,6 +4,7 @@
  * the engine's requests are made by C code at CPL 3, so that the guest's state is
  * whole in struct dbt whenever the core looks at it.
  */
+#include "clock.h"
 #include "console.h"
 #include "dbt/dbt.h"
 #include "dbt/dbt_engine.h"
@@ -42,7 +43,9 @@ static void enter(bool interrupts)
     gate_context.rflags = (gate_context.rflags & RFLAGS_OF_CPL3) | RFLAGS_ONE | (interrupts ? RFLAGS_IF : 0);
     gate_context.cs = GATE_CODE_SELECTOR;
     gate_context.ss = GATE_DATA_SELECTOR;
+    profile_enter();
     gate_enter();
+    profile_leave();
 }
 
 static bool is_request(void)
@@ -125,8 +128,21 @@ static void dbt_engine_init(const struct machine *m, struct vcpu *v)
     wrmsr(IA32_SYSENTER_CS, 0);
     d->cpu.v = *v;
     d->cpu.physical_bits = (uint8_t)m->physical_bits;
+    memset(gate_ports, 0, PORTS / 8);
+    dbt_shared.due = -1;
+    dbt_shared.poll_ticks = clock_hz() / POLLS_PER_SECOND;
     command(COMMAND_INIT);
     prepare(&gate_context, dbt_user_run, user_space.stack);
+}
+
+/* At CPL 3, as CPL 0 may be emulated; the memory behind the window is the guest's alone. */
+static void dbt_copy(gpa_t to, gpa_t from, uint64_t bytes, uint64_t total)
+{
+    dbt_shared.value = to;
+    dbt_shared.value2 = from;
+    dbt_shared.copy_bytes = bytes;
+    dbt_shared.copy_total = total;
+    command(COMMAND_COPY);
 }
 
 /* ---- the run ---- */
@@ -175,6 +191,7 @@ static bool handle(struct vcpu *v, struct vm_exit *e)
 {
     uint8_t vector = (uint8_t)gate_context.vector;
     if (is_device_interrupt(gate_context.vector)) {
+        profile_interrupt();
         interrupt_arrived(vector);
         return false;
     }
@@ -182,8 +199,11 @@ static bool handle(struct vcpu *v, struct vm_exit *e)
         nmi_arrived();
         return false;
     }
-    if (!is_request())
+    if (!is_request()) {
+        profile_trap();
         return trap(vector, e);
+    }
+    profile_request(dbt_shared.request);
     *v = user_dbt()->cpu.v;
     return request_begin(v, e);
 }
@@ -222,11 +242,12 @@ static void dbt_inject_exception(struct vcpu *v, uint8_t vector, bool has_error,
     request_refuse();
 }
 
-/* All port accesses are requests. */
+/* CPL 3 makes accesses to all other ports itself. */
 static void dbt_intercept_port(uint16_t port, bool on)
 {
-    (void)port;
-    (void)on;
+    uint8_t bit = (uint8_t)(1u << port % 8);
+    gate_ports[port / 8] = (uint8_t)(on ? gate_ports[port / 8] | bit : gate_ports[port / 8] & ~bit);
+    dbt_shared.core_ports[port / 8] = gate_ports[port / 8];
 }
 
 /* Asked for string I/O only, which the DBT engine does not hand over. */
@@ -277,11 +298,12 @@ static size_t dbt_engine_counters(char *text, size_t size)
     if (size == 0)
         return 0;
     command(COMMAND_COUNTERS);
-    while (n + 1 < size && n + 1 < SHARED_TEXT && dbt_shared.text[n]) {
-        char c = dbt_shared.text[n];
+    while (n + 1 < size && n + 1 < SHARED_TEXT && dbt_shared.line[n]) {
+        char c = dbt_shared.line[n];
         text[n++] = (c >= ' ' && c <= '~') || c == '\n' ? c : '?';
     }
     text[n] = '\0';
+    n += profile_text(text + n, size - n);
     return n + format_text(text + n, size - n,
                            "counter.dbt.device_interrupts=%lu\ncounter.sink_touches=%lu\n",
                            (unsigned long)interrupts_count(), (unsigned long)request_hidden_touches());
@@ -298,6 +320,7 @@ const struct engine dbt_engine = {
     .probe = dbt_probe,
     .memory = dbt_memory,
     .init = dbt_engine_init,
+    .copy = dbt_copy,
     .run = dbt_engine_run,
     .save_state = dbt_save_state,
     .advance = dbt_advance,

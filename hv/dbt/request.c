@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#define POLLS_PER_SECOND 50u
 #define TEXT_BYTES 256u
 
 /* The request whose answer the core is working on. */
@@ -133,20 +132,6 @@ static bool begin_port(struct vcpu *v, struct vm_exit *e, bool in)
     return true;
 }
 
-/* As many instructions as take about the interval of polls: each is a round trip, which takes long where CPL
- * 0 is emulated. */
-static void adapt_polls(void)
-{
-    static uint64_t last, instructions = POLL_INSTRUCTIONS;
-    uint64_t now = rdtsc(), interval = clock_hz() / POLLS_PER_SECOND;
-    if (now - last < interval / 2 && instructions < USER_BUDGET_BYTES)
-        instructions *= 2;
-    else if (now - last > interval * 2 && instructions > POLL_INSTRUCTIONS)
-        instructions /= 2;
-    last = now;
-    dbt_shared.poll_instructions = instructions;
-}
-
 static bool begin_end(struct vm_exit *e)
 {
     static char text[TEXT_BYTES];
@@ -158,7 +143,7 @@ static bool begin_end(struct vm_exit *e)
         e->kind = EXIT_HLT;
         return true;
     default:
-        memcpy(text, dbt_shared.text, sizeof text - 1);
+        memcpy(text, dbt_shared.line, sizeof text - 1);
         for (char *p = text; *p; p++)
             if (*p < ' ' || *p > '~')
                 *p = '?';
@@ -186,8 +171,9 @@ bool request_begin(struct vcpu *v, struct vm_exit *e)
     case REQUEST_READ_MSR:
     case REQUEST_WRITE_MSR:
         return begin_msr(v, e, open_request == REQUEST_WRITE_MSR);
+    case REQUEST_TEXT:
+        return text_begin(e);
     case REQUEST_POLL:
-        adapt_polls();
         e->kind = EXIT_POLL;
         return true;
     case REQUEST_HIDDEN:
@@ -200,8 +186,8 @@ bool request_begin(struct vcpu *v, struct vm_exit *e)
         e->kind = EXIT_TRIGGER;
         e->trigger = (enum trigger)dbt_shared.value;
         return true;
-    case REQUEST_INTERRUPT:
-        dbt_shared.value = (uint64_t)(int64_t)interrupt_take();
+    case REQUEST_INTERRUPTS:
+        interrupts_open();
         return false;
     case REQUEST_WAIT:
         return request_finish(v, e);
@@ -217,6 +203,7 @@ bool request_begin(struct vcpu *v, struct vm_exit *e)
 bool request_finish(struct vcpu *v, struct vm_exit *e)
 {
     uint64_t *gpr = dbt_user_engine.cpu.v.gpr;
+    text_update();
     switch (open_request) {
     case REQUEST_PORT_IN:
         dbt_shared.value =

@@ -97,13 +97,12 @@ static hpa_t take_memory(uint64_t bytes)
     return at;
 }
 
-/* Zeroed, writable at CPL 3. */
+/* Writable at CPL 3, which clears it. */
 static void *user_alloc(uint64_t bytes)
 {
     bytes = align_up(bytes, PAGE_SIZE);
     uint64_t va = user_next;
     hpa_t pa = take_memory(bytes);
-    memset(phys_to_virt(pa), 0, bytes);
     map(va, pa, bytes, USER | WRITABLE | NO_EXECUTE);
     user_next = va + bytes + GUARD_BYTES;
     return (void *)va;
@@ -135,7 +134,6 @@ static void map_budget(void)
     hpa_t zeros = virt_to_phys(alloc_pages(1));
     budget_entry = table_full_of(table_full_of(zeros | PRESENT | USER | NO_EXECUTE));
     budget_slot = entry_at(USER_BUDGET, 3);
-    dbt_shared.poll_instructions = POLL_INSTRUCTIONS;
     space_open_budget(true);
 }
 

@@ -2,7 +2,7 @@
 #ifndef ENGRAM_MULTIBOOT_HEADER_H
 #define ENGRAM_MULTIBOOT_HEADER_H
 
-#include "elf.h"
+#include "guest/elf.h"
 
 struct multiboot_header {
     uint32_t offset; /* in the file */

@@ -1,8 +1,9 @@
-#include "guest.h"
+#include "guest/guest.h"
 
 #include "console.h"
+#include "guest/plan.h"
 #include "memory.h"
-#include "multiboot_guest.h"
+#include "place.h"
 
 #define BUILTIN_NAME "benchmark"
 
@@ -23,9 +24,14 @@ static void *at_physical(hpa_t start, size_t size)
     return start < reachable_end && size <= reachable_end - start ? phys_to_virt(start) : NULL;
 }
 
-static const void *read_at_physical(hpa_t start, size_t size)
+static void (*copy)(gpa_t to, gpa_t from, uint64_t bytes, uint64_t total);
+
+static bool copy_at_physical(gpa_t to, hpa_t from, uint64_t bytes, uint64_t total)
 {
-    return at_physical(start, size);
+    if (!at_physical(to, total) || (bytes && !at_physical(from, bytes)))
+        return false;
+    copy(to, from, bytes, total);
+    return true;
 }
 
 static struct boot_module builtin_module(const char *args)
@@ -36,29 +42,40 @@ static struct boot_module builtin_module(const char *args)
     return module;
 }
 
-void guest_load(const struct bootinfo *boot, const char *builtin_args, const struct machine *m,
-                struct vcpu *v)
+static char error[512];
+
+void guest_plan(const struct bootinfo *boot, const struct acpi_info *acpi, const char *builtin_args,
+                const struct machine *m, struct vcpu *v)
 {
-    static char error[512];
     static struct boot_module builtin;
     builtin = builtin_module(builtin_args);
     bool given = boot->module_count > 0;
-    struct guest_source source = {.kernel = given ? &boot->module[0] : &builtin};
+    struct guest_source source = {.kernel = given ? &boot->module[0] : &builtin, .boot = boot};
     if (given) {
         source.modules = boot->module + 1;
         source.module_count = boot->module_count - 1;
     }
-    source.kernel_bytes = phys_to_virt(source.kernel->start);
+    if (!acpi->rsdp_is_low) {
+        source.rsdp = boot->rsdp;
+        source.rsdp_bytes = boot->rsdp_bytes;
+    }
+    source.kernel_bytes = phys_to_virt(place_before_move(source.kernel->start));
     reachable_end = m->ram_end > GIB(4) ? m->ram_end : GIB(4);
     format_text(title, sizeof title, "%s", source.kernel->string);
-    if (!multiboot_guest_plan(&plan, &source, m, error, sizeof error) ||
-        !multiboot_guest_apply(&plan, read_at_physical, at_physical, error, sizeof error))
+    if (!guest_plan_make(&plan, &source, m, error, sizeof error))
         panic("%s", error);
     if (title[0] == '\0')
         format_text(title, sizeof title, "%s", plan.name);
     if (plan.wants_graphics)
         printk("engram: guest %s asks for a graphics mode; it gets the screen as it is\n", plan.name);
-    multiboot_guest_vcpu(v, plan.entry, plan.info);
+    *v = plan.start;
     printk("engram: guest %s at 0x%lx-0x%lx, entry 0x%lx\n", plan.name, (unsigned long)plan.kernel_start,
            (unsigned long)plan.kernel_end - 1, (unsigned long)plan.entry);
+}
+
+void guest_load(void (*how)(gpa_t to, gpa_t from, uint64_t bytes, uint64_t total))
+{
+    copy = how;
+    if (!guest_plan_apply(&plan, copy_at_physical, at_physical, error, sizeof error))
+        panic("%s", error);
 }

@@ -2,7 +2,7 @@
  * The bytes of the information structure: the structure, then what it points to. Not given, and not flagged:
  * boot device, symbols and ELF section headers, drives, BIOS configuration table, APM, VBE and framebuffer.
  */
-#include "multiboot_info.h"
+#include "guest/multiboot_info.h"
 
 #include "trace/bytes.h"
 

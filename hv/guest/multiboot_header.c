@@ -1,5 +1,5 @@
 /* Finds a kernel's Multiboot 1 header, and says what a file without one is instead. */
-#include "multiboot_header.h"
+#include "guest/multiboot_header.h"
 
 #include "error_text.h"
 #include "trace/bytes.h"
@@ -33,12 +33,6 @@ enum header_offset {
 #define FLAGS_KNOWN (FLAG_PAGE_ALIGN | FLAG_MEMORY | FLAG_VIDEO)
 #define FLAG_ADDRESSES 0x10000u
 
-/* Linux boot protocol 2.00 and later: "HdrS" at 0x202, boot sector signature at 0x1fe. */
-static bool is_linux(const uint8_t *file, size_t bytes)
-{
-    return bytes >= 0x206 && load16(file + 0x1fe) == 0xaa55 && !memcmp(file + 0x202, "HdrS", 4);
-}
-
 static bool is_multiboot2(const uint8_t *file, size_t bytes)
 {
     for (size_t at = 0; at < SEARCH2_BYTES && at + 16 <= bytes; at += 8)
@@ -48,14 +42,12 @@ static bool is_multiboot2(const uint8_t *file, size_t bytes)
     return false;
 }
 
-#define SUPPORTED "Multiboot 1 kernels are supported"
+#define SUPPORTED "Multiboot 1 kernels and Linux are supported"
 
 static bool say_what_it_is(const uint8_t *file, size_t bytes, char *error, size_t size)
 {
     if (!bytes)
         return error_text(error, size, "is empty");
-    if (is_linux(file, bytes))
-        return error_text(error, size, "is a Linux kernel, which is not supported yet: " SUPPORTED);
     if (is_multiboot2(file, bytes))
         return error_text(error, size, "is a Multiboot 2 kernel, which is not supported: " SUPPORTED);
     if (bytes >= 2 && file[0] == 0x1f && file[1] == 0x8b)

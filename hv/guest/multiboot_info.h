@@ -2,10 +2,7 @@
 #ifndef ENGRAM_MULTIBOOT_INFO_H
 #define ENGRAM_MULTIBOOT_INFO_H
 
-#include "multiboot_guest.h"
-
-/* The end of the conventional memory a PC can have. */
-#define LOW_MEMORY_END 0xa0000u
+#include "guest/placer.h"
 
 /*
  * Builds the bytes for the structure to lie at `plan->info`; the modules' places are set. `guest_map` is what

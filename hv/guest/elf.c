@@ -1,5 +1,5 @@
 /* ELF executables as load plans. Offsets are named as the fields are in the specification. */
-#include "elf.h"
+#include "guest/elf.h"
 
 #include "error_text.h"
 #include "trace/bytes.h"
