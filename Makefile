@@ -183,7 +183,7 @@ $(B)/mix-native: $(B)/host/tests/bench/mix_native.o $(MIX_SRC:guest/mix/%.c=$(B)
 # ---- the host command -------------------------------------------------------
 
 TRACE_SRC := $(sort $(wildcard hv/trace/*.c))
-TOOL_SRC := $(sort $(wildcard tools/*.c))
+TOOL_SRC := $(sort $(wildcard tools/*.c tools/*/*.c))
 TOOL_OBJ := $(patsubst %.c,$(B)/host/%.o,$(TOOL_SRC) $(TRACE_SRC))
 
 $(B)/engram: $(TOOL_OBJ)

@@ -1,6 +1,6 @@
 /* What the commands share. */
 #include "command.h"
-#include "part.h"
+#include "reader/part.h"
 #include "text.h"
 #include "trace/access.h"
 #include "trace/format.h"

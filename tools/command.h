@@ -2,8 +2,8 @@
 #ifndef ENGRAM_COMMAND_H
 #define ENGRAM_COMMAND_H
 
-#include "dump_facts.h"
-#include "trace_file.h"
+#include "reader/dump_facts.h"
+#include "reader/trace_file.h"
 
 #include <stdio.h>
 

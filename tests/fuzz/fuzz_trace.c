@@ -1,7 +1,7 @@
 /* libFuzzer: the reader of trace files and the packet decoder, on any bytes. */
-#include "print_item.h"
+#include "reader/walk.h"
+#include "show/print_item.h"
 #include "trace/crc32c.h"
-#include "walk.h"
 
 #include <stdio.h>
 #include <stdlib.h>

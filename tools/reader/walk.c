@@ -1,0 +1,240 @@
+/* Walks a trace file; every command sees the file through this. */
+#include "reader/walk.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct walker {
+    struct walk *w;
+    const struct walk_handler *handler;
+    struct decoder *decoder;
+};
+
+static void finding(void *ctx, uint64_t offset, const char *what)
+{
+    struct walker *k = ctx;
+    k->w->findings++;
+    if (k->handler->finding)
+        k->handler->finding(k->handler->ctx, offset, what);
+}
+
+__attribute__((format(printf, 3, 4))) static void findingf(struct walker *k, uint64_t offset,
+                                                           const char *format, ...)
+{
+    char what[320];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof(what), format, args);
+    va_end(args);
+    finding(k, offset, what);
+}
+
+static bool walk_meta(struct walker *k, const struct chunk *c)
+{
+    struct walk *w = k->w;
+    const char *name = c->header.type == CHUNK_META ? "META" : "END";
+    if (!c->body) {
+        findingf(k, c->offset, "%s chunk: %s", name, c->error);
+        return true;
+    }
+    struct meta m;
+    if (!meta_parse(&m, c->body, c->body_bytes))
+        return false;
+    if (m.bad_lines)
+        findingf(k, c->offset, "%s chunk has %zu lines that are no key=value", name, m.bad_lines);
+    uint64_t *seen = c->header.type == CHUNK_META ? &w->meta_chunks : &w->end_chunks;
+    if ((*seen)++)
+        findingf(k, c->offset, "%s chunk again; the first one counts", name);
+    if (!w->meta.text) {
+        w->meta = m;
+        return true;
+    }
+    if (!meta_equal(&m, &w->meta))
+        findingf(k, c->offset, "%s does not say the same as the chunk before it", name);
+    meta_free(&m);
+    return true;
+}
+
+static void walk_packets(struct walker *k, const struct chunk *c)
+{
+    struct walk *w = k->w;
+    const struct chunk_header *h = &c->header;
+    struct decode_result r;
+    if (k->handler->want && !k->handler->want(k->handler->ctx, c))
+        return;
+    bool sound = decode_segment(k->decoder, c->body, c->body_bytes, h->first_event, h->event_count,
+                                k->handler->item, k->handler->ctx, &r);
+    w->stopped = r.stopped;
+    if (!sound) {
+        uint64_t left = h->event_count - r.events;
+        w->undecoded_events += left;
+        findingf(k, c->offset,
+                 "segment %" PRIu64 ", byte %" PRIu32 " of its body: %s (%" PRIu64 " events from %" PRIu64
+                 " on are unread)",
+                 h->sequence, r.at, r.error, left, h->first_event + r.events);
+    }
+    if (r.no_gpa)
+        findingf(k, c->offset,
+                 "segment %" PRIu64 ": %" PRIu64
+                 " accesses without page mapping, the first is event %" PRIu64,
+                 h->sequence, r.no_gpa, r.no_gpa_first);
+}
+
+static void walk_segment(struct walker *k, const struct chunk *c)
+{
+    struct walk *w = k->w;
+    const struct chunk_header *h = &c->header;
+    bool packed = h->encoding == ENCODING_PACKED;
+    if (!coverage_add(&w->coverage, h, c->body && packed)) {
+        findingf(k, c->offset,
+                 "segment %" PRIu64 " with events from %" PRIu64 " on is out of order: left out", h->sequence,
+                 h->first_event);
+        return;
+    }
+    if (w->coverage.first.sequence == h->sequence)
+        w->tsc_first = h->tsc;
+    w->tsc_last = h->tsc;
+    if (!c->body) {
+        findingf(k, c->offset, "segment %" PRIu64 ": %s (events %" PRIu64 " to %" PRIu64 " are unread)",
+                 h->sequence, c->error, h->first_event,
+                 h->first_event + h->event_count - (h->event_count != 0));
+        return;
+    }
+    w->body_bytes += c->body_bytes;
+    w->stored_bytes += h->stored_bytes;
+    if (packed) {
+        walk_packets(k, c);
+        return;
+    }
+    w->raw_segments++;
+    w->raw_events += h->event_count;
+    findingf(k, c->offset,
+             "segment %" PRIu64 " is in %s encoding (%u), which this reader does not know: %" PRIu64
+             " events unread",
+             h->sequence, h->encoding == ENCODING_RAW ? "raw" : "an unknown", h->encoding, h->event_count);
+}
+
+static bool walk_chunk(struct walker *k, const struct chunk *c)
+{
+    k->w->chunks++;
+    if (c->header.version != TRACE_VERSION) {
+        findingf(k, c->offset, "chunk skipped: %s", c->error);
+        return true;
+    }
+    if (c->header.type == CHUNK_SEGMENT)
+        walk_segment(k, c);
+    else if (c->header.type == CHUNK_META || c->header.type == CHUNK_END)
+        return walk_meta(k, c);
+    return true;
+}
+
+/* What the engine says of itself: writes that it knows to be missing, or not to know exactly. */
+static void check_engine(struct walker *k)
+{
+    static const struct {
+        const char *counter, *what;
+    } doubts[] = {
+        {"unexplained_writes",
+         "writes that the engine's lists of accesses did not explain, and that are not recorded"},
+        {"undecoded", "instructions that the engine could not decode, and whose writes are not recorded"},
+        {"incomplete_lists", "instructions whose writes the engine could not list exactly"},
+        {"walks_dropped",
+         "accessed and dirty bits that the CPU set in page tables and that are not recorded"},
+    };
+    uint64_t n;
+    char key[64];
+    for (size_t i = 0; i < sizeof(doubts) / sizeof(doubts[0]); i++) {
+        snprintf(key, sizeof(key), "counter.%s", doubts[i].counter);
+        if (meta_number(&k->w->meta, key, &n) && n)
+            findingf(k, 0, "META tells of %s: %" PRIu64 " (%s)", doubts[i].what, n, key);
+    }
+}
+
+/* What META says against what was found. */
+static void check_sums(struct walker *k, uint64_t size)
+{
+    struct walk *w = k->w;
+    uint64_t events;
+    char text[320];
+    if (w->chunks == 0 && !w->dump_known) {
+        findingf(k, 0, "this is no Engram trace: no chunk in %" PRIu64 " bytes", size);
+        return;
+    }
+    if (w->meta_chunks == 0)
+        findingf(k, 0, "no readable META chunk%s",
+                 w->end_chunks ? "; END says the same" : ", and no END either");
+    if (w->end_chunks == 0)
+        findingf(k, size, "no readable END chunk: the file may be cut off");
+    for (size_t i = 0; i < w->coverage.count; i++) {
+        if (w->coverage.gaps[i].cause == GAP_OVERWRITTEN || w->coverage.gaps[i].cause == GAP_DAMAGED)
+            continue; /* not an error; already told where it was found */
+        gap_describe(&w->coverage.gaps[i], text, sizeof(text));
+        findingf(k, size, "%s", text);
+    }
+    if (meta_number(&w->meta, "events", &events) && w->coverage.any && w->coverage.next_event > events)
+        findingf(k, 0, "META says %" PRIu64 " events, the segments go up to %" PRIu64, events,
+                 w->coverage.next_event);
+}
+
+static void take_dump_facts(struct walk *w, const struct dump_facts *dump)
+{
+    char run[17];
+    const char *file_run = meta_get(&w->meta, "run");
+    if (!dump)
+        return;
+    snprintf(run, sizeof(run), "%016" PRIx64, dump->run);
+    w->dump = *dump;
+    w->dump_known = !file_run || strcmp(file_run, run) == 0;
+}
+
+bool walk_trace(const struct trace_source *source, const struct walk_handler *handler, struct walk *w)
+{
+    *w = (struct walk){0};
+    struct walker k = {.w = w, .handler = handler, .decoder = decoder_new()};
+    struct trace_file file;
+    struct chunk c;
+    if (!k.decoder || !trace_file_open(&file, source, finding, &k)) {
+        decoder_free(k.decoder);
+        w->io_error = ENOMEM;
+        return false;
+    }
+    enum chunk_result r = CHUNK_NONE;
+    while (!w->io_error && !w->stopped && (r = trace_file_next(&file, &c)) == CHUNK_FOUND)
+        if (!walk_chunk(&k, &c))
+            w->io_error = ENOMEM;
+    if (r == CHUNK_IO_ERROR)
+        w->io_error = errno ? errno : EIO;
+    if (!w->io_error && !w->stopped) {
+        take_dump_facts(w, handler->dump);
+        coverage_finish(&w->coverage, &w->meta, w->dump_known ? &w->dump : NULL);
+        check_sums(&k, source->size);
+        check_engine(&k);
+    }
+    if (w->coverage.no_memory)
+        w->io_error = ENOMEM;
+    trace_file_close(&file);
+    decoder_free(k.decoder);
+    return w->io_error == 0;
+}
+
+void walk_free(struct walk *w)
+{
+    meta_free(&w->meta);
+    coverage_free(&w->coverage);
+}
+
+bool walk_recorded(const struct walk *w, uint64_t *events)
+{
+    if (meta_number(&w->meta, "events", events))
+        return true;
+    *events = w->dump.end_event;
+    return w->dump_known;
+}
+
+bool walk_is_whole(const struct walk *w)
+{
+    return w->io_error == 0 && w->findings == 0;
+}
