@@ -1,7 +1,7 @@
 /*
  * The packed encoding of a segment's body (docs/format.md, Segments) turned
- * back into accesses and what stands between them. Everything is checked
- * against the bytes there are; nothing is printed here.
+ * back into accesses and what stands between them, one item at a time. Everything
+ * is checked against the bytes there are; nothing is printed here.
  */
 #ifndef ENGRAM_DECODE_H
 #define ENGRAM_DECODE_H
@@ -29,7 +29,7 @@ struct trace_item {
     enum item_kind kind;
     uint64_t number; /* of this access; of the next one for everything else */
     /* ITEM_ACCESS */
-    struct access access;
+    struct access access; /* its data behind the size are undefined, as are all without has_data */
     bool gpa_known;
     bool icount_known;
     /* ITEM_EVENT */
@@ -51,9 +51,6 @@ struct trace_item {
     size_t text_bytes;
 };
 
-/* Takes one item; false stops the decoding (which then succeeds). */
-typedef bool (*item_fn)(void *ctx, const struct trace_item *item);
-
 struct decoder;                    /* reused from segment to segment */
 struct decoder *decoder_new(void); /* NULL when there is no memory */
 void decoder_free(struct decoder *d);
@@ -63,14 +60,27 @@ struct decode_result {
     uint64_t no_gpa;       /* of these, without a page mapping: an error in the trace */
     uint64_t no_gpa_first; /* number of the first of them */
     uint32_t at;           /* offset in the body of the packet where decoding ended */
-    bool stopped;          /* by the callback */
+    bool stopped;          /* by the callback of decode_segment() */
     char error[160];       /* empty, or what is wrong with the packet at `at` */
 };
 
+/* Begins with one segment's body, which must stay as it is until its end. */
+void decode_begin(struct decoder *d, const uint8_t *body, size_t bytes, uint64_t first_event,
+                  uint64_t event_count);
+
 /*
- * Decodes one segment's body. More than `event_count` events are an error, and so are fewer; all before it is
- * delivered. True when there is no error (missing page mappings are counted, not an error here).
+ * The next item, valid until the next call, or NULL at the body's end or at an error, which the result tells
+ * apart. More than `event_count` events are an error, and so are fewer; all before it is delivered. Missing
+ * page mappings are counted, not an error here.
  */
+const struct trace_item *decode_next(struct decoder *d);
+
+const struct decode_result *decode_result(const struct decoder *d);
+
+/* Takes one item; false stops the decoding (which then succeeds). */
+typedef bool (*item_fn)(void *ctx, const struct trace_item *item);
+
+/* A whole body. True when there is no error. */
 bool decode_segment(struct decoder *d, const uint8_t *body, size_t bytes, uint64_t first_event,
                     uint64_t event_count, item_fn item, void *ctx, struct decode_result *result);
 

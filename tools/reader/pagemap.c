@@ -21,6 +21,7 @@ void pagemap_free(struct pagemap *m)
 void pagemap_forget(struct pagemap *m)
 {
     m->generation++;
+    m->version++;
     m->used = 0;
 }
 
@@ -43,6 +44,7 @@ static bool grow(struct pagemap *m)
 {
     struct pagemap bigger = {.capacity = m->capacity ? 2 * m->capacity : FIRST_CAPACITY, .used = m->used};
     bigger.generation = m->generation ? m->generation : 1;
+    bigger.version = m->version;
     bigger.table = calloc(bigger.capacity, sizeof(*bigger.table));
     if (!bigger.table)
         return false;
@@ -60,6 +62,7 @@ bool pagemap_set(struct pagemap *m, uint64_t virtual_page, uint64_t physical_pag
         return false;
     struct pagemap_entry *e = find(m, virtual_page);
     m->used += e->generation != m->generation;
+    m->version++;
     *e = (struct pagemap_entry){virtual_page, physical_page, m->generation};
     return true;
 }

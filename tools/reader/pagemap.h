@@ -13,6 +13,7 @@ struct pagemap {
     size_t capacity; /* a power of two, or 0 */
     size_t used;
     uint64_t generation; /* entries of an older one are forgotten */
+    uint64_t version;    /* another one after each change */
 };
 
 void pagemap_free(struct pagemap *m);

@@ -267,3 +267,24 @@ enum chunk_result trace_file_next(struct trace_file *f, struct chunk *c)
         f->damage(f->ctx, c->offset, "the file ends within this chunk");
     return CHUNK_FOUND;
 }
+
+enum chunk_result trace_file_next_header(struct trace_file *f, struct chunk *c)
+{
+    *c = (struct chunk){0};
+    int r = to_next_header(f, c);
+    if (r <= 0)
+        return r < 0 ? CHUNK_IO_ERROR : CHUNK_NONE;
+    f->next = c->offset + c->header.header_bytes + c->header.stored_bytes;
+    return CHUNK_FOUND;
+}
+
+enum chunk_result trace_file_at(struct trace_file *f, uint64_t offset, struct chunk *c)
+{
+    *c = (struct chunk){.offset = offset};
+    int r = header_at(f, offset, &c->header);
+    if (r <= 0)
+        return r < 0 ? CHUNK_IO_ERROR : CHUNK_NONE;
+    if (c->header.version == TRACE_VERSION && !read_body(f, c))
+        return CHUNK_IO_ERROR;
+    return c->body ? CHUNK_FOUND : CHUNK_NONE;
+}

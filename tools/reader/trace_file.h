@@ -58,4 +58,10 @@ enum chunk_result { CHUNK_FOUND, CHUNK_NONE, CHUNK_IO_ERROR };
 /* The next chunk with a sound header, whatever its type. CHUNK_IO_ERROR: errno says why, f->next where. */
 enum chunk_result trace_file_next(struct trace_file *f, struct chunk *c);
 
+/* The same without its body. */
+enum chunk_result trace_file_next_header(struct trace_file *f, struct chunk *c);
+
+/* The chunk whose header is at `offset`, with its body; CHUNK_NONE when there is no sound one. */
+enum chunk_result trace_file_at(struct trace_file *f, uint64_t offset, struct chunk *c);
+
 #endif

@@ -5,12 +5,19 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct walker {
     struct walk *w;
     const struct walk_handler *handler;
     struct decoder *decoder;
+    struct trace_file file;
+    struct chunk chunk; /* whose packets are being read */
+    bool in_segment;
+    bool at_border; /* of the slice: items have to be looked at one by one */
+    bool over;
+    struct slice_bounds bounds;
 };
 
 static void finding(void *ctx, uint64_t offset, const char *what)
@@ -58,34 +65,40 @@ static bool walk_meta(struct walker *k, const struct chunk *c)
     return true;
 }
 
-static void walk_packets(struct walker *k, const struct chunk *c)
+static void begin_packets(struct walker *k)
 {
-    struct walk *w = k->w;
-    const struct chunk_header *h = &c->header;
-    struct decode_result r;
-    if (k->handler->want && !k->handler->want(k->handler->ctx, c))
-        return;
-    bool sound = decode_segment(k->decoder, c->body, c->body_bytes, h->first_event, h->event_count,
-                                k->handler->item, k->handler->ctx, &r);
-    w->stopped = r.stopped;
-    if (!sound) {
-        uint64_t left = h->event_count - r.events;
-        w->undecoded_events += left;
-        findingf(k, c->offset,
-                 "segment %" PRIu64 ", byte %" PRIu32 " of its body: %s (%" PRIu64 " events from %" PRIu64
-                 " on are unread)",
-                 h->sequence, r.at, r.error, left, h->first_event + r.events);
-    }
-    if (r.no_gpa)
-        findingf(k, c->offset,
-                 "segment %" PRIu64 ": %" PRIu64
-                 " accesses without page mapping, the first is event %" PRIu64,
-                 h->sequence, r.no_gpa, r.no_gpa_first);
+    const struct chunk_header *h = &k->chunk.header;
+    decode_begin(k->decoder, k->chunk.body, k->chunk.body_bytes, h->first_event, h->event_count);
+    k->in_segment = true;
+    k->at_border = slice_bounds_cut(&k->bounds, h->first_event, h->event_count);
 }
 
-static void walk_segment(struct walker *k, const struct chunk *c)
+/* What became of the segment's packets. */
+static void end_packets(struct walker *k)
 {
     struct walk *w = k->w;
+    const struct chunk_header *h = &k->chunk.header;
+    const struct decode_result *r = decode_result(k->decoder);
+    k->in_segment = false;
+    if (r->error[0]) {
+        uint64_t left = h->event_count - r->events;
+        w->undecoded_events += left;
+        findingf(k, k->chunk.offset,
+                 "segment %" PRIu64 ", byte %" PRIu32 " of its body: %s (%" PRIu64 " events from %" PRIu64
+                 " on are unread)",
+                 h->sequence, r->at, r->error, left, h->first_event + r->events);
+    }
+    if (r->no_gpa)
+        findingf(k, k->chunk.offset,
+                 "segment %" PRIu64 ": %" PRIu64
+                 " accesses without page mapping, the first is event %" PRIu64,
+                 h->sequence, r->no_gpa, r->no_gpa_first);
+}
+
+static void walk_segment(struct walker *k)
+{
+    struct walk *w = k->w;
+    const struct chunk *c = &k->chunk;
     const struct chunk_header *h = &c->header;
     bool packed = h->encoding == ENCODING_PACKED;
     if (!coverage_add(&w->coverage, h, c->body && packed)) {
@@ -106,7 +119,8 @@ static void walk_segment(struct walker *k, const struct chunk *c)
     w->body_bytes += c->body_bytes;
     w->stored_bytes += h->stored_bytes;
     if (packed) {
-        walk_packets(k, c);
+        if (!k->handler->no_packets)
+            begin_packets(k);
         return;
     }
     w->raw_segments++;
@@ -117,15 +131,17 @@ static void walk_segment(struct walker *k, const struct chunk *c)
              h->sequence, h->encoding == ENCODING_RAW ? "raw" : "an unknown", h->encoding, h->event_count);
 }
 
-static bool walk_chunk(struct walker *k, const struct chunk *c)
+/* False: out of memory. */
+static bool walk_chunk(struct walker *k)
 {
+    const struct chunk *c = &k->chunk;
     k->w->chunks++;
     if (c->header.version != TRACE_VERSION) {
         findingf(k, c->offset, "chunk skipped: %s", c->error);
         return true;
     }
     if (c->header.type == CHUNK_SEGMENT)
-        walk_segment(k, c);
+        walk_segment(k);
     else if (c->header.type == CHUNK_META || c->header.type == CHUNK_END)
         return walk_meta(k, c);
     return true;
@@ -190,34 +206,117 @@ static void take_dump_facts(struct walk *w, const struct dump_facts *dump)
     w->dump_known = !file_run || strcmp(file_run, run) == 0;
 }
 
-bool walk_trace(const struct trace_source *source, const struct walk_handler *handler, struct walk *w)
+/* The slice's first segment is next. False: the file cannot be read, or memory ran out. */
+static bool to_slice(struct walker *k, const struct trace_source *source)
 {
-    *w = (struct walk){0};
-    struct walker k = {.w = w, .handler = handler, .decoder = decoder_new()};
-    struct trace_file file;
-    struct chunk c;
-    if (!k.decoder || !trace_file_open(&file, source, finding, &k)) {
-        decoder_free(k.decoder);
-        w->io_error = ENOMEM;
+    struct walk *w = k->w;
+    const char *why = NULL;
+    if (trace_file_next(&k->file, &k->chunk) == CHUNK_FOUND && k->chunk.header.type != CHUNK_SEGMENT)
+        if (!walk_chunk(k))
+            return false;
+    if (!slice_resolve(k->handler->slice, source, &k->bounds, &why)) {
+        w->io_error = errno;
         return false;
     }
+    if (why) {
+        findingf(k, 0, "%s", why);
+        k->over = true;
+    }
+    k->file.next = k->bounds.offset;
+    return true;
+}
+
+struct walker *walk_begin(const struct trace_source *source, const struct walk_handler *handler,
+                          struct walk *w)
+{
+    *w = (struct walk){0};
+    struct walker *k = calloc(1, sizeof(*k));
+    if (!k) {
+        w->io_error = ENOMEM;
+        return NULL;
+    }
+    *k = (struct walker){.w = w, .handler = handler, .decoder = decoder_new()};
+    if (!k->decoder || !trace_file_open(&k->file, source, finding, k)) {
+        w->io_error = ENOMEM;
+        walk_end(k);
+        return NULL;
+    }
+    slice_bounds_all(&k->bounds);
+    if (!slice_is_all(handler->slice) && !to_slice(k, source)) {
+        k->over = true;
+        w->io_error = w->io_error ? w->io_error : ENOMEM;
+    }
+    return k;
+}
+
+/* Goes to the next segment whose packets can be read. False at the end. */
+static bool next_segment(struct walker *k)
+{
+    struct walk *w = k->w;
     enum chunk_result r = CHUNK_NONE;
-    while (!w->io_error && !w->stopped && (r = trace_file_next(&file, &c)) == CHUNK_FOUND)
-        if (!walk_chunk(&k, &c))
+    while (!k->over && !k->in_segment && !w->io_error &&
+           (r = trace_file_next(&k->file, &k->chunk)) == CHUNK_FOUND) {
+        if (k->chunk.header.type == CHUNK_SEGMENT && slice_bounds_behind(&k->bounds, &k->chunk.header))
+            k->over = true;
+        else if (!walk_chunk(k))
             w->io_error = ENOMEM;
+    }
     if (r == CHUNK_IO_ERROR)
         w->io_error = errno ? errno : EIO;
-    if (!w->io_error && !w->stopped) {
-        take_dump_facts(w, handler->dump);
+    if (!k->in_segment)
+        k->over = true;
+    return k->in_segment;
+}
+
+const struct trace_item *walk_next(struct walker *k)
+{
+    while (!k->over) {
+        if (!k->in_segment && !next_segment(k))
+            break;
+        const struct trace_item *item = decode_next(k->decoder);
+        if (!item) {
+            end_packets(k);
+            continue;
+        }
+        if (!k->at_border)
+            return item;
+        enum slice_place place = slice_bounds_place(&k->bounds, item);
+        if (place == SLICE_IN)
+            return item;
+        k->over = place == SLICE_BEHIND;
+    }
+    return NULL;
+}
+
+bool walk_end(struct walker *k)
+{
+    struct walk *w = k->w;
+    bool whole = k->over && !w->io_error;
+    w->stopped = !k->over;
+    if (whole && slice_is_all(k->handler->slice)) {
+        take_dump_facts(w, k->handler->dump);
         coverage_finish(&w->coverage, &w->meta, w->dump_known ? &w->dump : NULL);
-        check_sums(&k, source->size);
-        check_engine(&k);
+        check_sums(k, k->file.source->size);
+        check_engine(k);
     }
     if (w->coverage.no_memory)
         w->io_error = ENOMEM;
-    trace_file_close(&file);
-    decoder_free(k.decoder);
+    trace_file_close(&k->file);
+    decoder_free(k->decoder);
+    free(k);
     return w->io_error == 0;
+}
+
+bool walk_trace(const struct trace_source *source, const struct walk_handler *handler, struct walk *w)
+{
+    struct walker *k = walk_begin(source, handler, w);
+    if (!k)
+        return false;
+    const struct trace_item *item;
+    while ((item = walk_next(k)))
+        if (handler->item && !handler->item(handler->ctx, item))
+            break;
+    return walk_end(k);
 }
 
 void walk_free(struct walk *w)

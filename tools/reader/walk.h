@@ -1,6 +1,6 @@
 /*
- * A whole trace file from front to back: chunks, META, segments and their
- * items, with everything that is wrong told on the way and summed up.
+ * A trace file, or a slice of it, from front to back: chunks, META, segments and their items, with everything
+ * that is wrong told on the way and summed up. Memory is constant however long the file is.
  */
 #ifndef ENGRAM_WALK_H
 #define ENGRAM_WALK_H
@@ -8,14 +8,16 @@
 #include "reader/coverage.h"
 #include "reader/decode.h"
 #include "reader/meta.h"
+#include "reader/slice.h"
 #include "reader/trace_file.h"
 
 struct walk_handler {
     void *ctx;
-    item_fn item;                                                  /* may be NULL; false ends the walk */
-    bool (*want)(void *ctx, const struct chunk *c);                /* decode this segment? NULL: all */
+    item_fn item;                                                  /* for walk_trace(); false ends the walk */
+    bool no_packets;                                               /* check chunks, decode nothing */
     void (*finding)(void *ctx, uint64_t offset, const char *what); /* may be NULL; one line of text */
     const struct dump_facts *dump; /* of the dump that the file is what arrived of; NULL: not known */
+    const struct slice *slice;     /* NULL: the whole file. Of a slice, what lies outside is not looked at */
 };
 
 struct walk {
@@ -34,7 +36,19 @@ struct walk {
     int io_error;                      /* errno, or 0 */
 };
 
-/* False when the file cannot be read to its end (io_error) or memory ran out (io_error = ENOMEM). */
+/*
+ * walk_begin() ... walk_next() until NULL ... walk_end(): items one by one, each valid until the next call.
+ * Before the first item META has been read, if the file begins with it. walk_begin() gives NULL when memory
+ * ran out; walk_end() false when the file could not be read to its end (io_error) or memory ran out (io_error
+ * = ENOMEM).
+ */
+struct walker;
+struct walker *walk_begin(const struct trace_source *source, const struct walk_handler *handler,
+                          struct walk *w);
+const struct trace_item *walk_next(struct walker *k);
+bool walk_end(struct walker *k);
+
+/* The same with the handler's `item` called for each. False as walk_end(). */
 bool walk_trace(const struct trace_source *source, const struct walk_handler *handler, struct walk *w);
 void walk_free(struct walk *w);
 

@@ -45,14 +45,6 @@ static void report_bytes(const struct receiver *r)
         fprintf(stderr, "    and %" PRIu64 " more such holes\n", holes - lines);
 }
 
-/* Only the headers count here: no segment is decoded. */
-static bool want_none(void *ctx, const struct chunk *c)
-{
-    (void)ctx;
-    (void)c;
-    return false;
-}
-
 static void print_missing(const struct walk *w)
 {
     const struct coverage *c = &w->coverage;
@@ -74,7 +66,8 @@ static void print_missing(const struct walk *w)
 static void report_events(const struct receiver *r, int fd)
 {
     struct trace_source source;
-    struct walk_handler handler = {.want = want_none, .dump = r->known ? &r->dump : NULL};
+    /* Only the headers count here. */
+    struct walk_handler handler = {.no_packets = true, .dump = r->known ? &r->dump : NULL};
     struct walk w;
     if (r->known)
         fprintf(stderr, "  sent: %s events, %" PRIu64 " up to (not including) %" PRIu64 "\n",

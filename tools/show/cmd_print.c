@@ -18,7 +18,9 @@ static const char help[] =
     "  --rip RANGE                accesses made by instructions that start there\n"
     "  --kind r|w                 reads or writes only\n"
     "  --cause NAME               instruction, exception, interrupt, page-walk, descriptor or task-switch\n"
-    "  --from N                   from event N on (events count from 0 in the run)\n"
+    "  --from POS, --to POS       from there on, up to and without what is there. A position is an event's "
+    "number\n"
+    "                             (they count from 0 in the run), an instruction count i:N or a share P%\n"
     "  --count N                  no more than N lines of accesses\n"
     "  --events                   interrupts, marks, losses, context changes and so on as well, in between\n"
     "  --json                     JSON, an object a line; data are bytes in memory order\n"
@@ -31,6 +33,7 @@ static const char help[] =
     "RANGE is A-B (both included), A+LENGTH or A, in hexadecimal.\n\n"
     "examples:\n"
     "  engram print --count 20 trace.egrm\n"
+    "  engram print --from i:1000000 --to i:1000100 trace.egrm\n"
     "  engram print --gva ffff800000001000-ffff800000001fff --kind w trace.egrm\n"
     "  engram print --json --rip 100000+2000 trace.egrm | jq .data\n"
     "Exit code: 0 fine; 1 the file is damaged or incomplete (all that is sound was printed); 2 wrong "
@@ -41,7 +44,8 @@ struct print_options {
     bool by_gpa;
     int kind;  /* -1: all */
     int cause; /* -1: all */
-    uint64_t from, count;
+    struct slice slice;
+    uint64_t count;
     bool others;
     enum print_form form;
     const char *path;
@@ -74,8 +78,6 @@ static bool on_item(void *ctx, const struct trace_item *item)
     struct print_options *o = ctx;
     if (o->printed == o->count)
         return false;
-    if (item->number < o->from)
-        return true;
     if (item->kind != ITEM_ACCESS) {
         if (o->others)
             print_item(stdout, item, o->form);
@@ -84,12 +86,6 @@ static bool on_item(void *ctx, const struct trace_item *item)
         o->printed++;
     }
     return !ferror(stdout);
-}
-
-static bool want(void *ctx, const struct chunk *c)
-{
-    const struct print_options *o = ctx;
-    return c->header.first_event + c->header.event_count >= o->from;
 }
 
 static void on_finding(void *ctx, uint64_t offset, const char *what)
@@ -133,6 +129,7 @@ enum {
     OPT_KIND,
     OPT_CAUSE,
     OPT_FROM,
+    OPT_TO,
     OPT_COUNT,
     OPT_JSON,
     OPT_EVENTS,
@@ -146,6 +143,7 @@ static const struct option long_options[] = {
     {"kind", required_argument, NULL, OPT_KIND},
     {"cause", required_argument, NULL, OPT_CAUSE},
     {"from", required_argument, NULL, OPT_FROM},
+    {"to", required_argument, NULL, OPT_TO},
     {"count", required_argument, NULL, OPT_COUNT},
     {"json", no_argument, NULL, OPT_JSON},
     {"events", no_argument, NULL, OPT_EVENTS},
@@ -169,7 +167,9 @@ static bool take_option(struct print_options *o, int option, const char *value)
     case OPT_CAUSE:
         return parse_cause(value, &o->cause);
     case OPT_FROM:
-        return parse_number(value, &o->from);
+        return position_parse(value, &o->slice.from);
+    case OPT_TO:
+        return position_parse(value, &o->slice.to);
     case OPT_COUNT:
         return parse_number(value, &o->count);
     case OPT_FORMAT:
@@ -207,7 +207,7 @@ int cmd_print(int argc, char **argv)
         return EXIT_FINDINGS;
     struct walk w;
     struct walk_handler handler = {
-        .ctx = &o, .item = on_item, .want = want, .finding = on_finding, .dump = input_dump(&in)};
+        .ctx = &o, .item = on_item, .finding = on_finding, .dump = input_dump(&in), .slice = &o.slice};
     int code = EXIT_FINE;
     if (!walk_trace(&in.source, &handler, &w))
         code = input_error("print", "%s: %s", o.path, strerror(w.io_error));
