@@ -186,9 +186,12 @@ TRACE_SRC := $(sort $(wildcard hv/trace/*.c))
 TOOL_SRC := $(sort $(wildcard tools/*.c tools/*/*.c))
 TOOL_OBJ := $(patsubst %.c,$(B)/host/%.o,$(TOOL_SRC) $(TRACE_SRC))
 
+# What the command is linked with.
+TOOL_LIBRARIES := -llz4 -lzstd -lm
+
 $(B)/engram: $(TOOL_OBJ)
 	$(SAY) LD $@
-	$(Q)$(CC) -o $@ $^ -llz4
+	$(Q)$(CC) -o $@ $^ $(TOOL_LIBRARIES)
 
 $(B)/host/%.o: %.c $(B)/deps.mk
 	@mkdir -p $(@D)
@@ -328,7 +331,7 @@ machine-tests: $(B)/engram.elf $(B)/engram-faulty.elf $(B)/engram $(B)/dbt-host 
 $(B)/tests/test_%: $(B)/asan/tests/unit/test_%.o $(UNIT_OBJ) $(B)/asan/dbt_sys.a
 	@mkdir -p $(@D)
 	$(SAY) LD $@
-	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcmocka -llz4
+	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(TOOL_LIBRARIES)
 
 # The guest's memory is the test's.
 $(B)/tests/test_walk: $(B)/asan/hv/vmx/walk.o
@@ -355,7 +358,7 @@ fuzz: $(FUZZ)
 .PRECIOUS: $(B)/fuzz/%.o $(B)/host/zydis/%.o
 $(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(FUZZ_OBJ)
 	$(SAY) LD $@
-	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ -llz4
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(TOOL_LIBRARIES)
 
 $(B)/fuzz/%.o: %.c $(B)/test-deps
 	@mkdir -p $(@D)

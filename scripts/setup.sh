@@ -19,6 +19,7 @@ build=(
     "nasm:assembles boot code and guests"
     "libzycore-dev:headers of the x86 decoder"
     "liblz4-dev:decompression in the host command"
+    "libzstd-dev:compression of Parquet files in the host command"
     "dpkg-dev:unpacks Debian's source packages"
     "ca-certificates:fetching over https"
     "xz-utils:unpacks sources"

@@ -12,6 +12,8 @@ static const struct command {
     {"recv", cmd_recv, "receive a dump from a serial line, a socket or a capture file"},
     {"info", cmd_info, "what a trace holds: origin, counts, time, losses"},
     {"print", cmd_print, "the accesses, a line each"},
+    {"analyse", cmd_analyse,
+     "questions about the accesses: hot spots, working set, caches, double fetches ..."},
     {"verify", cmd_verify, "check a trace: CRCs, sequence, counts, packets"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

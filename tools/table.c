@@ -1,6 +1,6 @@
 /* Open addressing with linear probing. */
 #include "table.h"
-#include "memory.h"
+#include "need.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -130,3 +130,26 @@ size_t index_find_icount(const struct trace_index *x, uint64_t icount)
     }
     return low ? low - 1 : 0;
 }
+
+#define MILLION 1000000u
+
+uint64_t index_event_at_share(const struct trace_index *x, uint64_t millionths)
+{
+    uint64_t first = index_first_event(x), events = x->end_event - first;
+    if (millionths == MILLION)
+        return UINT64_MAX; /* what stands behind the last event too */
+    return first + events / MILLION * millionths + events % MILLION * millionths / MILLION;
+}
+
+uint64_t index_part(const struct trace_index *x, uint64_t first, uint64_t end, unsigned part, unsigned of)
+{
+    if (part == 0)
+        return first;
+    if (part >= of || x->count == 0)
+        return end;
+    uint64_t low = first < index_first_event(x) ? index_first_event(x) : first;
+    uint64_t high = end > x->end_event ? x->end_event : end;
+    uint64_t at = high > low ? low + (high - low) / of * part : low;
+    uint64_t border = x->entries[index_find_event(x, at)].first_event;
+    return border < first ? first : border;
+}

@@ -43,4 +43,11 @@ static inline uint64_t index_first_event(const struct trace_index *x)
 size_t index_find_event(const struct trace_index *x, uint64_t event);
 size_t index_find_icount(const struct trace_index *x, uint64_t icount);
 
+/* The event where so many millionths of the events lie before; UINT64_MAX, behind all, for the whole. */
+uint64_t index_event_at_share(const struct trace_index *x, uint64_t millionths);
+
+/* Where the part-th of `of` parts of events [first, end) begins, each with about as many and at a segment's
+ * start; `first` for part 0, `end` behind the last. */
+uint64_t index_part(const struct trace_index *x, uint64_t first, uint64_t end, unsigned part, unsigned of);
+
 #endif

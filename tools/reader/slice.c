@@ -40,7 +40,7 @@ bool position_parse(const char *s, struct position *p)
 
 bool slice_is_all(const struct slice *s)
 {
-    return !s || (s->from.kind == POSITION_NONE && s->to.kind == POSITION_NONE);
+    return !s || (s->from.kind == POSITION_NONE && s->to.kind == POSITION_NONE && s->part_of == 0);
 }
 
 void slice_bounds_all(struct slice_bounds *b)
@@ -49,19 +49,11 @@ void slice_bounds_all(struct slice_bounds *b)
         .end_event = UINT64_MAX, .end_icount = UINT64_MAX, .inside_end = UINT64_MAX, .entered = true};
 }
 
-static uint64_t event_at_share(const struct trace_index *x, uint64_t millionths)
-{
-    uint64_t first = index_first_event(x), events = x->end_event - first;
-    if (millionths == MILLION)
-        return UINT64_MAX; /* what stands behind the last event too */
-    return first + events / MILLION * millionths + events % MILLION * millionths / MILLION;
-}
-
 /* Instruction counts also say between which events a look at each one's count is not needed. */
 static void resolve_from(const struct position *p, const struct trace_index *x, struct slice_bounds *b)
 {
     if (p->kind == POSITION_EVENT || p->kind == POSITION_SHARE) {
-        b->first_event = p->kind == POSITION_EVENT ? p->value : event_at_share(x, p->value);
+        b->first_event = p->kind == POSITION_EVENT ? p->value : index_event_at_share(x, p->value);
         b->inside_event = b->first_event;
         if (x->count)
             b->offset = x->entries[index_find_event(x, b->first_event)].offset;
@@ -81,12 +73,34 @@ static void resolve_from(const struct position *p, const struct trace_index *x, 
 static void resolve_to(const struct position *p, const struct trace_index *x, struct slice_bounds *b)
 {
     if (p->kind == POSITION_EVENT || p->kind == POSITION_SHARE) {
-        b->end_event = p->kind == POSITION_EVENT ? p->value : event_at_share(x, p->value);
+        b->end_event = p->kind == POSITION_EVENT ? p->value : index_event_at_share(x, p->value);
         b->inside_end = b->end_event;
     } else if (p->kind == POSITION_ICOUNT) {
         b->end_icount = p->value;
         size_t at = index_find_icount(x, p->value);
         b->inside_end = at < x->count && x->entries[at].icount < p->value ? x->entries[at].first_event : 0;
+    }
+}
+
+/* A part lies between two segments. */
+static void resolve_part(const struct slice *s, const struct trace_index *x, struct slice_bounds *b)
+{
+    uint64_t low = b->first_event, high = b->end_event;
+    if (s->part_of == 0 || x->count == 0)
+        return;
+    if (s->from.kind == POSITION_ICOUNT)
+        low = x->entries[index_find_icount(x, s->from.value)].first_event;
+    if (s->to.kind == POSITION_ICOUNT && b->inside_end > low)
+        high = b->inside_end;
+    uint64_t first = index_part(x, low, high, s->part, s->part_of);
+    if (s->part > 0) {
+        b->first_event = first;
+        b->offset = x->entries[index_find_event(x, first)].offset;
+        b->inside_event = b->inside_event < first ? first : b->inside_event;
+    }
+    if (s->part + 1 < s->part_of) {
+        b->end_event = index_part(x, low, high, s->part + 1, s->part_of);
+        b->inside_end = b->inside_end < b->end_event ? b->inside_end : b->end_event;
     }
 }
 
@@ -104,6 +118,7 @@ bool slice_resolve(const struct slice *s, const struct trace_source *source, str
     if (!*why) {
         resolve_from(&s->from, &x, b);
         resolve_to(&s->to, &x, b);
+        resolve_part(s, &x, b);
     }
     index_free(&x);
     return true;

@@ -17,6 +17,7 @@ struct position {
 
 struct slice {
     struct position from, to;
+    unsigned part, part_of; /* of that, the part-th of so many parts; part_of 0: all */
 };
 
 bool position_parse(const char *s, struct position *p);

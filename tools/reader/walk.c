@@ -100,8 +100,8 @@ static void walk_segment(struct walker *k)
     struct walk *w = k->w;
     const struct chunk *c = &k->chunk;
     const struct chunk_header *h = &c->header;
-    bool packed = h->encoding == ENCODING_PACKED;
-    if (!coverage_add(&w->coverage, h, c->body && packed)) {
+    bool packed = h->encoding == ENCODING_PACKED, unread = k->handler->headers_only;
+    if (!coverage_add(&w->coverage, h, unread || (c->body && packed))) {
         findingf(k, c->offset,
                  "segment %" PRIu64 " with events from %" PRIu64 " on is out of order: left out", h->sequence,
                  h->first_event);
@@ -110,6 +110,8 @@ static void walk_segment(struct walker *k)
     if (w->coverage.first.sequence == h->sequence)
         w->tsc_first = h->tsc;
     w->tsc_last = h->tsc;
+    if (unread)
+        return;
     if (!c->body) {
         findingf(k, c->offset, "segment %" PRIu64 ": %s (events %" PRIu64 " to %" PRIu64 " are unread)",
                  h->sequence, c->error, h->first_event,
@@ -249,13 +251,23 @@ struct walker *walk_begin(const struct trace_source *source, const struct walk_h
     return k;
 }
 
+static enum chunk_result next_chunk(struct walker *k)
+{
+    if (!k->handler->headers_only)
+        return trace_file_next(&k->file, &k->chunk);
+    enum chunk_result r = trace_file_next_header(&k->file, &k->chunk);
+    if (r != CHUNK_FOUND || k->chunk.header.type == CHUNK_SEGMENT)
+        return r;
+    k->file.next = k->chunk.offset;
+    return trace_file_next(&k->file, &k->chunk);
+}
+
 /* Goes to the next segment whose packets can be read. False at the end. */
 static bool next_segment(struct walker *k)
 {
     struct walk *w = k->w;
     enum chunk_result r = CHUNK_NONE;
-    while (!k->over && !k->in_segment && !w->io_error &&
-           (r = trace_file_next(&k->file, &k->chunk)) == CHUNK_FOUND) {
+    while (!k->over && !k->in_segment && !w->io_error && (r = next_chunk(k)) == CHUNK_FOUND) {
         if (k->chunk.header.type == CHUNK_SEGMENT && slice_bounds_behind(&k->bounds, &k->chunk.header))
             k->over = true;
         else if (!walk_chunk(k))
@@ -286,6 +298,11 @@ const struct trace_item *walk_next(struct walker *k)
         k->over = place == SLICE_BEHIND;
     }
     return NULL;
+}
+
+uint64_t walk_offset(const struct walker *k)
+{
+    return k->file.next;
 }
 
 bool walk_end(struct walker *k)

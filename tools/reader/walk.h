@@ -15,6 +15,7 @@ struct walk_handler {
     void *ctx;
     item_fn item;                                                  /* for walk_trace(); false ends the walk */
     bool no_packets;                                               /* check chunks, decode nothing */
+    bool headers_only;                                             /* nor look at the bodies of segments */
     void (*finding)(void *ctx, uint64_t offset, const char *what); /* may be NULL; one line of text */
     const struct dump_facts *dump; /* of the dump that the file is what arrived of; NULL: not known */
     const struct slice *slice;     /* NULL: the whole file. Of a slice, what lies outside is not looked at */
@@ -47,6 +48,7 @@ struct walker *walk_begin(const struct trace_source *source, const struct walk_h
                           struct walk *w);
 const struct trace_item *walk_next(struct walker *k);
 bool walk_end(struct walker *k);
+uint64_t walk_offset(const struct walker *k); /* how far in the file it is */
 
 /* The same with the handler's `item` called for each. False as walk_end(). */
 bool walk_trace(const struct trace_source *source, const struct walk_handler *handler, struct walk *w);

@@ -76,13 +76,6 @@ static void on_signal(int signal_number)
     interrupted = 1;
 }
 
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* ---- what the receiver asks of us ------------------------------------------- */
 
 static bool on_start(void *ctx, const struct dump_facts *dump, struct ranges *have)
@@ -96,7 +89,7 @@ static bool on_start(void *ctx, const struct dump_facts *dump, struct ranges *ha
     if (v->store.resumed)
         fprintf(stderr, "engram recv: resuming run %016" PRIx64 ": %s of %s are there\n", dump->run,
                 byte_size(v->store.resumed), byte_size(dump->length));
-    progress_start(&v->progress, have->total, now_ms());
+    progress_start(&v->progress, "recv", have->total, now_in_ms());
     v->progress_started = true;
     return true;
 }
@@ -191,10 +184,10 @@ static bool receive(struct recv *v)
 {
     static uint8_t bytes[65536];
     struct receiver *r = &v->receiver;
-    r->last_byte = now_ms();
+    r->last_byte = now_in_ms();
     while (!interrupted) {
         ssize_t n = line_read(&v->line, bytes, sizeof(bytes), TICK_MS);
-        uint64_t now = now_ms();
+        uint64_t now = now_in_ms();
         if (n == -2)
             return input_error("recv", "%s: %s", v->source, v->line.error), false;
         if (n == -1 && ends_here(v))

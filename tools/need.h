@@ -1,7 +1,7 @@
 /* Memory that is there: where it is not, the program says so and ends with EXIT_FINDINGS. For commands, whose
  * death leaves nothing behind; the reader below them reports it instead. */
-#ifndef ENGRAM_MEMORY_H
-#define ENGRAM_MEMORY_H
+#ifndef ENGRAM_NEED_H
+#define ENGRAM_NEED_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* Allocation that does not fail. */
-#include "memory.h"
+#include "need.h"
 #include "command.h"
 
 #include <stdint.h>
