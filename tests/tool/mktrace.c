@@ -3,7 +3,7 @@
  *
  *   mktrace [slots=N] [slot=BYTES] [icount=0] [lz4=0] [engine=NAME] FILE.egrm < text
  *
- *   # a comment
+ *   # a comment, also behind a line
  *   set NAME=VALUE ...                     holds for all accesses from here on: rip cr3 cpl mode offset
  * paging r|w ADDRESS SIZE [NAME=VALUE|FLAG]...  an access; besides the names above for this one alone:
  *                                          =NUMBER or =:BYTES (data), gpa, gpa2, cause, vector; flags rep,
@@ -169,11 +169,11 @@ static void record(uint8_t kind, char *rest)
 
 static void take_line(char *line)
 {
+    line[strcspn(line, "#\n")] = 0;
     char *save = NULL, *rest = line + strcspn(line, " \t");
-    line[strcspn(line, "\n")] = 0;
     if (*rest)
         *rest++ = 0;
-    if (*line == 0 || *line == '#')
+    if (*line == 0)
         return;
     if (strcmp(line, "r") == 0 || strcmp(line, "w") == 0) {
         record(*line == 'w' ? ACCESS_WRITE : ACCESS_READ, rest);
