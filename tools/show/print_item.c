@@ -1,6 +1,7 @@
 /* Lines for people, JSON for programs, a bare list for comparing with other tracers. */
 #include "show/print_item.h"
 #include "command.h"
+#include "emit.h"
 #include "reader/cursor.h"
 #include "text.h"
 
@@ -14,109 +15,104 @@ static bool has_vector(const struct access *a)
     return a->cause == CAUSE_EXCEPTION || a->cause == CAUSE_INTERRUPT;
 }
 
-static void put_bytes(FILE *out, const struct access *a)
-{
-    for (unsigned i = 0; i < a->size; i++)
-        fprintf(out, "%02x", a->data[i]);
-}
+#define LINE_MAX_BYTES 1024u /* no access takes more */
 
 /* Up to 8 bytes as the number they are, wider ones as bytes in memory order. */
-static void put_data(FILE *out, const struct access *a)
+static char *put_data(char *p, const struct access *a)
 {
     if (!a->has_data)
-        fputc('-', out);
-    else if (a->size <= 8)
-        fprintf(out, "0x%0*" PRIx64, 2 * a->size, load_le(a->data, a->size));
-    else
-        put_bytes(out, a);
+        return emit_text(p, "-");
+    if (a->size <= 8)
+        return emit_hex_digits(emit_text(p, "0x"), load_le(a->data, a->size), 2u * a->size);
+    return emit_bytes(p, a->data, a->size);
 }
 
 static void access_line(FILE *out, const struct trace_item *item)
 {
     const struct access *a = &item->access;
-    fprintf(out, "%10" PRIu64 " %c %2u gva %016" PRIx64, item->number, a->kind == ACCESS_WRITE ? 'w' : 'r',
-            a->size, a->gva);
-    if (item->gpa_known)
-        fprintf(out, " gpa %012" PRIx64, a->gpa);
+    char line[LINE_MAX_BYTES],
+        *p = line + snprintf(line, sizeof(line), "%10" PRIu64 " %c %2u gva ", item->number,
+                             a->kind == ACCESS_WRITE ? 'w' : 'r', a->size);
+    p = emit_hex_digits(p, a->gva, 16);
+    p = emit_text(p, " gpa ");
+    if (!item->gpa_known)
+        p = emit_text(p, "           ?");
     else
-        fprintf(out, " gpa %12s", "?");
+        p = a->gpa >> 48 ? emit_hex(p, a->gpa) : emit_hex_digits(p, a->gpa, 12);
     if (item->gpa_known && (a->flags & ACCESS_CROSSES))
-        fprintf(out, ",%" PRIx64, a->gpa2);
-    fputs(" = ", out);
-    put_data(out, a);
-    fprintf(out, " rip %016" PRIx64 " cr3 %" PRIx64 " cpl %u icount ", a->rip, a->cr3,
-            a->context & CONTEXT_CPL_MASK);
-    if (item->icount_known)
-        fprintf(out, "%" PRIu64, a->icount);
-    else
-        fputc('-', out);
-    fprintf(out, " %s", cause_name(a->cause));
+        p = emit_hex(emit_text(p, ","), a->gpa2);
+    p = put_data(emit_text(p, " = "), a);
+    p = emit_hex_digits(emit_text(p, " rip "), a->rip, 16);
+    p = emit_hex(emit_text(p, " cr3 "), a->cr3);
+    p = emit_decimal(emit_text(p, " cpl "), a->context & CONTEXT_CPL_MASK);
+    p = emit_text(p, " icount ");
+    p = item->icount_known ? emit_decimal(p, a->icount) : emit_text(p, "-");
+    p = emit_text(emit_text(p, " "), cause_name(a->cause));
     if (has_vector(a))
-        fprintf(out, " %u", a->vector);
+        p = emit_decimal(emit_text(p, " "), a->vector);
     for (unsigned i = 0; i < FLAGS; i++)
         if (a->flags & (1u << i))
-            fprintf(out, " %s", flag_name[i]);
-    fputc('\n', out);
+            p = emit_text(emit_text(p, " "), flag_name[i]);
+    *p++ = '\n';
+    fwrite(line, 1, (size_t)(p - line), out);
+}
+
+static char *json_address(char *p, const char *key, uint64_t address)
+{
+    p = emit_text(emit_text(emit_text(p, ",\""), key), "\":\"0x");
+    return emit_text(emit_hex(p, address), "\"");
+}
+
+static char *json_flags(char *p, uint8_t flags)
+{
+    const char *comma = "";
+    p = emit_text(p, ",\"flags\":[");
+    for (unsigned i = 0; i < FLAGS; i++) {
+        if (flags & (1u << i)) {
+            p = emit_text(emit_text(emit_text(emit_text(p, comma), "\""), flag_name[i]), "\"");
+            comma = ",";
+        }
+    }
+    return emit_text(p, "]}\n");
 }
 
 static void access_json(FILE *out, const struct trace_item *item)
 {
     const struct access *a = &item->access;
-    fprintf(out, "{\"event\":%" PRIu64 ",\"kind\":\"%c\",\"size\":%u,\"gva\":\"0x%" PRIx64 "\"", item->number,
-            a->kind == ACCESS_WRITE ? 'w' : 'r', a->size, a->gva);
-    if (item->gpa_known)
-        fprintf(out, ",\"gpa\":\"0x%" PRIx64 "\"", a->gpa);
-    else
-        fputs(",\"gpa\":null", out);
+    char line[LINE_MAX_BYTES], *p = emit_decimal(emit_text(line, "{\"event\":"), item->number);
+    p = emit_text(p, a->kind == ACCESS_WRITE ? ",\"kind\":\"w\",\"size\":" : ",\"kind\":\"r\",\"size\":");
+    p = json_address(emit_decimal(p, a->size), "gva", a->gva);
+    p = item->gpa_known ? json_address(p, "gpa", a->gpa) : emit_text(p, ",\"gpa\":null");
     if (item->gpa_known && (a->flags & ACCESS_CROSSES))
-        fprintf(out, ",\"gpa2\":\"0x%" PRIx64 "\"", a->gpa2);
-    fputs(",\"data\":", out);
-    if (a->has_data) {
-        fputc('"', out);
-        put_bytes(out, a);
-        fputc('"', out);
-    } else {
-        fputs("null", out);
-    }
-    fprintf(out,
-            ",\"rip\":\"0x%" PRIx64 "\",\"cr3\":\"0x%" PRIx64 "\",\"cpl\":%u,\"mode\":\"%s\",\"paging\":%s",
-            a->rip, a->cr3, a->context & CONTEXT_CPL_MASK, mode_name(a->context),
-            a->context & CONTEXT_PAGING ? "true" : "false");
-    if (item->icount_known)
-        fprintf(out, ",\"icount\":%" PRIu64, a->icount);
-    else
-        fputs(",\"icount\":null", out);
-    fprintf(out, ",\"cause\":\"%s\"", cause_name(a->cause));
+        p = json_address(p, "gpa2", a->gpa2);
+    p = emit_text(p, ",\"data\":");
+    p = a->has_data ? emit_text(emit_bytes(emit_text(p, "\""), a->data, a->size), "\"")
+                    : emit_text(p, "null");
+    p = json_address(json_address(p, "rip", a->rip), "cr3", a->cr3);
+    p = emit_decimal(emit_text(p, ",\"cpl\":"), a->context & CONTEXT_CPL_MASK);
+    p = emit_text(emit_text(emit_text(p, ",\"mode\":\""), mode_name(a->context)), "\",\"paging\":");
+    p = emit_text(emit_text(p, a->context & CONTEXT_PAGING ? "true" : "false"), ",\"icount\":");
+    p = item->icount_known ? emit_decimal(p, a->icount) : emit_text(p, "null");
+    p = emit_text(emit_text(emit_text(p, ",\"cause\":\""), cause_name(a->cause)), "\"");
     if (has_vector(a))
-        fprintf(out, ",\"vector\":%u", a->vector);
-    fputs(",\"flags\":[", out);
-    const char *comma = "";
-    for (unsigned i = 0; i < FLAGS; i++) {
-        if (a->flags & (1u << i)) {
-            fprintf(out, "%s\"%s\"", comma, flag_name[i]);
-            comma = ",";
-        }
-    }
-    fputs("]}\n", out);
+        p = emit_decimal(emit_text(p, ",\"vector\":"), a->vector);
+    p = json_flags(p, a->flags);
+    fwrite(line, 1, (size_t)(p - line), out);
 }
 
 static void access_oracle(FILE *out, const struct trace_item *item)
 {
     const struct access *a = &item->access;
-    fprintf(out, "%s%c %" PRIx64 " ", a->cause == CAUSE_PAGE_WALK ? "P" : "",
-            a->kind == ACCESS_WRITE ? 'W' : 'R', a->gva);
-    if (!item->gpa_known)
-        fputc('?', out);
-    else if (a->flags & ACCESS_CROSSES)
-        fprintf(out, "%" PRIx64 ",%" PRIx64, a->gpa, a->gpa2);
-    else
-        fprintf(out, "%" PRIx64, a->gpa);
-    fprintf(out, " %u ", a->size);
-    if (a->has_data)
-        put_bytes(out, a);
-    else
-        fputc('-', out);
-    fputc('\n', out);
+    char line[LINE_MAX_BYTES], *p = emit_text(line, a->cause == CAUSE_PAGE_WALK ? "P" : "");
+    p = emit_hex(emit_text(p, a->kind == ACCESS_WRITE ? "W " : "R "), a->gva);
+    p = emit_text(p, " ");
+    p = item->gpa_known ? emit_hex(p, a->gpa) : emit_text(p, "?");
+    if (item->gpa_known && (a->flags & ACCESS_CROSSES))
+        p = emit_hex(emit_text(p, ","), a->gpa2);
+    p = emit_text(emit_decimal(emit_text(p, " "), a->size), " ");
+    p = a->has_data ? emit_bytes(p, a->data, a->size) : emit_text(p, "-");
+    *p++ = '\n';
+    fwrite(line, 1, (size_t)(p - line), out);
 }
 
 static const char *item_name(enum item_kind kind)
