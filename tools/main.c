@@ -14,6 +14,7 @@ static const struct command {
     {"print", cmd_print, "the accesses, a line each"},
     {"analyse", cmd_analyse,
      "questions about the accesses: hot spots, working set, caches, double fetches ..."},
+    {"convert", cmd_convert, "write a trace in another tool's format: CSV, CTF, Parquet, drmemtrace ..."},
     {"verify", cmd_verify, "check a trace: CRCs, sequence, counts, packets"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
