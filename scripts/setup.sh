@@ -39,7 +39,18 @@ test=(
     "libcmocka-dev:unit tests"
     "ovmf:UEFI firmware"
     "clang:sanitizers and fuzzing"
+    "jq:reads the command's JSON"
+    "python3-numpy:reads .npy, checks binary formats"
+    "babeltrace2:reads CTF"
+    "protobuf-compiler:reads gem5's packets"
     "libclang-rt-14-dev|libclang-rt-19-dev|libclang-rt-dev:the fuzzer's runtime"
+)
+# Large ones, without which some tests skip themselves.
+optional=(
+    "npm:fetches DuckDB, which reads Parquet"
+    "chromium:shows the report"
+    "librsvg2-bin:makes PNG of SVG"
+    "valgrind:an independent simulation of caches"
 )
 bench=(
     "gnuplot-nox|gnuplot-qt|gnuplot-x11:draws the plot"
@@ -99,6 +110,9 @@ esac
 
 if command -v dpkg-query >/dev/null; then
     install_missing "${list[@]}"
+    if [ "$1" = test ] && command -v apt-get >/dev/null; then
+        (install_missing "${optional[@]}") || say "went on without: some tests will skip themselves"
+    fi
 elif ! tools_present; then
     install_missing "${list[@]}"
 fi

@@ -44,6 +44,14 @@ analyses() {
     check "analyse $*"
 }
 
+# Debian's Python, which has Debian's packages, where another one stands before it in PATH.
+for python in python3 /usr/bin/python3; do $python -c 'import numpy' 2>/dev/null && break; done
+# python NAME SCRIPT [ARGUMENT]...: asserts
+python() {
+    "$python" -c "$2" "${@:3}" >out 2>err
+    check "$1"
+}
+
 finish() {
     printf '%s checks passed, %s failed\n' "$passed" "$failed"
     [ "$failed" = 0 ]
