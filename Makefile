@@ -198,6 +198,10 @@ $(B)/host/%.o: %.c $(B)/deps.mk
 	$(SAY) CC "$< (host)"
 	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The report's page lies in the program.
+REPORT_PAGE := $(wildcard tools/report/page.html tools/report/page.css tools/report/page.js)
+$(B)/host/tools/report/page.o $(B)/asan/tools/report/page.o $(B)/fuzz/tools/report/page.o: $(REPORT_PAGE)
+
 # ---- the DBT engine as a Linux process --------------------------------------
 # The guest's vector registers are in the CPU while it runs, so what runs in between must not use them: the engine
 # is compiled as for the hypervisor, and memcpy() and its kin come from hv/lib.

@@ -19,6 +19,7 @@ int cmd_info(int argc, char **argv);
 int cmd_print(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_analyse(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 
 /* One line on stderr, "engram NAME: ...". Gives EXIT_USAGE or EXIT_FINDINGS back for `return`. */

@@ -79,3 +79,11 @@ void json_text(struct json *j, const char *key, const char *text)
     begin(j, key);
     put_json_text(j->out, text, strlen(text));
 }
+
+void json_foreign(struct json *j, const char *key, const char *text)
+{
+    begin(j, NULL);
+    put_json_text(j->out, key, strlen(key));
+    fputc(':', j->out);
+    put_json_text(j->out, text, strlen(text));
+}

@@ -23,5 +23,7 @@ void json_null(struct json *j, const char *key);
 /* "0x..." */
 void json_hex(struct json *j, const char *key, uint64_t n);
 void json_text(struct json *j, const char *key, const char *text);
+/* The same with a key of any text. */
+void json_foreign(struct json *j, const char *key, const char *text);
 
 #endif

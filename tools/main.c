@@ -14,6 +14,7 @@ static const struct command {
     {"print", cmd_print, "the accesses, a line each"},
     {"analyse", cmd_analyse,
      "questions about the accesses: hot spots, working set, caches, double fetches ..."},
+    {"report", cmd_report, "one page that shows a trace: over time, hot spots, caches, losses"},
     {"convert", cmd_convert, "write a trace in another tool's format: CSV, CTF, Parquet, drmemtrace ..."},
     {"verify", cmd_verify, "check a trace: CRCs, sequence, counts, packets"},
 };
