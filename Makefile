@@ -369,9 +369,9 @@ $(B)/fuzz/%.o: %.c $(B)/test-deps
 	$(SAY) CC "$< (fuzzing)"
 	$(Q)clang $(HOST_CFLAGS) $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-#: make corpus   writes the first inputs of the trace, recv and raw fuzzers anew
+#: make corpus   writes the first inputs of the trace, analyse, convert, recv and raw fuzzers anew
 corpus: $(B)/fuzz/make_corpus
-	@mkdir -p tests/fuzz/corpus/trace tests/fuzz/corpus/recv tests/fuzz/corpus/raw
+	@mkdir -p $(addprefix tests/fuzz/corpus/,trace analyse convert recv raw)
 	$(Q)$< tests/fuzz/corpus
 
 $(B)/fuzz/make_corpus: $(B)/host/tests/fuzz/make_corpus.o $(TRACE_SRC:%.c=$(B)/host/%.o)

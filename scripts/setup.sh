@@ -45,12 +45,12 @@ test=(
     "protobuf-compiler:reads gem5's packets"
     "libclang-rt-14-dev|libclang-rt-19-dev|libclang-rt-dev:the fuzzer's runtime"
 )
-# Large ones, without which some tests skip themselves.
+# Large ones, without which some tests skip themselves. command package:why
 optional=(
-    "npm:fetches DuckDB, which reads Parquet"
-    "chromium:shows the report"
-    "librsvg2-bin:makes PNG of SVG"
-    "valgrind:an independent simulation of caches"
+    "npm npm:fetches DuckDB, which reads Parquet"
+    "chromium chromium:shows the report"
+    "rsvg-convert librsvg2-bin:makes PNG of SVG"
+    "valgrind valgrind:an independent simulation of caches"
 )
 bench=(
     "gnuplot-nox|gnuplot-qt|gnuplot-x11:draws the plot"
@@ -95,6 +95,17 @@ install_missing() {
     retry as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${chosen[@]}" >&2
 }
 
+# One by one: what cannot be had does not keep the others away.
+install_optional() {
+    local entry command
+    command -v apt-get >/dev/null || return 0
+    for entry in "${optional[@]}"; do
+        command=${entry%% *}
+        command -v "$command" >/dev/null || (install_missing "${entry#* }") ||
+            say "going on without $command: some tests will skip themselves"
+    done
+}
+
 # On other systems the tools may be there under other package names: look for the commands instead.
 tools_present() {
     local tool
@@ -110,9 +121,7 @@ esac
 
 if command -v dpkg-query >/dev/null; then
     install_missing "${list[@]}"
-    if [ "$1" = test ] && command -v apt-get >/dev/null; then
-        (install_missing "${optional[@]}") || say "went on without: some tests will skip themselves"
-    fi
+    [ "$1" != test ] || install_optional
 elif ! tools_present; then
     install_missing "${list[@]}"
 fi

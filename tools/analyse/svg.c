@@ -78,16 +78,18 @@ static double tick_step(double high)
     return step > 0 ? step : 1;
 }
 
-static void x_axis(FILE *out, int y, int height, double first, double end, const char *name)
+/* Reckoned from `first` on: far from 0 a double cannot tell neighbours apart. */
+static void x_axis(FILE *out, int y, int height, uint64_t first, uint64_t end, const char *name)
 {
     char text[32];
-    double step = tick_step(end - first);
-    for (double v = ceil(first / step) * step; v <= end * (1 + 1e-12); v += step) {
-        double x = LEFT + PLOT * (v - first) / (end > first ? end - first : 1);
+    double span = end > first ? (double)(end - first) : 1, step = tick_step(span);
+    double into = fmod((double)first, step);
+    for (double at = into > 0 ? step - into : 0; at <= span * (1 + 1e-12); at += step) {
+        double x = LEFT + PLOT * at / span;
         fprintf(out,
                 "<path class=\"g\" d=\"M%.1f %dv%d\"/><text class=\"m\" x=\"%.1f\" y=\"%d\" "
                 "text-anchor=\"middle\">%s</text>\n",
-                x, y, height, x, y + height + 18, short_number(v, text));
+                x, y, height, x, y + height + 18, short_number((double)first + at, text));
     }
     fprintf(out, "<text class=\"m\" x=\"%d\" y=\"%d\" text-anchor=\"end\">", WIDTH - RIGHT, y + height + 38);
     escaped(out, name);
@@ -129,7 +131,7 @@ void svg_bars(FILE *out, const char *title, const char *unit, const struct svg_b
     double high = highest_bar(bars, n, parts);
     begin(out, TOP + height + 56, title);
     legend(out, part_names, parts);
-    x_axis(out, TOP, height, 0, high, unit);
+    x_axis(out, TOP, height, 0, (uint64_t)high, unit);
     for (size_t i = 0; i < n; i++) {
         int y = TOP + (int)i * BAR_STEP;
         double x = LEFT;
@@ -190,7 +192,7 @@ void svg_lines(FILE *out, const char *title, const char *x_name, uint64_t first_
     begin(out, TOP + PLOT_HEIGHT + 56, title);
     legend(out, names, count);
     y_axis(out, high, y_name);
-    x_axis(out, TOP, PLOT_HEIGHT, (double)first_x, (double)end_x, x_name);
+    x_axis(out, TOP, PLOT_HEIGHT, first_x, end_x, x_name);
     for (unsigned k = 0; k < count; k++) {
         fprintf(out, "<path class=\"l l%u\" d=\"", k);
         for (size_t i = 0; i < n; i++)
@@ -222,7 +224,7 @@ void svg_heatmap(FILE *out, const struct svg_grid *g)
     for (size_t i = 0; i < g->columns * g->rows; i++)
         high = (double)g->cells[i] > high ? (double)g->cells[i] : high;
     begin(out, TOP + height + 56, g->title);
-    x_axis(out, TOP, height, (double)g->first_x, (double)g->end_x, g->x_name);
+    x_axis(out, TOP, height, g->first_x, g->end_x, g->x_name);
     for (size_t r = 0; r < g->rows; r++) {
         double y = TOP + row_height * (double)r;
         if (g->row_label[r][0])

@@ -11,10 +11,10 @@ static void look(struct extent *e, const struct trace_item *item)
         *e = (struct extent){
             .any = true, .first_event = item->number, .first_time = time, .has_icount = item->icount_known};
     }
-    if (item->number >= e->end_event) {
+    if (item->number >= e->end_event)
         e->end_event = item->number + 1;
-        e->end_time = time + 1;
-    }
+    if (time >= e->end_time) /* counts of a damaged trace may be any */
+        e->end_time = time < UINT64_MAX ? time + 1 : time;
 }
 
 /* Looks at the slice's accesses, at the first one alone or at all of them. */

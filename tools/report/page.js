@@ -174,7 +174,7 @@ function canvas(id) {
 function steps(low, high, count, binary) {
     const raw = (high - low) / count || 1, unit = 10 ** Math.floor(Math.log10(raw)), list = [];
     const step = binary ? 2 ** Math.ceil(Math.log2(raw)) : [1, 2, 5, 10].map(f => f * unit).find(s => s >= raw);
-    for (let v = Math.ceil(low / step) * step; v <= high; v += step) list.push(v);
+    for (let i = Math.ceil(low / step); i * step <= high && list.length < 50; i++) list.push(i * step);
     return list;
 }
 function timeAxis(k, top, bottom) {
