@@ -166,7 +166,8 @@ static struct pending *note_miss(struct translation *t, uint8_t *place, unsigned
     p->probe_bytes = (uint8_t)bytes;
     p->undo_tag = !free;
     p->restore_rcx = free;
-    p->not_first = t->access_count > t->b->insn[t->index].records;
+    p->not_first = t->probed;
+    t->probed = true;
     return p;
 }
 
@@ -234,7 +235,9 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
         emit_constant(e, SCRATCH, (uint64_t)(uintptr_t)t->d->bounce[t->bounced++]);
         return;
     }
-    if (t->mode & MODE_LIMITED(a->segment)) {
+    bool writes_code =
+        access & DBT_WRITE && a->segment == SEG_CS && t->code_size != CODE_64 && t->mode & MODE_PROTECTED;
+    if (t->mode & MODE_LIMITED(a->segment) || writes_code) {
         emit_linear(t, SCRATCH, a);
         struct pending *p = note_miss(t, emit_jmp(e, NULL), access, bytes, true);
         p->restore_rcx = false;
@@ -243,8 +246,10 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
         return;
     }
     if (t->held && same_address(&t->held_address, a) && bytes <= t->held_bytes &&
-        (t->held_access & DBT_WRITE || !(access & DBT_WRITE)))
+        (t->held_access & DBT_WRITE || !(access & DBT_WRITE))) {
+        t->probed = true; /* by an instruction before: this one cannot start anew without it */
         return;
+    }
     const bool spoils = t->g[t->index].flags_dead;
     if (spoils)
         put_flags_aside(t);

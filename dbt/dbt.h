@@ -52,7 +52,8 @@ struct tlb {
 #define MODE_NO_VECTORS 0x80u                /* CR0.EM, CR0.TS or CR4.OSFXSR do not let them run */
 #define MODE_BASED(seg) (0x100u << (seg))    /* its base is not 0 */
 #define MODE_LIMITED(seg) (0x4000u << (seg)) /* accesses need the checks of segmentation */
-#define MODE_STEP 0x100000u                  /* one instruction: see dbt.stepping */
+#define MODE_PROTECTED 0x200000u
+#define MODE_STEP 0x100000u /* one instruction: see dbt.stepping */
 
 enum exit_kind_dbt {
     DBT_EXIT_CHAIN,    /* a direct branch whose target is not linked yet */

@@ -1,4 +1,5 @@
-/* IN and OUT (not the string forms): the host has the ports. */
+/* IN and OUT (not the string forms): the host has the ports. What the A20 gate of port 92H does is done here,
+ * so that the machine's own stays open. */
 #include "dbt/dbt.h"
 
 #include "dbt/sys/sys.h"
@@ -21,6 +22,26 @@ bool io_handles(const struct insn *insn)
     return op && ((*op >= 0xe4 && *op <= 0xe7) || (*op >= 0xec && *op <= 0xef));
 }
 
+#define SYSTEM_CONTROL_A 0x92u
+#define GATE_A20 2u
+#define ADDRESS_BIT_20 (1ull << 20)
+
+/* The place of the gate's bit in a value at `port`; 0: it is not among these bytes. */
+static uint32_t a20_bit(uint16_t port, unsigned bytes)
+{
+    unsigned offset = (uint16_t)(SYSTEM_CONTROL_A - port);
+    return offset < bytes ? GATE_A20 << 8 * offset : 0;
+}
+
+static void write_a20(struct dbt *d, uint32_t bit, uint32_t value)
+{
+    uint64_t closed = value & bit ? 0 : ADDRESS_BIT_20;
+    if (!bit || closed == d->cpu.a20_closed)
+        return;
+    d->cpu.a20_closed = closed;
+    cache_flush(d);
+}
+
 bool io_execute(struct dbt *d, const struct insn *insn)
 {
     const uint8_t *op = opcode_of(insn);
@@ -34,13 +55,16 @@ bool io_execute(struct dbt *d, const struct insn *insn)
         (d->mode & MODE_CODE_SIZE) == CODE_64 ? v->rip + insn->length : (uint32_t)(v->rip + insn->length);
     d->cpu.interrupt_shadow = d->cpu.shadow_is_mov_ss = false;
     if (*op & 2) {
-        d->host->port_out(d, port, bytes,
-                          bytes == 4   ? (uint32_t)v->gpr[RAX]
-                          : bytes == 2 ? (uint16_t)v->gpr[RAX]
-                                       : (uint8_t)v->gpr[RAX]);
+        uint32_t value = bytes == 4   ? (uint32_t)v->gpr[RAX]
+                         : bytes == 2 ? (uint16_t)v->gpr[RAX]
+                                      : (uint8_t)v->gpr[RAX];
+        d->host->port_out(d, port, bytes, value);
+        write_a20(d, a20_bit(port, bytes), value);
         return true;
     }
     uint32_t value = d->host->port_in(d, port, bytes);
+    if (d->cpu.a20_closed)
+        value &= ~a20_bit(port, bytes);
     if (bytes == 4)
         v->gpr[RAX] = value;
     else

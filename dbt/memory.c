@@ -281,13 +281,13 @@ bool dbt_write(struct dbt_cpu *c, gva_t at, const void *from, unsigned bytes, un
 uint64_t dbt_physical_read(struct dbt_cpu *c, gpa_t at, unsigned bytes)
 {
     uint64_t v = 0;
-    read_physical(dbt_of(c), at, &v, bytes);
+    read_physical(dbt_of(c), at & ~c->a20_closed, &v, bytes);
     return v;
 }
 
 void dbt_physical_write(struct dbt_cpu *c, gpa_t at, uint64_t value, unsigned bytes)
 {
-    write_physical(dbt_of(c), at, &value, bytes);
+    write_physical(dbt_of(c), at & ~c->a20_closed, &value, bytes);
 }
 
 void dbt_record_walk(struct dbt_cpu *c, gpa_t entry, uint64_t value, unsigned bytes)

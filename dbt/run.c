@@ -22,6 +22,7 @@
 #include "dbt/string.h"
 #include "dbt/switch.h"
 
+#include "console.h"
 #include "dbt/sys/sys.h"
 #include "trace/bytes.h"
 #include "trace/hook.h"
@@ -35,13 +36,14 @@
 
 /* ---- mode ---- */
 
+/* Of CS: reads; that it cannot be written in protected mode the translator knows. */
 static bool limited(const struct dbt *d, const struct segment *s, unsigned n)
 {
-    if ((d->mode & MODE_CODE_SIZE) == CODE_64 || n == SEG_CS)
-        return n == SEG_CS && (d->mode & MODE_CODE_SIZE) != CODE_64 && s->limit != 0xffffffffu;
-    bool data = !(s->access & 8);
+    if ((d->mode & MODE_CODE_SIZE) == CODE_64)
+        return false;
+    bool data = !(s->access & 8), restricted = !(s->access & 2) || (!data && n != SEG_CS);
     return (s->access & SEGMENT_UNUSABLE) || s->limit != 0xffffffffu || (data && (s->access & 4)) ||
-           ((d->cpu.v.cr0 & CR0_PE) && (!data || !(s->access & 2)));
+           (restricted && d->mode & MODE_PROTECTED);
 }
 
 uint32_t dbt_mode(const struct dbt *d)
@@ -50,8 +52,8 @@ uint32_t dbt_mode(const struct dbt *d)
     uint32_t mode = sys_code_size(&d->cpu);
     if (v->seg[SEG_SS].access & SEGMENT_DB)
         mode |= MODE_STACK32;
-    if ((v->cr0 & CR0_PE) && dbt_cpl(&d->cpu) == 3)
-        mode |= MODE_USER;
+    if (v->cr0 & CR0_PE)
+        mode |= MODE_PROTECTED | (dbt_cpl(&d->cpu) == 3 ? MODE_USER : 0);
     if (v->cr0 & CR0_PG)
         mode |= MODE_PAGING;
     if (v->cr0 & (CR0_EM | CR0_TS))
@@ -167,6 +169,15 @@ static void stop_at_insn(struct dbt *d)
     p += 7;
     hex(&p, d->cpu.v.rip, 16);
     *p = '\0';
+    stop(d, d->stop_line);
+}
+
+/* "exception VECTOR at HOST-PC (address ADDRESS) in translated code: an error of the translator" */
+static void stop_at_exception(struct dbt *d)
+{
+    format_text(d->stop_line, sizeof(d->stop_line),
+                "exception %u at 0x%lx (address 0x%lx) in translated code: an error of the translator",
+                (unsigned)d->trap_vector, (unsigned long)d->trap_pc, (unsigned long)d->trap_address);
     stop(d, d->stop_line);
 }
 
@@ -290,13 +301,14 @@ static bool fill_and_retry(struct dbt *d, const struct exit_site *x, gva_t at, u
     return true;
 }
 
-/* A probe missed. Where a filled TLB does not help, the slow path executes the instruction; so it does where
- * accesses before this one are to be recorded before what the fill records. */
+/* A probe missed. Where a filled TLB does not help, the slow path executes the instruction; so it does if
+ * there was an access before this one: that is to be recorded before what the fill records, and its page and
+ * this one may take the same place in the TLB. */
 static void handle_miss(struct dbt *d, const struct exit_site *x)
 {
+    const struct block *b = x->block;
     uint64_t at = d->scratch, start = d->record;
     bool crosses = (at & (PAGE_SIZE - 1)) + x->probe_bytes > PAGE_SIZE, fast;
-    bool ordered = x->not_first && d->mode & MODE_PAGING;
     struct raw_map map;
 
     d->counters.misses++;
@@ -306,17 +318,18 @@ static void handle_miss(struct dbt *d, const struct exit_site *x)
         deliver(d);
         return;
     }
-    if (!crosses && !x->limited && !ordered && fill_and_retry(d, x, at, start))
+    if (!crosses && !x->limited && !x->not_first && fill_and_retry(d, x, at, start))
         return;
     bool done = slow_execute(d);
-    if (done && ordered && !crosses && !x->limited && tlb_fill(d, at, x->probe_access, &fast, &map) && fast)
+    if (done && x->not_first && !crosses && !x->limited && tlb_fill(d, at, x->probe_access, &fast, &map) &&
+        fast)
         tlb_record(d, &map);
     if (done)
         charge(d);
     else
         deliver(d);
     d->mode_dirty = true;
-    d->quiet_block = x->flags == FLAGS_LOST;
+    d->quiet_block = done && x->flags == FLAGS_LOST && x->insn + 1u < b->insn_count;
 }
 
 static void set_budget(struct dbt *d, uint64_t instructions)
@@ -442,7 +455,7 @@ static void handle_trap(struct dbt *d)
         dbt_raise_error(&d->cpu, VECTOR_GP, 0);
         break;
     default:
-        stop(d, "a host exception in translated code: an error of the translator");
+        stop_at_exception(d);
         return;
     }
     deliver(d);

@@ -172,10 +172,13 @@ bool slow_execute(struct dbt *d)
         return false;
     if (!insn_decode(&insn, bytes, available, (enum code_size)(d->mode & MODE_CODE_SIZE)))
         return dbt_raise(&d->cpu, VECTOR_UD);
-    for (unsigned i = 0; i < insn.memory_count; i++)
-        if (d->mode & MODE_LIMITED(insn.memory[i].address.segment) &&
-            !check_limit(d, &insn, &insn.memory[i], insn.memory[i].size))
+    for (unsigned i = 0; i < insn.memory_count; i++) {
+        const struct insn_memory *m = &insn.memory[i];
+        /* Flat segments are not checked: an access that wraps at 4 GiB need not fault (SDM Vol. 3A, 5.3). */
+        bool writes_code = m->address.segment == SEG_CS && m->flags & INSN_WRITE;
+        if ((d->mode & MODE_LIMITED(m->address.segment) || writes_code) && !check_limit(d, &insn, m, m->size))
             return false;
+    }
     insn_accesses(&insn, &d->cpu.v, NULL, &list);
     memset(d->bounce_bytes, 0, sizeof(d->bounce_bytes));
     struct block *b = translate_block(d, d->cpu.v.rip, true);

@@ -397,6 +397,7 @@ static void emit_block(struct translation *t)
     for (t->index = 0; t->index < t->count && !t->overflow; t->index++) {
         const struct guest_insn *g = &t->g[t->index];
         b->insn[t->index] = insn_here(t, g->ip, g->z.length);
+        t->probed = false;
         if (!translate_insn(t, g)) {
             emit_leave(t, DBT_EXIT_UNSUPPORTED);
             ended = true;

@@ -54,6 +54,7 @@ struct translation {
     bool closed;     /* RECORD has moved over this block's record */
     unsigned count;
     unsigned index; /* instruction being translated */
+    bool probed;    /* it has probed for an access already */
     struct guest_insn *g;
 
     struct raw_access access[RECORDS_MAX];

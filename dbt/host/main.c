@@ -118,9 +118,13 @@ static struct dbt_host machine_host = {.next_segment = trace_next_segment,
                                        .port_in = ports_in,
                                        .port_out = ports_out};
 
+#define CPUID_7_ECX_UMIP (1u << 2)
+
 static void guest_cpuid(struct dbt_cpu *c)
 {
     struct cpuid r = cpuid((uint32_t)c->v.gpr[RAX], (uint32_t)c->v.gpr[RCX]);
+    if ((uint32_t)c->v.gpr[RAX] == 7 && (uint32_t)c->v.gpr[RCX] == 0)
+        r.ecx |= CPUID_7_ECX_UMIP; /* the engine's own, whatever the CPU has */
     c->v.gpr[RAX] = r.eax;
     c->v.gpr[RBX] = r.ebx;
     c->v.gpr[RCX] = r.ecx;
@@ -182,7 +186,7 @@ static struct dbt *make_engine(void)
     map_budget();
     d->cpu.physical_bits = 40;
     d->cpu.has_gib_pages = true;
-    d->cpu.cr4_allowed = 0x3107f8; /* DE to OSXMMEXCPT, FSGSBASE, SMEP, SMAP */
+    d->cpu.cr4_allowed = 0x310ffc; /* TSD to UMIP, FSGSBASE, SMEP, SMAP */
     d->cpu.xcr0_allowed = 7;
     d->cpu.cpuid = guest_cpuid;
     d->cpu.read_msr = guest_read_msr;

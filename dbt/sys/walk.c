@@ -182,7 +182,7 @@ bool dbt_translate(struct dbt_cpu *c, gva_t at, unsigned access, gpa_t *gpa)
     struct walk w;
 
     if (!(c->v.cr0 & CR0_PG)) {
-        *gpa = (uint32_t)at;
+        *gpa = (uint32_t)at & ~c->a20_closed;
         c->page_shift = PAGE_SHIFT;
         return true;
     }
@@ -194,7 +194,7 @@ bool dbt_translate(struct dbt_cpu *c, gva_t at, unsigned access, gpa_t *gpa)
     if (result != WALK_MAPPED || !permitted(c, &w, access))
         return dbt_raise_page_fault(c, at, error_code(c, result, access));
     set_accessed_and_dirty(c, &w, access);
-    *gpa = w.gpa;
+    *gpa = w.gpa & ~c->a20_closed;
     c->page_shift = w.page_shift;
     return true;
 }

@@ -270,6 +270,7 @@ static void dbt_stop(void) {}
 
 const struct engine dbt_engine = {
     .name = "dbt",
+    .has_a20 = true,
     .records_reads = true,
     .raw = true,
     .probe = dbt_probe,

@@ -64,6 +64,8 @@ bool request_record(void)
 
 /* ---- CPUID ---- */
 
+#define CPUID_7_ECX_UMIP (1u << 2)
+
 /* What the DBT engine does not implement does not exist for the guest. Bits: SDM Vol. 2A, CPUID. */
 static void restrict_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t *gpr)
 {
@@ -83,6 +85,7 @@ static void restrict_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t *gpr)
         gpr[RBX] &= ~(1u << 2 | 1u << 10 | 1u << 14 | 1u << 16 | 1u << 17 | 1u << 21 | 0xdu << 25 | 3u << 30 |
                       1u << 28);
         gpr[RCX] &= 1u << 8 | 1u << 9 | 1u << 10 | 1u << 22;
+        gpr[RCX] |= CPUID_7_ECX_UMIP; /* the engine's own, whatever the CPU has */
         gpr[RDX] &= 1u << 4;
         break;
     case 0xa: /* no performance counters */

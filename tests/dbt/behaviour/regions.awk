@@ -22,6 +22,7 @@ function print_access(kind, gva, gpa, size, data, pages, first) {
     print now, kind, next_page(gva), pages[2], size - first, substr(data, 2 * first + 1)
 }
 function next_page(gva, digits) {
+    if (gva ~ /^fffff...$/) return "0" # wraps: no behaviour crosses 4 GiB in 64-bit mode
     digits = substr(gva, 1, length(gva) - 3)
     return increment(digits) "000"
 }

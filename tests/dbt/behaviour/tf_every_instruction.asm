@@ -17,7 +17,7 @@
     pop ecx
     loop .end
 .end:
-    cpuid
+    clts
     mov ecx, dr6
     pushfd
     and dword [esp], ~FLAG_TF
