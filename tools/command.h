@@ -21,6 +21,8 @@ int cmd_verify(int argc, char **argv);
 int cmd_analyse(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
+int cmd_split(int argc, char **argv);
+int cmd_index(int argc, char **argv);
 
 /* One line on stderr, "engram NAME: ...". Gives EXIT_USAGE or EXIT_FINDINGS back for `return`. */
 __attribute__((format(printf, 2, 3))) int usage_error(const char *name, const char *format, ...);

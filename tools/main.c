@@ -16,6 +16,8 @@ static const struct command {
      "questions about the accesses: hot spots, working set, caches, double fetches ..."},
     {"report", cmd_report, "one page that shows a trace: over time, hot spots, caches, losses"},
     {"convert", cmd_convert, "write a trace in another tool's format: CSV, CTF, Parquet, drmemtrace ..."},
+    {"split", cmd_split, "cut a trace into parts, each a trace of its own"},
+    {"index", cmd_index, "add an index to a trace, so that readers get anywhere at once"},
     {"verify", cmd_verify, "check a trace: CRCs, sequence, counts, packets"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -75,6 +75,56 @@ for name in top heatmap workingset memory "last-writer 100000+2000"; do
     }
     check "$name: five parts, saved and merged"
 done
+# ---- files of their own ----
+exits 0 "$engram" split --parts 3 -o cut text.egrm && [ -e cut.0003.egrm ]
+check "split"
+for i in 1 2 3; do
+    exits 0 "$engram" verify cut.000$i.egrm && grep -q 'in another part' out && grep -q 'sound' out
+    check "part $i is sound by itself"
+    exits 0 "$engram" info cut.000$i.egrm && grep -q "^part  *$i/3" out && grep -q ' elsewhere ' out
+    check "info tells of part $i"
+done
+for i in 1 2 3; do "$engram" print cut.000$i.egrm; done | cmp - all
+check "together they are the trace"
+for name in top heatmap workingset memory "last-writer 100000+2000"; do
+    for i in 1 2 3; do
+        # shellcheck disable=SC2086
+        exits 0 "$engram" analyse ${name%% *} --save part.$i ${name#"${name%% *}"} cut.000$i.egrm || echo no >>err
+    done
+    # shellcheck disable=SC2086
+    exits 0 "$engram" analyse $name --json text.egrm && cp out whole
+    exits 0 "$engram" analyse "${name%% *}" --merge --json part.1 part.2 part.3 && cmp out whole
+    check "$name: results of the three files are merged"
+done
+exits 1 "$engram" split --parts 2 cut.0001.egrm && grep -q 'a part already' err
+check "a part is not split again"
+exits 1 "$engram" split --parts 999 text.egrm && grep -q 'too few' err
+check "too many parts"
+"$mktrace" slots=16 marks.egrm <<<'mark only a mark'
+exits 0 "$engram" split --parts 1 -o one marks.egrm && exits 0 "$engram" verify one.0001.egrm
+check "a trace without accesses, in one part"
+exits 0 "$engram" split --parts 2 -o hurt damaged.egrm; { "$engram" print hurt.0001.egrm; "$engram" print hurt.0002.egrm; } 2>err >out
+cmp <("$engram" print damaged.egrm 2>/dev/null) out
+check "of a damaged trace, all that is sound is in the parts"
+
+# ---- an index ----
+cp text.egrm indexed.egrm
+exits 0 "$engram" index indexed.egrm && cmp -n "$size" text.egrm indexed.egrm && [ "$(stat -c %s indexed.egrm)" -gt "$size" ]
+check "index adds to the file's end"
+exits 0 "$engram" index indexed.egrm && grep -q 'has an index' out && exits 0 "$engram" verify indexed.egrm
+check "once"
+exits 0 "$engram" print --from i:20000 --to i:20010 indexed.egrm && awk '/ icount (2000[02468]) / {print}' all | cmp - out
+check "from an instruction count on, by the index"
+cp indexed.egrm longer.egrm; echo more >>longer.egrm
+exits 1 "$engram" print --from 55000 longer.egrm && tail -n +55001 all | cmp - out
+check "an index that is not at the end is not used"
+cp indexed.egrm hurt.egrm
+printf 'x' | dd of=hurt.egrm bs=1 seek=$((size + 200)) conv=notrunc 2>/dev/null
+exits 1 "$engram" verify hurt.egrm && grep -q 'INDEX chunk: CRC' out && exits 1 "$engram" print --from 55000 hurt.egrm && tail -n +55001 all | cmp - out
+check "a damaged index is told and not used"
+exits 1 "$engram" index /dev/null && exits 2 "$engram" index && exits 2 "$engram" split text.egrm && exits 2 "$engram" split --parts 0 text.egrm
+check "errors of index and split"
+
 exits 0 "$engram" analyse top --part 1/2 --save top.1 text.egrm
 exits 1 "$engram" analyse memory --merge top.1 && grep -q 'another analysis' err
 check "the part of another analysis"

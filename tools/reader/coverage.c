@@ -64,11 +64,37 @@ bool coverage_add(struct coverage *c, const struct chunk_header *h, bool readabl
 struct limits {
     uint64_t first_event, end_event;
     uint64_t first_sequence, end_sequence;
+    /* Of a part: where the whole begins and ends. */
+    bool is_part;
+    struct gap before, behind;
 };
+
+/* A part ends where it says, and the rest of the whole is elsewhere. */
+static void limits_of_part(struct limits *l, const struct meta *meta)
+{
+    struct gap before = {.cause = GAP_OTHER_PART}, behind = before;
+    uint64_t segments;
+    l->is_part = meta_number(meta, "part.end_event", &behind.first_event) &&
+                 meta_number(meta, "part.end_sequence", &behind.first_sequence) &&
+                 meta_number(meta, "whole.first_event", &before.first_event) &&
+                 meta_number(meta, "whole.first_sequence", &before.first_sequence) &&
+                 meta_number(meta, "whole.segments", &segments) && l->first_event != NOT_KNOWN &&
+                 l->first_sequence != NOT_KNOWN && before.first_event <= l->first_event;
+    if (!l->is_part)
+        return;
+    before.end_event = l->first_event;
+    before.end_sequence = l->first_sequence;
+    behind.end_event = l->end_event;
+    behind.end_sequence = before.first_sequence + segments;
+    l->end_event = behind.first_event;
+    l->end_sequence = behind.first_sequence;
+    l->before = before;
+    l->behind = behind;
+}
 
 static struct limits limits_of(const struct meta *meta, const struct dump_facts *dump)
 {
-    struct limits l = {NOT_KNOWN, NOT_KNOWN, NOT_KNOWN, NOT_KNOWN};
+    struct limits l = {NOT_KNOWN, NOT_KNOWN, NOT_KNOWN, NOT_KNOWN, false, {0}, {0}};
     uint64_t segments;
     meta_number(meta, "first_event", &l.first_event);
     meta_number(meta, "events", &l.end_event);
@@ -78,6 +104,7 @@ static struct limits limits_of(const struct meta *meta, const struct dump_facts 
         if (l.first_sequence == 0 && l.first_event == NOT_KNOWN)
             l.first_event = 0;
     }
+    limits_of_part(&l, meta);
     if (dump && (l.first_event == NOT_KNOWN || dump->first_event < l.first_event))
         l.first_event = dump->first_event;
     if (dump && (l.end_event == NOT_KNOWN || dump->end_event > l.end_event))
@@ -100,6 +127,12 @@ static void finish_start(struct coverage *c, const struct limits *l)
     }
     if (kept_event < event || (kept != NOT_KNOWN && kept < sequence))
         insert_gap(c, 0, (struct gap){GAP_ABSENT, kept_event, event, kept, sequence});
+    if (l->is_part) {
+        kept_event = l->before.first_event;
+        kept = l->before.first_sequence;
+        if (l->before.end_event > l->before.first_event)
+            insert_gap(c, 0, l->before);
+    }
     if (kept_event > 0 || (kept != NOT_KNOWN && kept > 0))
         insert_gap(c, 0,
                    (struct gap){GAP_OVERWRITTEN, 0, kept_event, kept == NOT_KNOWN ? NOT_KNOWN : 0, kept});
@@ -144,6 +177,8 @@ void coverage_finish(struct coverage *c, const struct meta *meta, const struct d
     else
         finish_empty(c, &l);
     finish_end(c, &l, meta->count == 0 && !dump);
+    if (l.is_part && l.behind.end_event != NOT_KNOWN && l.behind.end_event > l.behind.first_event)
+        append_gap(c, l.behind);
 }
 
 void coverage_free(struct coverage *c)
@@ -172,6 +207,7 @@ const char *gap_cause_text(enum gap_cause cause)
         [GAP_OVERWRITTEN] = "overwritten, the ring had wrapped",
         [GAP_DAMAGED] = "damaged in the file",
         [GAP_ABSENT] = "not in the file",
+        [GAP_OTHER_PART] = "in another part of the trace",
         [GAP_UNKNOWN] = "overwritten or not in the file, which cannot be told",
     };
     return text[cause];

@@ -17,6 +17,7 @@ enum gap_cause {
     GAP_OVERWRITTEN, /* the ring wrapped: gone before the dump */
     GAP_DAMAGED,     /* the segment is in the file, but cannot be read */
     GAP_ABSENT,      /* no trace of the segment in the file */
+    GAP_OTHER_PART,  /* the file is a part of a trace, and they are in another */
     GAP_UNKNOWN,     /* before the first segment: overwritten or absent, the file does not tell which */
     GAP_CAUSES
 };
@@ -52,6 +53,12 @@ void coverage_free(struct coverage *c);
 
 /* Events of the gaps with one cause; *exact is cleared when an end is unknown. */
 uint64_t coverage_missing(const struct coverage *c, enum gap_cause cause, bool *exact);
+
+/* Not lost on the way from the ring to here. */
+static inline bool gap_is_expected(const struct gap *g)
+{
+    return g->cause == GAP_OVERWRITTEN || g->cause == GAP_OTHER_PART;
+}
 
 const char *gap_cause_text(enum gap_cause cause);
 /* "events 10 to 19 (10), segments 2 to 3: not in the file" */

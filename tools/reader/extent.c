@@ -17,6 +17,17 @@ static void look(struct extent *e, const struct trace_item *item)
         e->end_time = time < UINT64_MAX ? time + 1 : time;
 }
 
+/* A part of a trace says how far the whole goes, so that all parts have the same time. */
+static void look_at_whole(struct extent *e, const struct meta *meta)
+{
+    uint64_t first, end;
+    if (!meta_number(meta, "whole.first_time", &first) || !meta_number(meta, "whole.end_time", &end) ||
+        end < first)
+        return;
+    e->first_time = first < e->first_time ? first : e->first_time;
+    e->end_time = end > e->end_time ? end : e->end_time;
+}
+
 /* Looks at the slice's accesses, at the first one alone or at all of them. */
 static bool look_at(struct extent *e, const struct trace_source *source, const struct slice *slice,
                     bool first)
@@ -31,6 +42,8 @@ static bool look_at(struct extent *e, const struct trace_source *source, const s
             if (first)
                 break;
         }
+    if (first && slice_is_all(slice))
+        look_at_whole(e, &w.meta);
     bool sound = k && walk_end(k);
     errno = sound ? errno : w.io_error;
     walk_free(&w);

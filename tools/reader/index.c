@@ -57,8 +57,12 @@ static void add(struct trace_index *x, const struct trace_source *source, const 
             e.icount = icount;
         else if (x->has_icount)
             e.icount = before->icount; /* its body is damaged */
-        x->has_icount = x->has_icount || e.icount != INDEX_NO_ICOUNT;
-        if (before && x->has_icount && before->icount != INDEX_NO_ICOUNT && e.icount < before->icount)
+        if (e.icount != INDEX_NO_ICOUNT && !x->has_icount) {
+            for (size_t i = 0; i < x->count; i++)
+                x->entries[i].icount = 0; /* their bodies are damaged: from the start on */
+            x->has_icount = true;
+        }
+        if (before && x->has_icount && e.icount < before->icount)
             e.icount = before->icount;
         if (before && e.tsc < before->tsc)
             e.tsc = before->tsc;
@@ -77,6 +81,11 @@ static void ignore_damage(void *ctx, uint64_t offset, const char *what)
 }
 
 bool index_build(struct trace_index *x, const struct trace_source *source)
+{
+    return index_load(x, source) || index_scan(x, source);
+}
+
+bool index_scan(struct trace_index *x, const struct trace_source *source)
 {
     struct trace_file file;
     struct chunk c;

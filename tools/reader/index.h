@@ -9,7 +9,6 @@
 #include "reader/trace_file.h"
 
 #define INDEX_ENTRIES_MAX 16384u
-#define INDEX_NO_ICOUNT UINT64_MAX
 
 struct index_entry {
     uint64_t offset; /* of the segment's chunk in the file */
@@ -31,6 +30,15 @@ struct trace_index {
 /* False with errno set when the file cannot be read or memory runs out. */
 bool index_build(struct trace_index *x, const struct trace_source *source);
 void index_free(struct trace_index *x);
+
+/* The same without a look at the file's INDEX chunk. */
+bool index_scan(struct trace_index *x, const struct trace_source *source);
+
+/* The INDEX chunk at the file's end. False when there is none that is sound. */
+bool index_load(struct trace_index *x, const struct trace_source *source);
+
+/* An INDEX chunk for a file of `file_bytes` without one; from malloc, NULL when memory ran out. */
+uint8_t *index_chunk(const struct trace_index *x, uint64_t file_bytes, size_t *bytes);
 
 /* Events up to the first entry are 0 long: an empty file has neither. */
 static inline uint64_t index_first_event(const struct trace_index *x)

@@ -158,9 +158,14 @@ static int find_header(struct trace_file *f, uint64_t from, uint64_t *found, boo
     return 0;
 }
 
+static bool is_known(const struct chunk_header *h)
+{
+    return h->type >= CHUNK_META && h->type <= CHUNK_INDEX;
+}
+
 static const char *lengths_error(const struct chunk_header *h)
 {
-    if (h->type != CHUNK_META && h->type != CHUNK_SEGMENT && h->type != CHUNK_END)
+    if (!is_known(h))
         return NULL; /* skipped unread, whatever it holds */
     if (h->body_bytes > CHUNK_BODY_MAX)
         return "its body would be longer than 1 MiB";
@@ -253,7 +258,7 @@ enum chunk_result trace_file_next(struct trace_file *f, struct chunk *c)
     if (r <= 0)
         return r < 0 ? CHUNK_IO_ERROR : CHUNK_NONE;
     const struct chunk_header *h = &c->header;
-    bool known = h->type == CHUNK_META || h->type == CHUNK_SEGMENT || h->type == CHUNK_END;
+    bool known = is_known(h);
     if (h->version != TRACE_VERSION) {
         snprintf(c->error, sizeof(c->error), "format version %u, this reader knows %u", h->version,
                  TRACE_VERSION);

@@ -146,6 +146,8 @@ static bool walk_chunk(struct walker *k)
         walk_segment(k);
     else if (c->header.type == CHUNK_META || c->header.type == CHUNK_END)
         return walk_meta(k, c);
+    else if (c->header.type == CHUNK_INDEX && !c->body)
+        findingf(k, c->offset, "INDEX chunk: %s", c->error);
     return true;
 }
 
@@ -187,7 +189,7 @@ static void check_sums(struct walker *k, uint64_t size)
     if (w->end_chunks == 0)
         findingf(k, size, "no readable END chunk: the file may be cut off");
     for (size_t i = 0; i < w->coverage.count; i++) {
-        if (w->coverage.gaps[i].cause == GAP_OVERWRITTEN || w->coverage.gaps[i].cause == GAP_DAMAGED)
+        if (gap_is_expected(&w->coverage.gaps[i]) || w->coverage.gaps[i].cause == GAP_DAMAGED)
             continue; /* not an error; already told where it was found */
         gap_describe(&w->coverage.gaps[i], text, sizeof(text));
         findingf(k, size, "%s", text);

@@ -45,7 +45,7 @@ static void print_gaps(const struct verify *v, const struct coverage *c)
 {
     char text[320];
     for (size_t i = 0; i < c->count; i++) {
-        if (c->gaps[i].cause != GAP_OVERWRITTEN)
+        if (!gap_is_expected(&c->gaps[i]))
             continue;
         gap_describe(&c->gaps[i], text, sizeof(text));
         printf("%s: %s\n", v->path, text);

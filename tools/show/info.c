@@ -67,6 +67,7 @@ static void print_origin(FILE *out, const struct info *info)
     meta_line(out, info, "guest", "guest");
     meta_line(out, info, "options", "options");
     meta_line(out, info, "ended", "end");
+    meta_line(out, info, "part", "part");
     uint64_t bytes, segment;
     if (meta_number(m, "ring.bytes", &bytes) && meta_number(m, "segment.bytes", &segment)) {
         const char *mode = meta_get(m, "ring.mode");
@@ -166,6 +167,9 @@ static void print_losses(FILE *out, const struct info *info)
              "in segments of this file that cannot be read");
     n = coverage_missing(c, GAP_ABSENT, &absent_exact);
     loss_row(out, "absent", n, absent_exact, "in segments that are not in this file");
+    n = coverage_missing(c, GAP_OTHER_PART, &exact);
+    if (n)
+        loss_row(out, "elsewhere", n, exact, "in other parts of the trace");
     exact = true;
     n = coverage_missing(c, GAP_UNKNOWN, &exact);
     if (n || !exact)

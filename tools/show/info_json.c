@@ -57,6 +57,7 @@ static void put_gaps(FILE *out, const struct coverage *c)
     static const char *const cause[GAP_CAUSES] = {[GAP_OVERWRITTEN] = "overwritten",
                                                   [GAP_DAMAGED] = "damaged",
                                                   [GAP_ABSENT] = "absent",
+                                                  [GAP_OTHER_PART] = "other-part",
                                                   [GAP_UNKNOWN] = "unknown"};
     fputs("\"gaps\":[", out);
     for (size_t i = 0; i < c->count; i++) {
