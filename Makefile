@@ -202,6 +202,14 @@ $(B)/host/%.o: %.c $(B)/deps.mk
 REPORT_PAGE := $(wildcard tools/report/page.html tools/report/page.css tools/report/page.js)
 $(B)/host/tools/report/page.o $(B)/asan/tools/report/page.o $(B)/fuzz/tools/report/page.o: $(REPORT_PAGE)
 
+#: make install  the host command, its man page and completion; PREFIX=/usr/local DESTDIR=
+PREFIX ?= /usr/local
+.PHONY: install
+install: $(B)/engram
+	install -D -m 755 $(B)/engram $(DESTDIR)$(PREFIX)/bin/engram
+	install -D -m 644 docs/engram.1 $(DESTDIR)$(PREFIX)/share/man/man1/engram.1
+	install -D -m 644 tools/engram.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/engram
+
 # ---- the DBT engine as a Linux process --------------------------------------
 # The guest's vector registers are in the CPU while it runs, so what runs in between must not use them: the engine
 # is compiled as for the hypervisor, and memcpy() and its kin come from hv/lib.

@@ -13,8 +13,11 @@
 
 void progress_start(struct progress *p, const char *command, uint64_t done, uint64_t now_ms)
 {
-    *p = (struct progress){
-        .command = command, .terminal = isatty(STDERR_FILENO), .start_ms = now_ms, .start_done = done};
+    *p = (struct progress){.command = command,
+                           .terminal = isatty(STDERR_FILENO),
+                           .last_ms = now_ms,
+                           .start_ms = now_ms,
+                           .start_done = done};
 }
 
 static void draw_bar(struct progress *p, uint64_t done, uint64_t total, bool again, uint64_t now_ms)

@@ -4,6 +4,7 @@
 #include "analyse/pieces.h"
 #include "analyse/svg.h"
 #include "analyse/symbols.h"
+#include "color.h"
 #include "command.h"
 #include "need.h"
 #include "table.h"
@@ -248,9 +249,9 @@ static void text_section(FILE *out, const struct top *t, unsigned by)
     struct row *rows = rows_of(t, by, &n);
     uint64_t all = t->all[0] + t->all[1];
     bool memory = by == BY_LINE || by == BY_PAGE;
-    fprintf(out, "\n%s%s: %s\n%16s %6s %16s %16s %18s\n", title[by],
-            memory ? t->physical ? ", guest-physical" : ", guest-virtual" : "", grouped(n), "accesses", "",
-            "reads", "writes", "bytes");
+    fprintf(out, "\n%s%s%s%s: %s\n%16s %6s %16s %16s %18s\n", color(out, COLOR_BOLD), title[by],
+            color(out, COLOR_END), memory ? t->physical ? ", guest-physical" : ", guest-virtual" : "",
+            grouped(n), "accesses", "", "reads", "writes", "bytes");
     for (size_t i = 0; i < n && i < t->count; i++) {
         const struct counts *c = &rows[i].counts;
         fprintf(out, "%16s %5.1f%% %16s %16s %18s  ", grouped(accesses(c)),

@@ -59,7 +59,7 @@ static bool end(void *state, struct conversion *c)
 
 const struct converter convert_lackey = {
     .name = "lackey",
-    .what = "Valgrind's lackey --trace-mem=yes: L, S and M lines",
+    .what = "what Valgrind's lackey prints of memory: L, S and M lines",
     .lacks = "instructions, data, privilege levels, causes",
     .one_address = true,
     .state_bytes = sizeof(struct lackey),

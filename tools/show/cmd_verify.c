@@ -1,4 +1,5 @@
 /* engram verify: is this trace sound and whole? */
+#include "color.h"
 #include "command.h"
 #include "reader/walk.h"
 #include "text.h"
@@ -38,7 +39,8 @@ static bool on_item(void *ctx, const struct trace_item *item)
 static void on_finding(void *ctx, uint64_t offset, const char *what)
 {
     const struct verify *v = ctx;
-    printf("%s: at byte %" PRIu64 ": %s\n", v->path, offset, what);
+    printf("%s: %sat byte %" PRIu64 ":%s %s\n", v->path, color(stdout, COLOR_BAD), offset,
+           color(stdout, COLOR_END), what);
 }
 
 static void print_gaps(const struct verify *v, const struct coverage *c)
@@ -55,8 +57,9 @@ static void print_gaps(const struct verify *v, const struct coverage *c)
 static void print_summary(const struct verify *v, const struct walk *w)
 {
     uint64_t recorded, lost = 0, filtered = 0;
-    printf("%s: %s, %s events in %s segments", v->path, w->findings ? "NOT SOUND" : "sound",
-           grouped(v->events), grouped(w->coverage.segments));
+    printf("%s: %s%s%s, %s events in %s segments", v->path,
+           color(stdout, w->findings ? COLOR_BAD : COLOR_GOOD), w->findings ? "NOT SOUND" : "sound",
+           color(stdout, COLOR_END), grouped(v->events), grouped(w->coverage.segments));
     if (walk_recorded(w, &recorded))
         printf(" of %s recorded", grouped(recorded));
     if (meta_number(&w->meta, "lost", &lost) && lost)

@@ -1,5 +1,6 @@
 /* engram info as a person reads it. */
 #include "show/info.h"
+#include "color.h"
 #include "command.h"
 #include "text.h"
 
@@ -10,7 +11,12 @@
 
 static void label(FILE *out, const char *name)
 {
-    fprintf(out, "%-*s ", LABEL, name);
+    fprintf(out, "%s%-*s%s ", color(out, COLOR_DIM), LABEL, name, color(out, COLOR_END));
+}
+
+static void heading(FILE *out, const char *text)
+{
+    fprintf(out, "\n%s%s%s\n", color(out, COLOR_BOLD), text, color(out, COLOR_END));
 }
 
 static void meta_line(FILE *out, const struct info *info, const char *name, const char *key)
@@ -109,7 +115,8 @@ static void print_counts(FILE *out, const struct info *info)
     const struct stats *s = &info->stats;
     const uint64_t *w = s->by_kind + ACCESS_WRITE, *r = s->by_kind + ACCESS_READ;
     char name[24];
-    fprintf(out, "\n%-14s %16s %16s\n", "accesses", "writes", "reads");
+    fprintf(out, "\n%s%-14s%s %16s %16s\n", color(out, COLOR_BOLD), "accesses", color(out, COLOR_END),
+            "writes", "reads");
     print_row(out, "all", *w, *r, s->accesses);
     if (s->accesses == 0)
         fputs("  none\n", out);
@@ -153,7 +160,7 @@ static void print_losses(FILE *out, const struct info *info)
     const struct coverage *c = &w->coverage;
     uint64_t n;
     bool exact = true, absent_exact = true;
-    fputs("\nevents\n", out);
+    heading(out, "events");
     if (walk_recorded(w, &n))
         loss_row(out, "recorded", n, true, "in the whole run");
     loss_row(out, "here", info->stats.accesses, true, "read from this file");
@@ -210,7 +217,7 @@ static void print_all_counters(FILE *out, const struct meta *m)
         if (strncmp(key, COUNTER, strlen(COUNTER)) != 0 || !meta_number(m, key, &n))
             continue;
         if (!any)
-            fputs("\ncounters\n", out);
+            heading(out, "counters");
         any = true;
         const char *name = key + strlen(COUNTER);
         fputs("  ", out);
@@ -265,7 +272,7 @@ static void print_cost(FILE *out, const struct info *info)
     }
     if (!all)
         return;
-    fputs("\ncost (exits: VM exits; ticks: TSC ticks in the hypervisor)\n", out);
+    heading(out, "cost (exits: VM exits; ticks: TSC ticks in the hypervisor)");
     cost_row(out, "exits for recording", recording, writes, "per traced write");
     cost_row(out, "exits in all", all, 0, "");
     print_ticks(out, m, writes);

@@ -1,5 +1,6 @@
 /* Lines for people, JSON for programs, a bare list for comparing with other tracers. */
 #include "show/print_item.h"
+#include "color.h"
 #include "command.h"
 #include "emit.h"
 #include "reader/cursor.h"
@@ -31,8 +32,9 @@ static void access_line(FILE *out, const struct trace_item *item)
 {
     const struct access *a = &item->access;
     char line[LINE_MAX_BYTES],
-        *p = line + snprintf(line, sizeof(line), "%10" PRIu64 " %c %2u gva ", item->number,
-                             a->kind == ACCESS_WRITE ? 'w' : 'r', a->size);
+        *p = line + snprintf(line, sizeof(line), "%10" PRIu64 " %s%c%s %2u gva ", item->number,
+                             color(out, a->kind == ACCESS_WRITE ? COLOR_WRITE : COLOR_READ),
+                             a->kind == ACCESS_WRITE ? 'w' : 'r', color(out, COLOR_END), a->size);
     p = emit_hex_digits(p, a->gva, 16);
     p = emit_text(p, " gpa ");
     if (!item->gpa_known)
@@ -148,7 +150,8 @@ static const char *mark_source_name(uint8_t source)
 
 static void other_line(FILE *out, const struct trace_item *item)
 {
-    fprintf(out, "%10" PRIu64 " # %s", item->number, item_name(item->kind));
+    fprintf(out, "%10" PRIu64 " %s# %s%s", item->number, color(out, COLOR_DIM), item_name(item->kind),
+            color(out, COLOR_END));
     switch (item->kind) {
     case ITEM_EVENT:
         fprintf(out, " %s, vector %u, at rip %016" PRIx64, event_type_name(item->event_type), item->vector,
