@@ -393,7 +393,7 @@ BENCH := $(B)/bench
 BENCH_PROGRAMS := $(BENCH)/native $(BENCH)/stopwatch $(BENCH)/plugin1.so $(BENCH)/plugin2.so
 
 #: make bench    what a traced write costs in the VMX engine, and all engines against native and QEMU; takes
-#:                 PARTS='vmx peers mix'  ROUNDS=5  SECONDS_EACH=0.3  (docs/performance.md)
+#:                 PARTS='vmx peers mix tool'  ROUNDS=5  SECONDS_EACH=0.3  (docs/performance.md)
 bench: $(B)/engram.elf $(B)/engram $(B)/dbt-host $(B)/mix-native guests $(BENCH_PROGRAMS)
 	@PARTS='$(PARTS)' ROUNDS='$(ROUNDS)' SECONDS_EACH='$(SECONDS_EACH)' tests/bench/run.sh
 

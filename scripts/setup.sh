@@ -54,6 +54,8 @@ optional=(
 )
 bench=(
     "gnuplot-nox|gnuplot-qt|gnuplot-x11:draws the plot"
+    "zstd:what the host command is compared with"
+    "time:says how much memory it took"
 )
 
 installed() { dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
