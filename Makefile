@@ -228,17 +228,32 @@ linux: $(LINUX)/vmlinuz $(LINUX)/initrd
 # ---- the host command -------------------------------------------------------
 
 TRACE_SRC := $(sort $(wildcard hv/trace/*.c))
-TOOL_SRC := $(sort $(wildcard tools/*.c))
+TOOL_SRC := $(sort $(wildcard tools/*.c tools/*/*.c))
 TOOL_OBJ := $(patsubst %.c,$(B)/host/%.o,$(TOOL_SRC) $(TRACE_SRC))
+
+# What the command is linked with.
+TOOL_LIBRARIES := -llz4 -lzstd -lm
 
 $(B)/engram: $(TOOL_OBJ)
 	$(SAY) LD $@
-	$(Q)$(CC) -o $@ $^ -llz4
+	$(Q)$(CC) -o $@ $^ $(TOOL_LIBRARIES)
 
 $(B)/host/%.o: %.c $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (host)"
 	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The report's page lies in the program.
+REPORT_PAGE := $(wildcard tools/report/page.html tools/report/page.css tools/report/page.js)
+$(B)/host/tools/report/page.o $(B)/asan/tools/report/page.o $(B)/fuzz/tools/report/page.o: $(REPORT_PAGE)
+
+#: make install  the host command, its man page and completion; PREFIX=/usr/local DESTDIR=
+PREFIX ?= /usr/local
+.PHONY: install
+install: $(B)/engram
+	install -D -m 755 $(B)/engram $(DESTDIR)$(PREFIX)/bin/engram
+	install -D -m 644 docs/engram.1 $(DESTDIR)$(PREFIX)/share/man/man1/engram.1
+	install -D -m 644 tools/engram.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/engram
 
 # ---- the DBT engine as a Linux process --------------------------------------
 # The guest's vector registers are in the CPU while it runs, so what runs in between must not use them: the engine
@@ -388,7 +403,7 @@ machine-tests: $(B)/engram.elf $(FAULTY_IMAGES) $(B)/engram $(B)/dbt-host $(B)/m
 $(B)/tests/test_%: $(B)/asan/tests/unit/test_%.o $(UNIT_OBJ) $(B)/asan/dbt_sys.a
 	@mkdir -p $(@D)
 	$(SAY) LD $@
-	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcmocka -llz4
+	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(TOOL_LIBRARIES)
 
 # The guest's memory is the test's.
 $(B)/tests/test_walk: $(B)/asan/hv/vmx/walk.o
@@ -417,16 +432,16 @@ fuzz: $(FUZZ)
 .PRECIOUS: $(B)/fuzz/%.o $(B)/host/zydis/%.o
 $(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(FUZZ_OBJ)
 	$(SAY) LD $@
-	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ -llz4
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(TOOL_LIBRARIES)
 
 $(B)/fuzz/%.o: %.c $(B)/test-deps
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (fuzzing)"
 	$(Q)clang $(HOST_CFLAGS) $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-#: make corpus   writes the first inputs of the trace, recv and raw fuzzers anew
+#: make corpus   writes the first inputs of the trace, analyse, convert, recv and raw fuzzers anew
 corpus: $(B)/fuzz/make_corpus
-	@mkdir -p tests/fuzz/corpus/trace tests/fuzz/corpus/recv tests/fuzz/corpus/raw
+	@mkdir -p $(addprefix tests/fuzz/corpus/,trace analyse convert recv raw)
 	$(Q)$< tests/fuzz/corpus
 
 $(B)/fuzz/make_corpus: $(B)/host/tests/fuzz/make_corpus.o $(TRACE_SRC:%.c=$(B)/host/%.o)
@@ -440,7 +455,7 @@ BENCH := $(B)/bench
 BENCH_PROGRAMS := $(BENCH)/native $(BENCH)/stopwatch $(BENCH)/plugin1.so $(BENCH)/plugin2.so
 
 #: make bench    what a traced write costs in the VMX engine, and all engines against native and QEMU; takes
-#:                 PARTS='vmx peers mix'  ROUNDS=5  SECONDS_EACH=0.3  (docs/performance.md)
+#:                 PARTS='vmx peers mix tool'  ROUNDS=5  SECONDS_EACH=0.3  (docs/performance.md)
 bench: $(B)/engram.elf $(B)/engram $(B)/dbt-host $(B)/mix-native guests $(BENCH_PROGRAMS)
 	@PARTS='$(PARTS)' ROUNDS='$(ROUNDS)' SECONDS_EACH='$(SECONDS_EACH)' tests/bench/run.sh
 

@@ -7,6 +7,7 @@
 #   fetch.sh bochs   Bochs 3.0 from trixie, where the system's is older
 #   fetch.sh qemu    QEMU 10 from bookworm-backports, where the system's is older: for measuring only
 #   fetch.sh linux   Debian 12's kernel for virtual machines and a static busybox, unpacked, as a guest
+#   fetch.sh duckdb  DuckDB for Node.js, from npm: for testing only
 #
 # Prints the resulting folder as its last line. ZYDIS_SRC=, LZ4_SRC=, BOCHS_ROOT=,
 # QEMU_ROOT= and LINUX_ROOT= name trees that are already there and are used as they are.
@@ -129,6 +130,20 @@ fetch_linux() {
     echo "$dir"
 }
 
+# Reads the Parquet files that `engram convert` writes. Its programs lie in npm's packages themselves.
+fetch_duckdb() {
+    local dir=$cache/duckdb-1.5.6
+    if [ ! -f "$dir/.complete" ]; then
+        command -v npm >/dev/null || die "DuckDB comes with npm, and there is no npm here"
+        say "fetching DuckDB for Node.js with npm"
+        rm -rf "$dir" && mkdir -p "$dir"
+        echo '{"private": true}' >"$dir/package.json"
+        npm install --prefix "$dir" --no-audit --no-fund --silent @duckdb/node-api@1.5.6-r.1 >&2 || die "npm could not fetch DuckDB"
+        touch "$dir/.complete"
+    fi
+    echo "$dir"
+}
+
 case "${1:-}" in
 zydis) [ -n "${ZYDIS_SRC:-}" ] && { echo "$ZYDIS_SRC"; exit; }
     fetch_source zydis 4.0.0 zydis_4.0.0.orig.tar.gz \
@@ -142,5 +157,6 @@ qemu) [ -n "${QEMU_ROOT:-}" ] && { echo "$QEMU_ROOT"; exit; }
     fetch_qemu ;;
 linux) [ -n "${LINUX_ROOT:-}" ] && { echo "$LINUX_ROOT"; exit; }
     fetch_linux ;;
-*) die "usage: fetch.sh zydis|lz4|bochs|qemu|linux" ;;
+duckdb) fetch_duckdb ;;
+*) die "usage: fetch.sh zydis|lz4|bochs|qemu|linux|duckdb" ;;
 esac

@@ -20,6 +20,7 @@ build=(
     "nasm:assembles boot code and guests"
     "libzycore-dev:headers of the x86 decoder"
     "liblz4-dev:decompression in the host command"
+    "libzstd-dev:compression of Parquet files in the host command"
     "dpkg-dev:unpacks Debian's source packages"
     "ca-certificates:fetching over https"
     "xz-utils:unpacks sources"
@@ -39,10 +40,23 @@ test=(
     "libcmocka-dev:unit tests"
     "ovmf:UEFI firmware"
     "clang:sanitizers and fuzzing"
+    "jq:reads the command's JSON"
+    "python3-numpy:reads .npy, checks binary formats"
+    "babeltrace2:reads CTF"
+    "protobuf-compiler:reads gem5's packets"
     "libclang-rt-14-dev|libclang-rt-19-dev|libclang-rt-dev:the fuzzer's runtime"
+)
+# Large ones, without which some tests skip themselves. command package:why
+optional=(
+    "npm npm:fetches DuckDB, which reads Parquet"
+    "chromium chromium:shows the report"
+    "rsvg-convert librsvg2-bin:makes PNG of SVG"
+    "valgrind valgrind:an independent simulation of caches"
 )
 bench=(
     "gnuplot-nox|gnuplot-qt|gnuplot-x11:draws the plot"
+    "zstd:what the host command is compared with"
+    "time:says how much memory it took"
 )
 
 linux=(
@@ -88,6 +102,17 @@ install_missing() {
     retry as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${chosen[@]}" >&2
 }
 
+# One by one: what cannot be had does not keep the others away.
+install_optional() {
+    local entry command
+    command -v apt-get >/dev/null || return 0
+    for entry in "${optional[@]}"; do
+        command=${entry%% *}
+        command -v "$command" >/dev/null || (install_missing "${entry#* }") ||
+            say "going on without $command: some tests will skip themselves"
+    done
+}
+
 # On other systems the tools may be there under other package names: look for the commands instead.
 tools_present() {
     local tool
@@ -104,6 +129,7 @@ esac
 
 if command -v dpkg-query >/dev/null; then
     install_missing "${list[@]}"
+    [ "$1" != test ] || install_optional
 elif ! tools_present; then
     install_missing "${list[@]}"
 fi
