@@ -54,7 +54,8 @@ $(B)/test-deps: scripts/setup.sh $(B)/deps.mk
 
 # What loads a guest also builds on a host.
 GUEST_SRC := $(filter-out hv/guest/guest.c,$(sort $(wildcard hv/guest/*.c)))
-HV_SRC := $(sort $(wildcard hv/*.c hv/*/*.c))
+# The system side of a CPU (dbt/sys/) serves both engines.
+HV_SRC := $(sort $(wildcard hv/*.c hv/*/*.c dbt/sys/*.c))
 HV_ASM := $(sort $(wildcard boot/*.asm hv/*.asm hv/*/*.asm))
 HV_OBJ := $(HV_SRC:%.c=$(B)/%.o) $(HV_ASM:%.asm=$(B)/%.asm.o) \
 	$(ZYDIS_FILES:%=$(B)/zydis/%.o) $(B)/lz4.o $(B)/builtin.o $(B)/dbt-user.o
@@ -85,15 +86,17 @@ $(B)/tests/fault/image/breaker.elf: $(B)/tests/fault/image/breaker.o guest/guest
 	$(SAY) LD $@
 	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments -T guest/guest.ld -o $@ $<
 
-$(B)/tests/fault/image/%.o: tests/fault/image/%.c $(B)/deps.mk
+define cc_core
 	@mkdir -p $(@D)
 	$(SAY) CC $<
 	$(Q)$(CC) $(HV_CFLAGS) -MMD -MP -c -o $@ $<
-
+endef
 $(B)/hv/%.o: hv/%.c $(B)/deps.mk
-	@mkdir -p $(@D)
-	$(SAY) CC $<
-	$(Q)$(CC) $(HV_CFLAGS) -MMD -MP -c -o $@ $<
+	$(cc_core)
+$(B)/dbt/sys/%.o: dbt/sys/%.c $(B)/deps.mk
+	$(cc_core)
+$(B)/tests/fault/image/%.o: tests/fault/image/%.c $(B)/deps.mk
+	$(cc_core)
 
 $(B)/%.asm.o: %.asm $(B)/deps.mk
 	@mkdir -p $(@D)

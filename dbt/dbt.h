@@ -369,7 +369,6 @@ bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast, struct raw_m
 void tlb_tell(struct dbt *d);
 /* All entries; at most 2 * TLB_ENTRIES. */
 unsigned tlb_mappings(const struct dbt *d, struct raw_map *to);
-uint8_t dbt_context(const struct dbt *d); /* docs/format.md, context */
 void memory_init(struct dbt *d);
 
 /* ---- x87.c ---- */

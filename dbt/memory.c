@@ -177,21 +177,6 @@ bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast, struct raw_m
 
 /* ---- accesses by C code ---- */
 
-struct place {
-    gpa_t gpa[2];
-    unsigned first; /* bytes on the first page */
-};
-
-static bool find_place(struct dbt_cpu *c, gva_t at, unsigned bytes, unsigned access, struct place *p)
-{
-    unsigned in_page = (unsigned)(PAGE_SIZE - (at & (PAGE_SIZE - 1)));
-    p->first = bytes < in_page ? bytes : in_page;
-    p->gpa[1] = 0;
-    if (!sys_access_aligned(c, at, bytes, access) || !dbt_translate(c, at, access, &p->gpa[0]))
-        return false;
-    return p->first == bytes || dbt_translate(c, at + p->first, access, &p->gpa[1]);
-}
-
 /* Devices see the accesses in the sizes that the guest makes. */
 static void read_device(const void *from, void *to, unsigned bytes)
 {
@@ -247,18 +232,7 @@ static void write_physical(struct dbt *d, gpa_t at, const void *from, unsigned b
     }
 }
 
-uint8_t dbt_context(const struct dbt *d)
-{
-    static const uint8_t modes[] = {
-        [CODE_16] = MODE_PROT16, [CODE_32] = MODE_PROT32, [CODE_64] = MODE_LONG64};
-    const struct vcpu *v = &d->cpu.v;
-    bool protected_mode = v->cr0 & CR0_PE;
-    unsigned mode = protected_mode ? modes[sys_code_size(&d->cpu)] : MODE_REAL;
-    return (uint8_t)((protected_mode ? dbt_cpl(&d->cpu) : 0) | mode << CONTEXT_MODE_SHIFT |
-                     (v->cr0 & CR0_PG ? CONTEXT_PAGING : 0));
-}
-
-static void record(struct dbt *d, gva_t at, const struct place *p, const void *data, unsigned bytes,
+static void record(struct dbt *d, gva_t at, const struct dbt_place *p, const void *data, unsigned bytes,
                    uint8_t kind, uint8_t cause)
 {
     bool crosses = p->first != bytes;
@@ -275,7 +249,7 @@ static void record(struct dbt *d, gva_t at, const struct place *p, const void *d
                        .kind = kind,
                        .cause = cause,
                        .size = (uint8_t)bytes,
-                       .context = dbt_context(d),
+                       .context = sys_context(&d->cpu),
                        .has_data = 1};
     a.flags = cause == CAUSE_INSTRUCTION ? d->access_flags : 0;
     if (cause == CAUSE_EXCEPTION || cause == CAUSE_INTERRUPT)
@@ -291,7 +265,7 @@ static void record(struct dbt *d, gva_t at, const struct place *p, const void *d
         d->recorder.filtered++;
 }
 
-static void tell_hidden(struct dbt *d, const struct place *p, unsigned bytes)
+static void tell_hidden(struct dbt *d, const struct dbt_place *p, unsigned bytes)
 {
     for (unsigned i = 0; i < (p->first == bytes ? 1u : 2u); i++)
         if (p->gpa[i] < d->ram_bytes && d->page_flags[p->gpa[i] >> PAGE_SHIFT] & PAGE_HIDDEN) {
@@ -303,8 +277,8 @@ static void tell_hidden(struct dbt *d, const struct place *p, unsigned bytes)
 bool dbt_read(struct dbt_cpu *c, gva_t at, void *to, unsigned bytes, unsigned access, uint8_t cause)
 {
     struct dbt *d = dbt_of(c);
-    struct place p;
-    if (!find_place(c, at, bytes, access, &p))
+    struct dbt_place p;
+    if (!dbt_locate(c, at, bytes, access, &p))
         return false;
     tell_hidden(d, &p, bytes);
     read_physical(d, p.gpa[0], to, p.first);
@@ -318,8 +292,8 @@ bool dbt_read(struct dbt_cpu *c, gva_t at, void *to, unsigned bytes, unsigned ac
 bool dbt_write(struct dbt_cpu *c, gva_t at, const void *from, unsigned bytes, unsigned access, uint8_t cause)
 {
     struct dbt *d = dbt_of(c);
-    struct place p;
-    if (!find_place(c, at, bytes, access | DBT_WRITE, &p))
+    struct dbt_place p;
+    if (!dbt_locate(c, at, bytes, access | DBT_WRITE, &p))
         return false;
     tell_hidden(d, &p, bytes);
     write_physical(d, p.gpa[0], from, p.first);
@@ -344,7 +318,7 @@ void dbt_physical_write(struct dbt_cpu *c, gpa_t at, uint64_t value, unsigned by
 
 void dbt_record_walk(struct dbt_cpu *c, gpa_t entry, uint64_t value, unsigned bytes)
 {
-    struct place p = {.gpa = {entry, 0}, .first = bytes};
+    struct dbt_place p = {.gpa = {entry, 0}, .first = bytes};
     record(dbt_of(c), entry, &p, &value, bytes, ACCESS_WRITE, CAUSE_PAGE_WALK);
 }
 

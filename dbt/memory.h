@@ -1,6 +1,6 @@
 /*
- * The guest's memory as the DBT engine's C code reaches it: physical RAM as one
- * window, linear addresses through the guest's page tables. Every access is
+ * The guest's memory as C code of an engine reaches it, linear addresses through
+ * the guest's page tables. Every access is
  * recorded here (or in the translator's inline path), never by its callers.
  */
 #ifndef ENGRAM_DBT_MEMORY_H
@@ -22,6 +22,14 @@ enum dbt_access {
 /* The guest-physical address behind `at` for one access; sets accessed and dirty bits as the CPU does and
  * records these writes (cause page walk). False: #PF is in c->fault. In dbt/sys/walk.c. */
 bool dbt_translate(struct dbt_cpu *c, gva_t at, unsigned access, gpa_t *gpa);
+
+/* Where an access of 1 to 64 bytes lies, all its pages checked as for dbt_translate(), alignment first.
+ * False: the fault is in c->fault. In dbt/sys/walk.c. */
+struct dbt_place {
+    gpa_t gpa[2];
+    unsigned first; /* bytes on the first page */
+};
+bool dbt_locate(struct dbt_cpu *c, gva_t at, unsigned bytes, unsigned access, struct dbt_place *p);
 
 /* True if that succeeds and sets nothing. */
 bool dbt_walk_is_silent(struct dbt_cpu *c, gva_t at, unsigned access);

@@ -45,7 +45,7 @@ static uint64_t recording_mode(const struct dbt *d)
     uint64_t mode = (r->reads ? MODE_READS : 0) | (r->writes ? MODE_WRITES : 0);
     if (!r->on)
         return 0;
-    if (!filter_context(&r->filter, dbt_context(d), d->cpu.v.cr3))
+    if (!filter_context(&r->filter, sys_context(&d->cpu), d->cpu.v.cr3))
         return mode | MODE_DROPPED;
     return mode | (filter_has_ranges(&r->filter) ? MODE_RANGES : 0);
 }

@@ -1,5 +1,6 @@
 /* The dictionary's new entries, and the records that C code writes. */
 #include "dbt/dbt.h"
+#include "dbt/sys/sys.h"
 
 #include "trace/bytes.h"
 #include "x86/cpu.h"
@@ -31,7 +32,7 @@ static void begin_segment(struct dbt *d)
                              .cr3 = d->cpu.v.cr3,
                              .icount = dbt_icount(d),
                              .tsc = rdtsc(),
-                             .context = dbt_context(d)};
+                             .context = sys_context(&d->cpu)};
     uint8_t *body = d->recorder.start;
     d->recorded_cr3 = d->cpu.v.cr3;
     p.map_count = d->cpu.v.cr0 & CR0_PG ? tlb_mappings(d, (struct raw_map *)(void *)(body + sizeof(p))) : 0;

@@ -285,7 +285,7 @@ static void record_run(struct dbt *d, const struct string_form *f, const struct 
                           .count = (uint32_t)n,
                           .size = f->bytes,
                           .what = r.what,
-                          .context = dbt_context(d),
+                          .context = sys_context(&d->cpu),
                           .rip = code_linear(d->mode, d->cpu.v.seg[SEG_CS].base, d->cpu.v.rip),
                           .icount = dbt_icount(d)};
     for (unsigned i = 0; i < r.sides; i++) {

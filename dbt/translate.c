@@ -361,7 +361,7 @@ static void finish_record(struct translation *t, uint8_t *charge)
 
     b->record_count = (uint16_t)t->access_count;
     b->record_bytes = (uint16_t)t->record_bytes;
-    b->context = dbt_context(t->d);
+    b->context = sys_context(&t->d->cpu);
     if (t->record_bytes)
         recorder_define(t->d, b, t->access);
     if (!charge || t->e->full)

@@ -103,9 +103,8 @@ static uint64_t counter_of(const char *text, const char *name)
 void meta_say_what_is_missing(const char *text)
 {
     uint64_t unexplained = counter_of(text, "unexplained_writes"), undecoded = counter_of(text, "undecoded");
-    uint64_t walks = counter_of(text, "walks_dropped");
-    if (unexplained | undecoded | walks)
-        printk("engram: writes are missing from the trace: counters unexplained_writes %lu, undecoded %lu, "
-               "walks_dropped %lu (docs/engines.md)\n",
-               (unsigned long)unexplained, (unsigned long)undecoded, (unsigned long)walks);
+    if (unexplained | undecoded)
+        printk("engram: writes are missing from the trace: counters unexplained_writes %lu, undecoded %lu "
+               "(docs/engines.md)\n",
+               (unsigned long)unexplained, (unsigned long)undecoded);
 }

@@ -1,5 +1,6 @@
 /* Which instruction goes where: by opcode, and for groups by ModRM's reg field (SDM Vol. 2D, appendix A). */
 #include "dbt/sys/parts.h"
+#include "trace/format.h"
 
 /* After a STEP execution goes on behind the instruction; a BRANCH leaves RIP where it goes on. */
 enum kind { NOT_HANDLED, STEP, BRANCH };
@@ -219,6 +220,45 @@ bool sys_handles(const struct insn *insn)
     return find(&i)->run != NULL;
 }
 
+bool sys_reaches_further(const struct insn *insn)
+{
+    static sys_handler *const further[] = {op_push_segment,
+                                           op_pop_segment,
+                                           op_mov_to_segment,
+                                           op_load_far_pointer,
+                                           op_pusha,
+                                           op_popa,
+                                           op_enter,
+                                           op_far_call,
+                                           op_far_jmp,
+                                           op_far_ret,
+                                           op_far_ret_pop,
+                                           op_iret,
+                                           op_int,
+                                           op_int1,
+                                           op_int3,
+                                           op_into,
+                                           op_lldt,
+                                           op_ltr,
+                                           op_lar,
+                                           op_lsl,
+                                           op_verr,
+                                           op_verw,
+                                           op_sgdt,
+                                           op_sidt,
+                                           op_lgdt,
+                                           op_lidt,
+                                           op_far_call_indirect,
+                                           op_far_jmp_indirect};
+    struct sys_insn i;
+    sys_take_apart(insn, &i);
+    sys_handler *run = find(&i)->run;
+    for (unsigned n = 0; run && n < ARRAY_SIZE(further); n++)
+        if (run == further[n])
+            return true;
+    return false;
+}
+
 uint64_t next_rip(const struct dbt_cpu *c, const struct sys_insn *i)
 {
     uint64_t rip = c->v.rip + i->insn->length;
@@ -241,6 +281,20 @@ enum code_size sys_code_size(const struct dbt_cpu *c)
     return c->v.seg[SEG_CS].access & SEGMENT_DB ? CODE_32 : CODE_16;
 }
 
+gva_t sys_code_linear(const struct dbt_cpu *c)
+{
+    return code_is_64(c) ? c->v.rip : (uint32_t)(c->v.seg[SEG_CS].base + c->v.rip);
+}
+
+uint8_t sys_context(const struct dbt_cpu *c)
+{
+    static const uint8_t modes[] = {
+        [CODE_16] = MODE_PROT16, [CODE_32] = MODE_PROT32, [CODE_64] = MODE_LONG64};
+    unsigned mode = protected_mode(c) ? modes[sys_code_size(c)] : MODE_REAL;
+    return (uint8_t)((protected_mode(c) ? dbt_cpl(c) : 0) | mode << CONTEXT_MODE_SHIFT |
+                     (c->v.cr0 & CR0_PG ? CONTEXT_PAGING : 0));
+}
+
 bool sys_execute(struct dbt_cpu *c, const struct insn *insn)
 {
     struct sys_insn i;
@@ -252,15 +306,16 @@ bool sys_execute(struct dbt_cpu *c, const struct insn *insn)
     uint64_t next = next_rip(c, &i);
     bool shadow = c->interrupt_shadow, mov_ss = c->shadow_is_mov_ss;
     c->interrupt_shadow = c->shadow_is_mov_ss = false;
+    /* RF is over with the instruction, which may load it anew (SDM Vol. 3B, 17.3.1.1). */
+    const uint64_t rf = c->v.rflags & RFLAGS_RF;
+    c->v.rflags &= ~RFLAGS_RF;
     if (!e->run(c, &i)) {
+        c->v.rflags |= rf;
         c->interrupt_shadow = shadow;
         c->shadow_is_mov_ss = mov_ss;
         return false;
     }
     if (e->kind == STEP)
         c->v.rip = next;
-    /* RF is over with the instruction, unless IRET has just loaded it (SDM Vol. 3B, 17.3.1.1). */
-    if (e->run != op_iret)
-        c->v.rflags &= ~RFLAGS_RF;
     return true;
 }

@@ -20,6 +20,10 @@
 /* True if sys_execute() carries out this instruction. Depends on the instruction alone. */
 bool sys_handles(const struct insn *insn);
 
+/* True if it also makes accesses that are no operands of its own: pushes and pops of several words,
+ * descriptors, frames, the TSS. Of others that sys_handles() the operands are all. */
+bool sys_reaches_further(const struct insn *insn);
+
 /* Executes one instruction that sys_handles(), RIP advanced. The interrupt shadow is set by STI, MOV SS and
  * POP SS and cleared by all others; c->halted is set by HLT. A single-step trap (TF) is the caller's to
  * deliver. False: nothing is changed but what the CPU leaves changed as well (memory written so far; NMI
@@ -113,7 +117,10 @@ void sys_add_gpr(struct dbt_cpu *c, unsigned gpr, uint64_t by, unsigned bytes);
 /* The width of the stack pointer: 2, 4 or 8 bytes. */
 unsigned sys_stack_bytes(const struct dbt_cpu *c);
 
-/* The mode an instruction at CS:RIP is decoded in. */
+/* The mode an instruction at CS:RIP is decoded in, its linear address, and the trace's context byte
+ * (docs/format.md). */
 enum code_size sys_code_size(const struct dbt_cpu *c);
+gva_t sys_code_linear(const struct dbt_cpu *c);
+uint8_t sys_context(const struct dbt_cpu *c);
 
 #endif

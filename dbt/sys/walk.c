@@ -205,6 +205,16 @@ bool dbt_translate(struct dbt_cpu *c, gva_t at, unsigned access, gpa_t *gpa)
     return true;
 }
 
+bool dbt_locate(struct dbt_cpu *c, gva_t at, unsigned bytes, unsigned access, struct dbt_place *p)
+{
+    unsigned in_page = (unsigned)(PAGE_SIZE - (at & (PAGE_SIZE - 1)));
+    p->first = bytes < in_page ? bytes : in_page;
+    p->gpa[1] = 0;
+    if (!sys_access_aligned(c, at, bytes, access) || !dbt_translate(c, at, access, &p->gpa[0]))
+        return false;
+    return p->first == bytes || dbt_translate(c, at + p->first, access, &p->gpa[1]);
+}
+
 bool dbt_walk_is_silent(struct dbt_cpu *c, gva_t at, unsigned access)
 {
     struct walk w;

@@ -29,6 +29,12 @@ void control_registers_init(const struct vcpu *v)
     vmwrite(VMCS_GUEST_CR4, v->cr4 | vmx_caps.cr4_fixed_1);
 }
 
+void control_set_cr0(uint64_t value)
+{
+    vmwrite(VMCS_CR0_SHADOW, value);
+    vmwrite(VMCS_GUEST_CR0, value | cr0_mask());
+}
+
 static void inject_gp(void)
 {
     event_set(VECTOR_GP, EVENT_HARDWARE_EXCEPTION, true, 0, 0);
@@ -74,8 +80,7 @@ static bool set_guest_cr0(uint64_t value)
         if (!load_pdptes(vmread(VMCS_GUEST_CR3)))
             return false;
     }
-    vmwrite(VMCS_CR0_SHADOW, value);
-    vmwrite(VMCS_GUEST_CR0, value | cr0_mask());
+    control_set_cr0(value);
     if (vmx_caps.has_vpid)
         invvpid_all();
     return true;

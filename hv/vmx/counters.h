@@ -10,10 +10,10 @@ enum exit_use { USE_OTHER, USE_EMULATED_STORE, USE_STEP, USE_EVENT, USE_COUNT };
 
 struct vmx_counters {
     uint64_t exits[REASON_COUNT];
-    uint64_t stores_emulated, steps, steps_abandoned;
+    uint64_t stores_emulated, steps, steps_abandoned, system_instructions;
     uint64_t events_delivered, events_requeued, interrupts_held, nmis_held;
     uint64_t sink_touches, device_maps;
-    uint64_t unexplained_writes, incomplete_lists, undecoded, walks_dropped;
+    uint64_t unexplained_writes, incomplete_lists, undecoded;
     uint64_t hv_ticks[USE_COUNT]; /* TSC, from VM exit to VM entry */
 };
 extern struct vmx_counters counters;

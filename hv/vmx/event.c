@@ -1,6 +1,6 @@
 /*
  * Events that are due: exceptions (all exit while recording), interrupts and
- * NMIs whose delivery ran into a locked stack, interrupts that were held during
+ * NMIs whose delivery ran into a locked page, interrupts that were held during
  * a step or ended a HLT, and what the core injects. Which comes next, and when
  * the guest can take it.
  */
@@ -125,7 +125,7 @@ void event_wait(unsigned hlt_bytes)
 
 void event_offer_held(void)
 {
-    vmx_set_proc(PROC_INTERRUPT_WINDOW, vmx.held_count != 0);
+    vmx_set_proc(PROC_INTERRUPT_WINDOW, vmx.held_count != 0 && !vmx.steps_all);
 }
 
 bool event_hold_interrupt(void)
@@ -248,13 +248,28 @@ static void offer_nmi(void)
     event_set(VECTOR_NMI, EVENT_NMI, false, 0, 0);
 }
 
-void event_prepare_entry(void)
+/* Where every instruction is stepped interrupts exit when the guest would take them, and only then. */
+void event_take_interrupts(void)
+{
+    uint64_t blocked = vmread(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS);
+    bool open = (vmx.v->rflags & RFLAGS_IF) && !blocked;
+    if (open && vmx.held_count && !vmx.event.valid)
+        event_set(vmx.held[--vmx.held_count], EVENT_EXTERNAL, false, 0, 0);
+    vmx_set_pin(PIN_EXTERNAL_INTERRUPT, open);
+}
+
+bool event_prepare_entry(struct vm_exit *e)
 {
     if (vmx.nmi_pending && !vmx.event.valid)
         offer_nmi();
     if (!vmx.event.valid)
-        return;
-    if (vmx.recording && vmx.step == STEP_NONE)
-        delivery_begin(&vmx.event);
-    inject();
+        return false;
+    if (!vmx.recording || vmx.step != STEP_NONE) {
+        inject();
+        return false;
+    }
+    const struct pending_event due = vmx.event;
+    vmx.event.valid = false;
+    vmx.exit_use = USE_EVENT;
+    return system_deliver(&due, e);
 }

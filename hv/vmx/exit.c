@@ -88,9 +88,11 @@ static bool handle_invd(void)
     return false;
 }
 
-/* Only asked for while a step with TF=1 is under way, or a HLT waits. */
+/* Only asked for while a step with TF=1 is under way, where every instruction is stepped, or a HLT waits. */
 static bool handle_external_interrupt(const struct exit_info *x, struct vm_exit *e)
 {
+    if (vmx.steps_all)
+        step_abandon(); /* the instruction has not begun */
     if (!event_hold_interrupt())
         return vmx_fatal(x, e, "more interrupts than there are priorities");
     return false;
@@ -113,10 +115,6 @@ static bool handle_mtf(const struct exit_info *x, struct vm_exit *e)
         return false;
     case STEP_UNTRACED:
         step_finish();
-        return false;
-    case STEP_EVENT:
-        vmx.exit_use = USE_EVENT;
-        delivery_end();
         return false;
     default:
         return vmx_fatal(x, e, "an MTF exit without a step");

@@ -67,7 +67,7 @@ void state_init_vmcs(void)
     vmwrite(VMCS_GUEST_PENDING_DEBUG, 0);
 }
 
-static void segment_write(unsigned n, const struct segment *s)
+void segment_write(unsigned n, const struct segment *s)
 {
     vmwrite_nth(VMCS_GUEST_ES_SELECTOR, n, s->selector);
     vmwrite_nth(VMCS_GUEST_ES_BASE, n, s->base);
@@ -84,7 +84,7 @@ void segment_read(struct vcpu *v, unsigned n)
     s->access = (uint32_t)vmread_nth(VMCS_GUEST_ES_ACCESS, n);
 }
 
-void state_write(const struct vcpu *v)
+void vmcs_write_state(const struct vcpu *v)
 {
     for (unsigned n = 0; n < SEG_COUNT; n++)
         segment_write(n, &v->seg[n]);
@@ -104,7 +104,7 @@ void state_write(const struct vcpu *v)
     write_cr2(v->cr2);
 }
 
-void state_read(struct vcpu *v)
+void vmcs_read_state(struct vcpu *v)
 {
     for (unsigned n = 0; n < SEG_COUNT; n++)
         segment_read(v, n);

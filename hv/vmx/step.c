@@ -1,7 +1,7 @@
 /*
  * One instruction (of a REP: one iteration) under the open view, ended by the
- * MTF exit. Before it, its accesses are listed and located; after it, what
- * memory holds is recorded.
+ * MTF exit. Before it, its accesses are listed and located, page tables walked
+ * for them, and what is read kept; after it, what memory holds is recorded.
  *
  * Nothing else may happen in between. An interrupt delivered first would make
  * the MTF exit come before the instruction, for ever if interrupts come fast.
@@ -11,18 +11,43 @@
  * step goes on, and the interrupt is delivered at the next boundary at which
  * the guest takes one (event.c). What the CPU takes from the interrupt
  * controller meanwhile has a higher priority than what it took before, so these
- * exits come to an end.
+ * exits come to an end. Where every instruction is stepped (single.c), interrupts
+ * exit as soon as the guest would take them, and end the step before it began.
  */
 #include "vmx/vmx.h"
 
 #include "console.h"
+#include "dbt/memory.h"
 #include "x86/cpu.h"
+
+#include <string.h>
+
+struct step_access {
+    struct location place;
+    uint8_t kind, flags;
+    uint8_t data[ACCESS_SIZE_MAX]; /* what is read */
+};
+
+/* An entry of a page table in which the walk for an access has set bits. */
+struct step_walk {
+    gpa_t at;
+    uint64_t value;
+    uint8_t bytes;
+    uint8_t before; /* number of the access it was made for */
+};
+
+/* Of code, each access, and an address of the CPU's own: two pages each. */
+#define WALKS_MAX (2 * (ACCESS_LIST_MAX + 2) * WALK_LEVELS)
 
 static struct {
     struct origin origin;
-    unsigned count;
-    struct location place[ACCESS_LIST_MAX];
-    uint8_t flags[ACCESS_LIST_MAX];
+    unsigned count, walks;
+    struct step_access access[ACCESS_LIST_MAX];
+    struct step_walk walk[WALKS_MAX];
+    bool listing;   /* walks belong to the list */
+    bool undecoded; /* there is none */
+    bool rep;       /* of a REP, and its RIP */
+    uint64_t rip;
     uint64_t interruptibility; /* as it was, if changed */
     bool blocked_interrupts, exits_interrupts;
     bool sink; /* to be made clean afterwards */
@@ -45,11 +70,8 @@ void step_close(void)
     }
 }
 
-void step_touches_sink(gpa_t p)
+void touch_hidden(gpa_t p)
 {
-    if (step.sink)
-        return;
-    step.sink = true;
     if (counters.sink_touches++ == 0)
         printk("engram: the guest touched hidden memory at 0x%lx (RIP 0x%lx): it reads ones, writes are "
                "dropped; "
@@ -57,10 +79,18 @@ void step_touches_sink(gpa_t p)
                (unsigned long)p, (unsigned long)vmx.v->rip);
 }
 
+void step_touches_sink(gpa_t p)
+{
+    if (step.sink)
+        return;
+    step.sink = true;
+    touch_hidden(p);
+}
+
 static void hold_interrupts(void)
 {
     step.blocked_interrupts = step.exits_interrupts = false;
-    if (!(vmx.v->rflags & RFLAGS_IF))
+    if (vmx.steps_all || !(vmx.v->rflags & RFLAGS_IF))
         return;
     step.interruptibility = vmread(VMCS_GUEST_INTERRUPTIBILITY);
     if (step.interruptibility & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS))
@@ -88,18 +118,22 @@ static void release_interrupts(bool completed)
     step.blocked_interrupts = step.exits_interrupts = false;
 }
 
+/* ---- the list ---- */
+
+bool step_note_walk(gpa_t at, uint64_t value, unsigned bytes)
+{
+    if (!step.listing)
+        return false;
+    step.walk[step.walks++] =
+        (struct step_walk){.at = at, .value = value, .bytes = (uint8_t)bytes, .before = (uint8_t)step.count};
+    return true;
+}
+
 /* The write half of a read-modify-write stands right behind its read: the CPU walks once, for the write. */
 static bool modified_next(const struct access_list *list, unsigned i)
 {
     const struct insn_access *next = &list->a[i + 1];
     return i + 1 < list->count && next->kind == ACCESS_WRITE && next->linear == list->a[i].linear;
-}
-
-static void find(struct location *p, const struct code_state *c, const struct insn_access *a)
-{
-    location_find(p, &c->paging, a->linear, a->size);
-    if (p->hidden)
-        step_touches_sink(p->hidden);
 }
 
 /* A masked store may exit for a byte that its mask leaves out: Bochs 3.0 writes such a byte back. */
@@ -110,37 +144,41 @@ static bool masked_store_reaches(const struct insn *insn, gva_t linear)
            linear - insn_linear(insn, &insn->memory[0], vmx.v) < (unsigned)l->elements * l->bytes;
 }
 
-static void note_accesses(const struct insn *insn, const struct code_state *c,
+static void list_access(const struct code_state *c, const struct insn_access *a)
+{
+    struct step_access *s = &step.access[step.count];
+    location_find(&s->place, &c->paging, a->linear, a->size);
+    if (s->place.hidden)
+        step_touches_sink(s->place.hidden);
+    if (a->kind != ACCESS_WRITE && !vmx.records_reads)
+        return;
+    s->kind = a->kind;
+    s->flags = a->flags;
+    if (a->kind != ACCESS_WRITE && s->place.traced)
+        location_read(&s->place, s->data);
+    step.count++;
+}
+
+/* Where a walk faults the CPU will: what comes after it is listed without. */
+static void list_accesses(const struct insn *insn, const struct code_state *c,
                           const struct violation *violation)
 {
     struct access_list list;
     bool explained = !violation->is_write || masked_store_reaches(insn, violation->linear);
-    bool loads_segment = insn->loads_segment;
+    bool walks = system_walk(c, c->rip, insn->length, DBT_FETCH);
 
     insn_accesses(insn, vmx.v, vector_environment(), &list);
     if (list.incomplete)
         counters.incomplete_lists++;
     for (unsigned i = 0; i < list.count; i++) {
         const struct insn_access *a = &list.a[i];
-        struct location *p = &step.place[step.count];
-        if (a->kind != ACCESS_WRITE) {
-            if (!modified_next(&list, i))
-                tables_note(a->linear, a->size, false);
-            if (step.count) /* what is read before the first write would have exited by itself */
-                find(p, c, a);
-            continue;
-        }
-        if (loads_segment) /* before the far call's pushes */
-            tables_note_segment_load(violation->linear);
-        loads_segment = false;
-        find(p, c, a);
-        step.flags[step.count++] = a->flags;
-        tables_note(a->linear, a->size, true);
-        explained = explained || violation->linear - a->linear < a->size;
+        bool writes = a->kind == ACCESS_WRITE;
+        walks = walks &&
+                system_walk(c, a->linear, a->size, writes || modified_next(&list, i) ? DBT_WRITE : DBT_READ);
+        list_access(c, a);
+        explained = explained || (writes && violation->linear - a->linear < a->size);
     }
-    if (loads_segment)
-        tables_note_segment_load(violation->linear);
-    if (!explained && !tables_explain(violation->linear) && counters.unexplained_writes++ == 0)
+    if (!explained && counters.unexplained_writes++ == 0)
         printk("engram: warning: the write to 0x%lx by the instruction at 0x%lx (%02x %02x %02x) is not "
                "understood and "
                "not recorded; please report it\n",
@@ -150,21 +188,21 @@ static void note_accesses(const struct insn *insn, const struct code_state *c,
 
 void step_begin(const struct insn *insn, const struct code_state *c, const struct violation *violation)
 {
-    const struct origin origin = {
+    step.count = step.walks = 0;
+    step.origin = (struct origin){
         .rip = c->rip, .cr3 = c->paging.cr3, .context = c->context, .cause = CAUSE_INSTRUCTION};
-    step.count = 0;
-    step.origin = origin;
-    tables_begin(&origin, &c->paging);
-    tables_note(c->rip, insn ? insn->length : 1, false);
-    if (insn) {
-        note_accesses(insn, c, violation);
-    } else {
-        counters.undecoded++;
+    step.listing = true;
+    step.undecoded = !insn;
+    step.rep = insn && insn->rep;
+    step.rip = vmx.v->rip;
+    if (insn)
+        list_accesses(insn, c, violation);
+    else
         step.sink = true; /* it may be */
-    }
-    tables_note_descriptor_writes();
-    if (violation->linear_valid && !tables_noted(violation->linear))
-        tables_note(violation->linear, 1, true);
+    /* What the CPU reads for itself, such as the TSS's I/O bitmap. */
+    if (violation->linear_valid && !violation->is_write)
+        system_walk(c, violation->linear, 1, DBT_READ | DBT_SYSTEM);
+    step.listing = false;
     vmx.step = STEP_INSTRUCTION;
     hold_interrupts();
     step_open();
@@ -177,6 +215,32 @@ void step_begin_untraced(void)
     step_open();
 }
 
+/* ---- afterwards ---- */
+
+/* The walks made for the accesses up to number `before`. */
+static void record_walks(unsigned *done, unsigned before)
+{
+    for (; *done < step.walks && step.walk[*done].before <= before; ++*done) {
+        const struct step_walk *w = &step.walk[*done];
+        record_walk(&step.origin, w->at, w->value, w->bytes);
+    }
+}
+
+static void record_step(void)
+{
+    unsigned walks = 0;
+    for (unsigned i = 0; i < step.count; i++) {
+        struct step_access *a = &step.access[i];
+        record_walks(&walks, i);
+        if (!a->place.traced)
+            continue;
+        if (a->kind == ACCESS_WRITE)
+            location_read(&a->place, a->data);
+        record_access(&step.origin, &a->place, a->kind, a->flags, a->data);
+    }
+    record_walks(&walks, step.count);
+}
+
 void step_finish(void)
 {
     bool traced = vmx.step == STEP_INSTRUCTION;
@@ -185,26 +249,24 @@ void step_finish(void)
     counters.steps++;
     if (!traced)
         return;
-    for (unsigned i = 0; i < step.count; i++) {
-        if (!step.place[i].traced)
-            continue;
-        tables_record_walks_before(&step.place[i]);
-        record_write(&step.origin, &step.place[i], step.flags[i]);
-    }
-    tables_record_rest();
+    /* Only between iterations is it still set (SDM Vol. 3B, 17.3.1.1). Bochs 3.0 keeps it. */
+    if (!step.rep || vmx.v->rip != step.rip)
+        vmx.v->rflags &= ~RFLAGS_RF;
+    if (step.undecoded)
+        counters.undecoded++;
+    record_step();
 }
 
-/* Of an instruction or delivery that ends in a fault, what the CPU wrote into its tables stays. */
+/* Of an instruction that ends in a fault the bits that its walks have set stay. */
 void step_abandon(void)
 {
     if (vmx.step == STEP_NONE)
         return;
-    bool traced = vmx.step != STEP_UNTRACED;
+    bool traced = vmx.step == STEP_INSTRUCTION;
+    unsigned walks = 0;
     release_interrupts(false);
-    if (vmx.step == STEP_EVENT)
-        step.sink = true; /* the delivery may have come as far as writing there */
     step_close();
     counters.steps_abandoned++;
     if (traced)
-        tables_record_rest();
+        record_walks(&walks, step.count);
 }

@@ -125,3 +125,12 @@ void guest_set_dr(unsigned n, uint64_t value)
     else
         write_dr(n, value);
 }
+
+bool trigger_breaks_before(gva_t rip)
+{
+    uint64_t dr7 = vmread(VMCS_GUEST_DR7);
+    for (unsigned n = 0; n < 4; n++)
+        if ((dr7 & DR7_BOTH(n)) && !(dr7 & DR7_TYPE_MASK(n)) && read_dr(n) == rip)
+            return true;
+    return false;
+}

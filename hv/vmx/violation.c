@@ -1,8 +1,8 @@
 /*
  * EPT violations. What they can be:
  *
- *   a write to RAM in the locked view        a traced write: emulated or stepped
- *   the same, with IDT-vectoring             the frame of an event: delivered again, stepped
+ *   a write to RAM in the locked view        a traced write: carried out or stepped
+ *   the same, with IDT-vectoring             an event on its way: delivered here
  *   hidden memory (plain, locked)            stepped with the sink in its place
  *   nothing mapped                           MMIO beyond the memory map: mapped now
  */
@@ -10,7 +10,18 @@
 
 #define EPT_VIOLATION_MAPPED (7ull << 3) /* the entry's permissions: none means nothing is mapped */
 
-static __attribute__((noinline)) bool traced_write(const struct exit_info *x, gpa_t gpa)
+/* What is no plain store. */
+static bool go_on(const struct insn *insn, const struct code_state *c, const struct violation *violation,
+                  struct vm_exit *e)
+{
+    vmx.exit_use = USE_STEP;
+    if (insn && system_reaches_further(insn))
+        return system_execute(insn, e);
+    step_begin(insn, c, violation);
+    return false;
+}
+
+static __attribute__((noinline)) bool traced_write(const struct exit_info *x, struct vm_exit *e, gpa_t gpa)
 {
     struct code_state c;
     const struct violation violation = {
@@ -24,28 +35,26 @@ static __attribute__((noinline)) bool traced_write(const struct exit_info *x, gp
     const struct insn *insn = insn_fetch(&c);
     if (insn && violation.is_write && emulate_store(insn, &c, violation.linear, gpa))
         return false;
-    vmx.exit_use = USE_STEP;
-    step_begin(insn, &c, &violation);
-    return false;
+    return go_on(insn, &c, &violation, e);
 }
 
-static bool hidden_touch(const struct exit_info *x, gpa_t gpa)
+static bool hidden_touch(const struct exit_info *x, struct vm_exit *e, gpa_t gpa)
 {
-    step_touches_sink(gpa);
-    if (x->idt_vectoring & INTERRUPTION_VALID) {
+    if (x->idt_vectoring & INTERRUPTION_VALID)
         event_requeue(x->idt_vectoring);
-        if (!vmx.recording)
-            step_begin_untraced();
-        return false;
-    }
     if (!vmx.recording) {
+        step_touches_sink(gpa);
         step_begin_untraced();
         return false;
     }
+    if (x->idt_vectoring & INTERRUPTION_VALID)
+        return false;
     struct code_state c;
     code_state_load(&c);
-    step_begin(insn_fetch(&c), &c, &(struct violation){0});
-    return false;
+    const struct insn *insn = insn_fetch(&c);
+    if (!insn || !system_reaches_further(insn))
+        step_touches_sink(gpa);
+    return go_on(insn, &c, &(struct violation){0}, e);
 }
 
 static __attribute__((noinline)) bool other_violation(const struct exit_info *x, struct vm_exit *e, gpa_t gpa)
@@ -56,7 +65,7 @@ static __attribute__((noinline)) bool other_violation(const struct exit_info *x,
         event_nmi_unblocked();
     if (!(x->qualification & EPT_VIOLATION_MAPPED)) {
         if (ept_is_hidden(gpa))
-            return hidden_touch(x, gpa);
+            return hidden_touch(x, e, gpa);
         if (!ept_map_device(gpa))
             return vmx_fatal(x, e, "the guest's access to physical memory cannot be mapped");
         counters.device_maps++;
@@ -71,7 +80,7 @@ static __attribute__((noinline)) bool other_violation(const struct exit_info *x,
         event_requeue(x->idt_vectoring);
         return false;
     }
-    return traced_write(x, gpa);
+    return traced_write(x, e, gpa);
 }
 
 /* By far the most are writes that nothing complicates; where something does, the order of the questions
@@ -83,6 +92,6 @@ bool vmx_ept_violation(const struct exit_info *x, struct vm_exit *e)
     bool plain = (q & (EPT_VIOLATION_WRITE | EPT_VIOLATION_NMI_UNBLOCKED)) == EPT_VIOLATION_WRITE &&
                  (q & EPT_VIOLATION_MAPPED) && !(x->idt_vectoring & INTERRUPTION_VALID);
     if (plain && vmx.step == STEP_NONE && vmx.recording)
-        return traced_write(x, gpa);
+        return traced_write(x, e, gpa);
     return other_violation(x, e, gpa);
 }

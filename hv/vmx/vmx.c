@@ -110,10 +110,11 @@ static void vmx_init(const struct machine *m, struct vcpu *v)
     guest_memory_init(m);
     insn_cache_init();
     ept_init(m);
+    system_init(m);
     if (vmx_caps.has_vpid)
         invvpid_all();
     state_init_vmcs();
-    state_write(v);
+    vmcs_write_state(v);
     vmx_set_view(VIEW_PLAIN);
     vmx.poll_ticks = clock_hz() / POLLS_PER_SECOND;
     vmx.poll_at = rdtsc() + vmx.poll_ticks;
@@ -172,9 +173,21 @@ static bool enter_once(struct vcpu *v, struct vm_exit *e)
     return vmx_handle_exit(&x, e);
 }
 
+/* False: the next instruction is over without the CPU, or the run is. */
+static bool next_single(struct vm_exit *e, bool *over)
+{
+    if (single_begin(e, over))
+        return true;
+    uint64_t now = rdtsc();
+    counters.hv_ticks[USE_STEP] += now - vmx.exited_at;
+    vmx.exited_at = now;
+    return false;
+}
+
 static void vmx_run(struct vcpu *v, struct vm_exit *e)
 {
     vmx.v = v;
+    bool over;
     if (!vmx.launched)
         vmx.exited_at = rdtsc();
     for (;;) {
@@ -185,8 +198,16 @@ static void vmx_run(struct vcpu *v, struct vm_exit *e)
         }
         if (take_host_nmis())
             vmx.nmi_pending = true;
-        if (event_is_due())
-            event_prepare_entry();
+        bool singly = vmx.steps_all && vmx.step == STEP_NONE;
+        if (singly)
+            event_take_interrupts();
+        if (event_is_due() && event_prepare_entry(e))
+            return;
+        if (singly && !next_single(e, &over)) {
+            if (over)
+                return;
+            continue;
+        }
         write_changed(v);
         if (enter_once(v, e))
             return;
@@ -217,13 +238,19 @@ static bool vmx_read_guest(struct vcpu *v, gva_t from, void *to, size_t bytes)
 
 static void vmx_set_recording(bool reads, bool writes, const struct filter *filter)
 {
-    (void)reads; /* select.c asks for none */
     ept_set_filter(&filter->gpa);
-    vmx.recording = writes;
-    if (writes) {
+    vmx.records_reads = reads;
+    vmx.records_writes = writes;
+    vmx.recording = reads || writes;
+    vmx.steps_all = reads;
+    if (vmx.recording) {
         struct code_state c;
         code_state_load(&c);
         hook_context(c.context, c.paging.cr3);
+    }
+    if (!vmx.steps_all) {
+        vmx_set_pin(PIN_EXTERNAL_INTERRUPT, vmx.halted != 0);
+        event_offer_held();
     }
     vmx_set_view(vmx_resting_view());
     vmx_update_exception_bitmap();
@@ -231,10 +258,11 @@ static void vmx_set_recording(bool reads, bool writes, const struct filter *filt
 
 const struct engine vmx_engine = {
     .name = "vmx",
+    .records_reads = true,
     .probe = vmx_probe,
     .init = vmx_init,
     .run = vmx_run,
-    .save_state = state_read,
+    .save_state = vmcs_read_state,
     .advance = vmx_advance,
     .inject_exception = vmx_inject_exception,
     .intercept_port = vmx_intercept_port,

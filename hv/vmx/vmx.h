@@ -6,19 +6,20 @@
  *   violation.c EPT violations: what kind, which way to go on
  *   code.c      the guest's mode, and the instruction at RIP
  *   emulate.c   plain stores, carried out by the hypervisor: one exit per write
+ *   system.c    system instructions and the delivery of events, by what both engines share (dbt/sys/)
  *   step.c      any other instruction: one step under the open view
- *   tables.c    what the CPU writes into page tables and descriptors meanwhile
+ *   single.c    every instruction: where reads are recorded
  *   event.c     exceptions, interrupts and NMIs that are due: which comes next, and when
- *   delivery.c  their delivery under the open view, frames located
  *   control.c   CR0, CR4, debug registers
  *   trigger.c   start= and stop= addresses
- *   record.c    an access on its way to the hook
+ *   record.c    where an access lies, and its way to the hook
  *   vector.c    vector registers that decide what an instruction touches
  *   state.c     the VMCS from and to struct vcpu
  */
 #ifndef ENGRAM_VMX_VMX_H
 #define ENGRAM_VMX_VMX_H
 
+#include "dbt/sys/sys.h"
 #include "decode/insn.h"
 #include "engine.h"
 #include "trace/access.h"
@@ -38,8 +39,7 @@ struct pending_event {
 
 enum step_kind {
     STEP_NONE,
-    STEP_INSTRUCTION, /* an instruction that writes traced memory */
-    STEP_EVENT,       /* delivery of an event */
+    STEP_INSTRUCTION, /* an instruction whose accesses are listed */
     STEP_UNTRACED,    /* an instruction or delivery that touches hidden memory while nothing is recorded */
 };
 
@@ -49,7 +49,8 @@ enum step_kind {
 struct vmx {
     struct vcpu *v; /* of the run() under way */
     bool launched;
-    bool recording;
+    bool recording, records_reads, records_writes;
+    bool steps_all; /* every instruction is stepped or carried out, none runs freely */
     uint64_t entered_rip, entered_rsp, entered_rflags; /* as the VMCS holds them */
 
     uint32_t pin, proc; /* controls as last written */
@@ -127,8 +128,8 @@ void insn_cache_init(void);
  * the vcpu. */
 const struct insn *insn_fetch(const struct code_state *c);
 
-/* record.c: where an access lies in physical memory, found before it is made. Of one that crosses a page
- * border between traced memory and other (MMIO, hidden) it is the part in traced memory. */
+/* record.c: where an access lies in physical memory. Of one that crosses a page border between traced memory
+ * and other (MMIO, hidden) it is the part in traced memory. */
 struct location {
     gva_t linear;
     gpa_t gpa, gpa2;
@@ -137,15 +138,38 @@ struct location {
     bool crosses;
     bool traced; /* false: some of it is unmapped, or none in traced memory */
 };
+/* `low` is where its first byte lies; `high` where its first byte on the second page does, if it has one. */
+void location_set(struct location *p, gva_t linear, unsigned size, gpa_t low, gpa_t high);
 void location_find(struct location *p, const struct paging_state *s, gva_t linear, unsigned size);
+void location_read(const struct location *p, uint8_t *data); /* traced memory */
 /* What all accesses of one instruction or event have in common. */
 struct origin {
     gva_t rip;
     uint64_t cr3;
     uint8_t context, cause, vector;
 };
-/* Hands a write to the hook; its data are what memory holds now. */
-void record_write(const struct origin *o, const struct location *p, uint8_t flags);
+/* To the hook, if this kind is recorded; `data` are of the location's size. */
+void record_access(const struct origin *o, const struct location *p, uint8_t kind, uint8_t flags,
+                   const uint8_t *data);
+void record_walk(const struct origin *o, gpa_t entry, uint64_t value, unsigned bytes);
+
+/* system.c */
+void system_init(const struct machine *m);
+static inline bool system_reaches_further(const struct insn *insn)
+{
+    return sys_reaches_further(insn);
+}
+/* Carries out the instruction at RIP; an exception that it raises is due afterwards. True: the run is over.
+ */
+bool system_execute(const struct insn *insn, struct vm_exit *e);
+/* Delivers the event, and what its delivery raises. True: the run is over. */
+bool system_deliver(const struct pending_event *p, struct vm_exit *e);
+/* Sets the accessed and dirty bits that an access by the CPU will (enum dbt_access of dbt/memory.h). False:
+ * it will fault. */
+bool system_walk(const struct code_state *c, gva_t linear, unsigned bytes, unsigned access);
+
+/* single.c: begins the next instruction or carries it out; false: the latter, and what is due comes first. */
+bool single_begin(struct vm_exit *e, bool *ends);
 
 /* emulate.c: true if the instruction was carried out and recorded. */
 bool emulate_store(const struct insn *insn, const struct code_state *c, gva_t violating, gpa_t gpa);
@@ -163,19 +187,10 @@ void step_finish(void);          /* after an MTF exit */
 void step_abandon(void);         /* after any other exit that ends it: the instruction did not complete */
 void step_open(void);            /* open view, MTF on */
 void step_close(void);           /* and back */
-void step_touches_sink(gpa_t p); /* the instruction or delivery reaches hidden memory: counted once */
-
-/* tables.c: walks and descriptors of one step, noted in the order of the CPU's accesses. */
-void tables_begin(const struct origin *o, const struct paging_state *s);
-void tables_note(gva_t linear, uint64_t bytes, bool write); /* the walks of this access */
-bool tables_noted(gva_t linear);                            /* some access on this page was noted */
-void tables_note_descriptor(gva_t at);                      /* is read, and a bit of it may be set */
-void tables_note_segment_load(gva_t violating);             /* every descriptor that may be loaded */
-void tables_note_descriptor_writes(void);                   /* after the instruction's own accesses */
-bool tables_explain(gva_t violating);                       /* a noted descriptor is written there */
-/* Afterwards: the walks that the CPU made before this write and those before them, then all that is left. */
-void tables_record_walks_before(const struct location *p);
-void tables_record_rest(void);
+void step_touches_sink(gpa_t p); /* the instruction reaches hidden memory: counted once */
+void touch_hidden(gpa_t p);      /* likewise, of an access made here */
+/* A walk made for the list under way (by system_walk()). False: there is none. */
+bool step_note_walk(gpa_t at, uint64_t value, unsigned bytes);
 
 /* vector.c */
 const struct insn_environment *vector_environment(void); /* for insn_accesses() */
@@ -188,19 +203,17 @@ static inline bool event_is_due(void)
 {
     return vmx.event.valid || vmx.nmi_pending;
 }
-bool event_hold_interrupt(void);     /* after its exit; false: there are more than there can be */
-void event_interrupt_window(void);   /* the guest can take a held one */
-void event_offer_held(void);         /* asks for that exit where one is held */
-void event_wait(unsigned hlt_bytes); /* a HLT with IF=1, RIP still at it */
-void event_prepare_entry(void);      /* to be called when one is */
-void event_nmi_unblocked(void);      /* an IRET was interrupted after it had ended the blocking of NMIs */
-
-/* delivery.c */
-void delivery_begin(const struct pending_event *p); /* before it is injected */
-void delivery_end(void);                            /* after the MTF exit of its step: records the frame */
+bool event_hold_interrupt(void);   /* after its exit; false: there are more than there can be */
+void event_interrupt_window(void); /* the guest can take a held one */
+void event_take_interrupts(void);
+void event_offer_held(void);                 /* asks for that exit where one is held */
+void event_wait(unsigned hlt_bytes);         /* a HLT with IF=1, RIP still at it */
+bool event_prepare_entry(struct vm_exit *e); /* to be called when one is; true: the run is over */
+void event_nmi_unblocked(void); /* an IRET was interrupted after it had ended the blocking of NMIs */
 
 /* control.c */
 void control_registers_init(const struct vcpu *v);
+void control_set_cr0(uint64_t value); /* as the guest sees it; nothing checked */
 bool vmx_cr_access(const struct exit_info *x, struct vm_exit *e);
 void vmx_mov_dr(const struct exit_info *x);
 
@@ -222,13 +235,15 @@ static inline uint64_t guest_dr7(void)
 void guest_set_dr7(uint64_t dr7);
 uint64_t guest_dr(unsigned n);
 void guest_set_dr(unsigned n, uint64_t value);
+bool trigger_breaks_before(gva_t rip); /* the guest's instruction breakpoints as well */
 
 /* state.c */
 void vmx_intercept_port(uint16_t port, bool on);
 void state_init_vmcs(void);
-void state_write(const struct vcpu *v);
-void state_read(struct vcpu *v);
+void vmcs_write_state(const struct vcpu *v);
+void vmcs_read_state(struct vcpu *v);
 void segment_read(struct vcpu *v, unsigned n);
+void segment_write(unsigned n, const struct segment *s);
 
 /* selftest.c: steps one NOP in a tiny guest. Needs VMX operation; leaves the VMCS cleared. */
 bool mtf_selftest(void *vmcs, char *why, size_t size);

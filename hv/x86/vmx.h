@@ -195,6 +195,7 @@ enum interruption_type {
 #define BLOCKED_BY_NMI (1u << 3)
 #define ACTIVITY_ACTIVE 0u
 #define ACTIVITY_HLT 1u
+#define PENDING_DEBUG_ENABLED (1ull << 12) /* a breakpoint that is enabled was met */
 #define PENDING_DEBUG_BS (1ull << 14)
 
 /* Exit reasons (appendix C). */

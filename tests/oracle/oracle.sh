@@ -13,9 +13,9 @@
 # must be a multiboot 1 kernel whose FROM is not executed by GRUB itself (guests
 # at 16 MiB are safe), and identity-mapped or unpaged where FROM and TO lie.
 #
-# --engines: vmx (the default) is Engram in Bochs, dbt its DBT engine in QEMU,
-# hosted that engine as a Linux process; of the last two the reads are compared too
-# unless there is a timer. ENGINE=dbt puts the DBT engine in Bochs in the place of vmx.
+# --engines: vmx (the default) is Engram in Bochs recording writes, vmx-rw the same
+# recording reads as well, dbt its DBT engine in QEMU, hosted that engine as a Linux
+# process; of the last three the reads are compared too unless there is a timer. ENGINE=dbt puts the DBT engine in Bochs in the place of vmx.
 # HOSTED_OPTIONS are for it. BOCHS_EDIT is a sed script for Bochs's list, where that is not what the SDM says.
 #
 # Prints the number of accesses compared or the first difference side by side.
@@ -81,7 +81,7 @@ printf 'without Engram: %s accesses, of them %s by page walks\n' "$(wc -l <"$wor
 # What Engram itself says it could not list would be luck, were it the same.
 check_counters() { # ENGINE
     local counter
-    for counter in unexplained_writes undecoded incomplete_lists walks_dropped; do
+    for counter in unexplained_writes undecoded incomplete_lists; do
         case $(meta "$1" counter.$counter) in
         0 | '') ;;
         *) die "oracle: Engram counts $(meta "$1" counter.$counter) $counter: see engram info $work/$1/trace.egrm" ;;
@@ -94,6 +94,7 @@ run() {
     local options="start=rip:$from stop=rip:$to ${ENGRAM_OPTIONS:-}"
     case $1 in
     vmx) engram_run vmx "$options" "$guest" "guest${cmdline:+ $cmdline}" ;;
+    vmx-rw) engram_run vmx-rw "trace=rw $options" "$guest" "guest${cmdline:+ $cmdline}" ;;
     dbt) engram_qemu_run dbt "trace=rw $options" "$guest" "$cmdline" ;;
     hosted)
         mkdir -p "$work/hosted"

@@ -161,8 +161,6 @@ static void check_engine(struct walker *k)
          "writes that the engine's lists of accesses did not explain, and that are not recorded"},
         {"undecoded", "instructions that the engine could not decode, and whose writes are not recorded"},
         {"incomplete_lists", "instructions whose writes the engine could not list exactly"},
-        {"walks_dropped",
-         "accessed and dirty bits that the CPU set in page tables and that are not recorded"},
     };
     uint64_t n;
     char key[64];

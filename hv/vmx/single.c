@@ -1,0 +1,33 @@
+/*
+ * Every instruction stepped: how reads are recorded. Each is either carried out
+ * by the system side or gets its list and its step before the CPU sees it, so
+ * nothing has to be protected: it works on every CPU with MTF, page tables are
+ * walked before the CPU walks them, and no fetch and no walk of its own is taken
+ * for a read of the program.
+ */
+#include "vmx/vmx.h"
+
+#include "x86/cpu.h"
+
+/* An instruction breakpoint is the CPU's to raise: it has to be stepped. */
+static bool breaks_before(gva_t rip)
+{
+    return !(vmx.v->rflags & RFLAGS_RF) && trigger_breaks_before(rip);
+}
+
+bool single_begin(struct vm_exit *e, bool *ends)
+{
+    struct code_state c;
+    *ends = false;
+    if (vmread(VMCS_GUEST_ACTIVITY) != ACTIVITY_ACTIVE)
+        return true;
+    code_state_load(&c);
+    const struct insn *insn = insn_fetch(&c);
+    vmx.exit_use = USE_STEP;
+    if (insn && system_reaches_further(insn) && !breaks_before(c.rip)) {
+        *ends = system_execute(insn, e);
+        return false;
+    }
+    step_begin(insn, &c, &(struct violation){0});
+    return true;
+}
