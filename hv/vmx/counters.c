@@ -50,6 +50,7 @@ size_t vmx_counters_text(char *text, size_t size)
         {"steps", counters.steps},
         {"steps_abandoned", counters.steps_abandoned},
         {"system_instructions", counters.system_instructions},
+        {"string_iterations", counters.string_iterations},
         {"events_delivered", counters.events_delivered},
         {"events_requeued", counters.events_requeued},
         {"interrupts_held", counters.interrupts_held},

@@ -10,7 +10,7 @@ enum exit_use { USE_OTHER, USE_EMULATED_STORE, USE_STEP, USE_EVENT, USE_COUNT };
 
 struct vmx_counters {
     uint64_t exits[REASON_COUNT];
-    uint64_t stores_emulated, steps, steps_abandoned, system_instructions;
+    uint64_t stores_emulated, steps, steps_abandoned, system_instructions, string_iterations;
     uint64_t events_delivered, events_requeued, interrupts_held, nmis_held;
     uint64_t sink_touches, device_maps;
     uint64_t unexplained_writes, incomplete_lists, undecoded;

@@ -24,10 +24,8 @@ bool single_begin(struct vm_exit *e, bool *ends)
     code_state_load(&c);
     const struct insn *insn = insn_fetch(&c);
     vmx.exit_use = USE_STEP;
-    if (insn && system_reaches_further(insn) && !breaks_before(c.rip)) {
-        *ends = system_execute(insn, e);
+    if (insn && !breaks_before(c.rip) && system_carry_out(insn, e, ends))
         return false;
-    }
     step_begin(insn, &c, &(struct violation){0});
     return true;
 }

@@ -21,7 +21,8 @@
 #include <string.h>
 
 static struct dbt_cpu cpu;
-static struct vcpu loaded; /* what the VMCS holds */
+static uint8_t access_flags; /* of the program's accesses */
+static struct vcpu loaded;   /* what the VMCS holds */
 
 /* ---- the state ---- */
 
@@ -102,7 +103,7 @@ static void leave_traps(bool single_step)
 /* ---- what the core calls ---- */
 
 /* The run is over, or not. */
-static bool ends(struct vm_exit *e)
+static bool is_over(struct vm_exit *e)
 {
     if (cpu.stop == DBT_RUNS)
         return false;
@@ -111,23 +112,48 @@ static bool ends(struct vm_exit *e)
     return true;
 }
 
-bool system_execute(const struct insn *insn, struct vm_exit *e)
+/* What was carried out is over, or has raised an exception, which is due then. True: the run is over. */
+static bool conclude(bool done, bool single_step, struct vm_exit *e)
 {
-    load();
-    bool steps = cpu.v.rflags & RFLAGS_TF;
-    bool done = sys_execute(&cpu, insn);
-    counters.system_instructions++;
     store();
     if (done) {
-        leave_traps(steps && !cpu.delivered);
+        leave_traps(single_step);
         return false;
     }
-    if (ends(e))
+    if (is_over(e))
         return true;
     if (cpu.fault.vector == VECTOR_PF)
         write_cr2(cpu.fault.address);
     event_set(cpu.fault.vector, EVENT_HARDWARE_EXCEPTION, cpu.fault.has_error, cpu.fault.error, 0);
     return false;
+}
+
+static bool execute(const struct insn *insn, struct vm_exit *e)
+{
+    load();
+    bool steps = cpu.v.rflags & RFLAGS_TF;
+    bool done = sys_execute(&cpu, insn);
+    counters.system_instructions++;
+    return conclude(done, steps && !cpu.delivered, e);
+}
+
+static bool execute_string(const struct insn *insn, struct vm_exit *e)
+{
+    load();
+    bool steps = cpu.v.rflags & RFLAGS_TF;
+    access_flags = ACCESS_REP;
+    bool done = string_iterations(&cpu, insn, steps ? 1 : STRING_ITERATIONS);
+    access_flags = 0;
+    return conclude(done, steps, e);
+}
+
+bool system_carry_out(const struct insn *insn, struct vm_exit *e, bool *ends)
+{
+    bool further = sys_reaches_further(insn);
+    if (!further && !string_handles(insn))
+        return false;
+    *ends = further ? execute(insn, e) : execute_string(insn, e);
+    return true;
 }
 
 bool system_deliver(const struct pending_event *p, struct vm_exit *e)
@@ -147,7 +173,7 @@ bool system_deliver(const struct pending_event *p, struct vm_exit *e)
     store();
     vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
     counters.events_delivered++;
-    return !done && ends(e);
+    return !done && is_over(e);
 }
 
 /* ---- walks for the CPU ---- */
@@ -233,7 +259,8 @@ static void record(gva_t at, unsigned bytes, const struct dbt_place *p, uint8_t 
     if (l.hidden)
         touch_hidden(l.hidden);
     if (l.traced)
-        record_access(&o, &l, kind, 0, (const uint8_t *)data + (l.linear - at));
+        record_access(&o, &l, kind, cause == CAUSE_INSTRUCTION ? access_flags : 0,
+                      (const uint8_t *)data + (l.linear - at));
     sys_note_access(&cpu, at, bytes, kind == ACCESS_WRITE);
 }
 

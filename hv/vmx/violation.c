@@ -14,11 +14,11 @@
 static bool go_on(const struct insn *insn, const struct code_state *c, const struct violation *violation,
                   struct vm_exit *e)
 {
+    bool ends = false;
     vmx.exit_use = USE_STEP;
-    if (insn && system_reaches_further(insn))
-        return system_execute(insn, e);
-    step_begin(insn, c, violation);
-    return false;
+    if (!insn || !system_carry_out(insn, e, &ends))
+        step_begin(insn, c, violation);
+    return ends;
 }
 
 static __attribute__((noinline)) bool traced_write(const struct exit_info *x, struct vm_exit *e, gpa_t gpa)
@@ -51,10 +51,10 @@ static bool hidden_touch(const struct exit_info *x, struct vm_exit *e, gpa_t gpa
         return false;
     struct code_state c;
     code_state_load(&c);
-    const struct insn *insn = insn_fetch(&c);
-    if (!insn || !system_reaches_further(insn))
-        step_touches_sink(gpa);
-    return go_on(insn, &c, &(struct violation){0}, e);
+    bool ends = go_on(insn_fetch(&c), &c, &(struct violation){0}, e);
+    if (vmx.step == STEP_INSTRUCTION)
+        step_touches_sink(gpa); /* if the list does not say so */
+    return ends;
 }
 
 static __attribute__((noinline)) bool other_violation(const struct exit_info *x, struct vm_exit *e, gpa_t gpa)

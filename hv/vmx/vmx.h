@@ -7,6 +7,7 @@
  *   code.c      the guest's mode, and the instruction at RIP
  *   emulate.c   plain stores, carried out by the hypervisor: one exit per write
  *   system.c    system instructions and the delivery of events, by what both engines share (dbt/sys/)
+ *   string.c    REP MOVS, STOS and LODS, many iterations at once
  *   step.c      any other instruction: one step under the open view
  *   single.c    every instruction: where reads are recorded
  *   event.c     exceptions, interrupts and NMIs that are due: which comes next, and when
@@ -155,18 +156,20 @@ void record_walk(const struct origin *o, gpa_t entry, uint64_t value, unsigned b
 
 /* system.c */
 void system_init(const struct machine *m);
-static inline bool system_reaches_further(const struct insn *insn)
-{
-    return sys_reaches_further(insn);
-}
-/* Carries out the instruction at RIP; an exception that it raises is due afterwards. True: the run is over.
- */
-bool system_execute(const struct insn *insn, struct vm_exit *e);
+/* Carries out the instruction at RIP, or iterations of it, if it is one of those that are not stepped; an
+ * exception that it raises is due afterwards. `ends`: the run is over. */
+bool system_carry_out(const struct insn *insn, struct vm_exit *e, bool *ends);
 /* Delivers the event, and what its delivery raises. True: the run is over. */
 bool system_deliver(const struct pending_event *p, struct vm_exit *e);
 /* Sets the accessed and dirty bits that an access by the CPU will (enum dbt_access of dbt/memory.h). False:
  * it will fault. */
 bool system_walk(const struct code_state *c, gva_t linear, unsigned bytes, unsigned access);
+
+/* string.c */
+#define STRING_ITERATIONS 256u
+bool string_handles(const struct insn *insn);
+/* At most so many. False: the exception is in c->fault; iterations before it are over. */
+bool string_iterations(struct dbt_cpu *c, const struct insn *insn, unsigned most);
 
 /* single.c: begins the next instruction or carries it out; false: the latter, and what is due comes first. */
 bool single_begin(struct vm_exit *e, bool *ends);

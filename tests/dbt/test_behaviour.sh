@@ -65,26 +65,32 @@ oracle_list qemu --kind w >"$work/qemu.list"
 regions "$work/qemu.list" >"$work/qemu.regions"
 expect_same "writes, engine=dbt" "$work/native.writes" "$work/qemu.regions"
 
-# The VMX engine, without the last one, which closes the A20 gate. docs/engines.md says what it does not record (pushes
-# through call gates to an inner level, what an instruction has written before it faults) and where Bochs shows RF.
-# Accessed and dirty bits Bochs sets behind its back.
+# The VMX engine, without the last one, which closes the A20 gate. What walks set Bochs sets behind its back while only
+# writes are recorded.
 expect "the last behaviour" wraps_a20 "$(tail -n 1 "$work/names")"
-not_under_vmx="wraps_a20 call_gate_16 call_gate_32 call_gate_64 fault_enter fault_far_call fault_pusha fault_table_stores"
-rf_under_vmx=rep_interrupted
-engram_run vmx "ring=16M" "$guest" "guest count=$((count - 1))"
-seen "$work/vmx/console" | sed '/^[a-z]/h;G;s/\n/ /' >"$work/vmx.all" # each line with its behaviour behind it
-sed '/^[a-z]/h;G;s/\n/ /' "$work/native.seen" >"$work/native.all"
-visible() { grep -vE " (wraps_a20|$rf_under_vmx)$|^wraps_a20|^END" "$1"; }
-visible "$work/native.all" >"$work/native.vmx.seen"
-visible "$work/vmx.all" >"$work/vmx.seen"
-expect_same "what they see, engine=vmx" "$work/native.vmx.seen" "$work/vmx.seen"
+not_under_vmx=wraps_a20
+rf_under_vmx=rep_interrupted # docs/engines.md says where Bochs shows RF
+visible() { sed '/^[a-z]/h;G;s/\n/ /' "$1" | grep -vE " ($not_under_vmx|$2)$|^$not_under_vmx|^END"; }
+under_vmx() { # NAME TRACE RF
+    engram_run "$1" "ring=16M trace=$2" "$guest" "guest count=$((count - 1))"
+    seen "$work/$1/console" >"$work/$1.seen"
+    for name in native "$1"; do visible "$work/$name.seen" "$3" >"$work/$name.$1.visible"; done
+    expect_same "what they see, engine=vmx trace=$2" "$work/native.$1.visible" "$work/$1.$1.visible"
+    oracle_list "$1" >"$work/$1.list" 2>/dev/null
+    regions "$work/$1.list" >"$work/$1.regions"
+}
+under_vmx vmx w "$rf_under_vmx"
 "$build/bin/bochs2list" <"$work/native/debugger" >"$work/native.program.list"
-oracle_list vmx --kind w 2>/dev/null | sed /^PW/d >"$work/vmx.list"
+sed -i /^PW/d "$work/vmx.list"
 for name in native.program vmx; do
     regions "$work/$name.list" >"$work/$name.regions"
     without "$not_under_vmx $rf_under_vmx" "$work/$name.regions" >"$work/$name.compared"
 done
 expect_same "writes, engine=vmx" "$work/native.program.compared" "$work/vmx.compared"
+under_vmx vmx_rw rw none
+for name in native vmx_rw; do without "$not_under_vmx" "$work/$name.regions" >"$work/$name.all.compared"; done
+awk -f tests/dbt/behaviour/settle.awk "$work/vmx_rw.all.compared" "$work/native.all.compared" >"$work/vmx_rw.expected"
+expect_same "accesses, engine=vmx" "$work/vmx_rw.expected" "$work/vmx_rw.all.compared"
 
 engram_run a20 "ring=256K" "$guest" "guest first=$((count - 1))"
 expect_line "engine=vmx says that it does not carry out the A20 gate" \
