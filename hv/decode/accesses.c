@@ -92,6 +92,12 @@ static void append_ranges(struct access_list *list, const struct insn *insn, gva
         append(list, insn, at + range[n].offset, range[n].size, kind);
 }
 
+/* RFBM (SDM Vol. 1, 13.1). */
+static uint64_t requested_components(const struct vcpu *v)
+{
+    return (truncate(v->gpr[RDX], 4) << 32 | truncate(v->gpr[RAX], 4)) & v->xcr0;
+}
+
 /* XSAVE and XSAVEOPT read XSTATE_BV, to keep the bits that are not asked for. */
 static void list_save(const struct insn *insn, const struct vcpu *v, const struct insn_environment *env,
                       struct access_list *list)
@@ -100,7 +106,7 @@ static void list_save(const struct insn *insn, const struct vcpu *v, const struc
     enum xsave_form form = insn->form == FORM_XSAVE      ? XSAVE_STANDARD
                            : insn->form == FORM_XSAVEOPT ? XSAVE_OPTIMIZED
                                                          : XSAVE_COMPACTED;
-    uint64_t requested = (truncate(v->gpr[RDX], 4) << 32 | truncate(v->gpr[RAX], 4)) & v->xcr0;
+    uint64_t requested = requested_components(v);
     gva_t at = insn_linear(insn, &insn->memory[0], v);
     if (!env || !env->layout) {
         list->incomplete = true;
@@ -113,6 +119,24 @@ static void list_save(const struct insn *insn, const struct vcpu *v, const struc
     unsigned count =
         xsave_written(env->layout, form, requested, requested & in_use, insn->code_size == CODE_64, range);
     append_ranges(list, insn, at, range, count, ACCESS_WRITE);
+}
+
+/* The header first, which says what there is to read. */
+static void list_restore(const struct insn *insn, const struct vcpu *v, const struct insn_environment *env,
+                         struct access_list *list)
+{
+    struct xsave_range range[XSAVE_RANGES_MAX];
+    uint64_t bv[2]; /* XSTATE_BV, XCOMP_BV */
+    gva_t at = insn_linear(insn, &insn->memory[0], v);
+
+    append(list, insn, at + XSAVE_LEGACY_BYTES, XSAVE_HEADER_BYTES, ACCESS_READ);
+    if (!env || !env->layout || !env->read || !env->read(at + XSAVE_STATE_BV, bv, sizeof(bv))) {
+        list->incomplete = true;
+        return;
+    }
+    unsigned count =
+        xsave_read(env->layout, requested_components(v), bv[0], bv[1], insn->code_size == CODE_64, range);
+    append_ranges(list, insn, at, range, count, ACCESS_READ);
 }
 
 /* One access per element that is selected. */
@@ -137,6 +161,7 @@ static void list_lanes(const struct insn *insn, const struct vcpu *v, const stru
         element.address.displacement =
             (int64_t)((uint64_t)m->address.displacement + lanes_offset(l, indices, m->address.scale, n));
         append(list, insn, insn_linear(insn, &element, v), l->bytes, kind_of(m));
+        list->a[list->count - 1].lane = (uint8_t)n; /* there is room: elements are at most 64 */
     }
 }
 
@@ -158,6 +183,9 @@ void insn_accesses(const struct insn *insn, const struct vcpu *v, const struct i
     case FORM_XSAVEOPT:
     case FORM_XSAVEC:
         list_save(insn, v, env, list);
+        return;
+    case FORM_XRSTOR:
+        list_restore(insn, v, env, list);
         return;
     case FORM_LANES:
         list_lanes(insn, v, env, list);

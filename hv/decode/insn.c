@@ -216,6 +216,8 @@ static void adjust_form(struct insn *insn, const ZydisDecodedInstruction *z, con
         break;
     case ZYDIS_MNEMONIC_FXSAVE:
     case ZYDIS_MNEMONIC_FXSAVE64:
+    case ZYDIS_MNEMONIC_FXRSTOR:
+    case ZYDIS_MNEMONIC_FXRSTOR64:
         /* Up to the last XMM register of the mode; the rest is reserved or software's (SDM Vol. 1, 10.5.1).
          */
         insn->memory[0].size = (uint16_t)fxsave_bytes(insn->code_size == CODE_64);
@@ -233,6 +235,12 @@ static void adjust_form(struct insn *insn, const ZydisDecodedInstruction *z, con
     case ZYDIS_MNEMONIC_XSAVES:
     case ZYDIS_MNEMONIC_XSAVES64:
         insn->form = FORM_XSAVEC;
+        break;
+    case ZYDIS_MNEMONIC_XRSTOR:
+    case ZYDIS_MNEMONIC_XRSTOR64:
+    case ZYDIS_MNEMONIC_XRSTORS:
+    case ZYDIS_MNEMONIC_XRSTORS64:
+        insn->form = FORM_XRSTOR;
         break;
     case ZYDIS_MNEMONIC_BOUND:
         insn->memory[0].size /= 2;

@@ -51,6 +51,7 @@ enum insn_form {
     FORM_XSAVE,    /* XSAVE */
     FORM_XSAVEOPT, /* the same without what is not in use */
     FORM_XSAVEC,   /* XSAVEC, XSAVES: compacted format */
+    FORM_XRSTOR,   /* XRSTOR, XRSTORS: the area's header says what */
     FORM_LANES,    /* `lanes` says which elements */
 };
 
@@ -99,6 +100,7 @@ struct insn_access {
     uint8_t size;  /* 1 to 64 */
     uint8_t kind;  /* enum access_kind */
     uint8_t flags; /* ACCESS_LOCKED, ACCESS_REP */
+    uint8_t lane;  /* FORM_LANES: number of the element */
 };
 
 /* ENTER with 31 levels makes 64 accesses; an XSAVE area of 2,696 bytes makes 43 of 64 bytes. */

@@ -39,6 +39,8 @@ struct insn_environment {
     /* State components in use (XINUSE), and where they lie: for the XSAVE family. */
     uint64_t (*components_in_use)(void);
     const struct xsave_layout *layout;
+    /* Memory, for XRSTOR. False: it is not there. */
+    bool (*read)(gva_t from, void *to, size_t bytes);
 };
 
 /* The elements that the mask selects, bit n for element n. */

@@ -9,10 +9,10 @@
 
 #include "x86/cpu.h"
 
-/* An instruction breakpoint is the CPU's to raise: it has to be stepped. */
+/* A debug exception that comes before the instruction is the CPU's to raise: it has to be stepped. */
 static bool breaks_before(gva_t rip)
 {
-    return !(vmx.v->rflags & RFLAGS_RF) && trigger_breaks_before(rip);
+    return vmread(VMCS_GUEST_PENDING_DEBUG) || (!(vmx.v->rflags & RFLAGS_RF) && trigger_breaks_before(rip));
 }
 
 bool single_begin(struct vm_exit *e, bool *ends)

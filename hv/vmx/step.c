@@ -1,7 +1,10 @@
 /*
  * One instruction (of a REP: one iteration) under the open view, ended by the
- * MTF exit. Before it, its accesses are listed and located, page tables walked
- * for them, and what is read kept; after it, what memory holds is recorded.
+ * MTF exit. Before it, its accesses are listed and located, and what memory holds
+ * there is kept; page tables are walked as the CPU will, without changing them.
+ * After it, what was read, what memory holds then, and the bits that have come
+ * into the page tables are recorded. Of an instruction that ends in a fault that
+ * is what it has done all the same.
  *
  * Nothing else may happen in between. An interrupt delivered first would make
  * the MTF exit come before the instruction, for ever if interrupts come fast.
@@ -24,16 +27,17 @@
 
 struct step_access {
     struct location place;
-    uint8_t kind, flags;
-    uint8_t data[ACCESS_SIZE_MAX]; /* what is read */
+    uint8_t kind, flags, lane;
+    bool is_known;                 /* `data` is what a write writes, not what it overwrites */
+    uint8_t data[ACCESS_SIZE_MAX]; /* what memory held before */
 };
 
-/* An entry of a page table in which the walk for an access has set bits. */
+/* An entry of a page table in which the walk for an access will set bits. */
 struct step_walk {
     gpa_t at;
-    uint64_t value;
+    uint64_t value, sets; /* the entry as it leaves it; the bits */
     uint8_t bytes;
-    uint8_t before; /* number of the access it was made for */
+    uint8_t before; /* number of the access it is made for */
 };
 
 /* Of code, each access, and an address of the CPU's own: two pages each. */
@@ -41,13 +45,13 @@ struct step_walk {
 
 static struct {
     struct origin origin;
+    struct insn insn;
     unsigned count, walks;
     struct step_access access[ACCESS_LIST_MAX];
     struct step_walk walk[WALKS_MAX];
-    bool listing;   /* walks belong to the list */
-    bool undecoded; /* there is none */
-    bool rep;       /* of a REP, and its RIP */
-    uint64_t rip;
+    bool listing;              /* walks belong to the list and change no memory */
+    bool undecoded;            /* there is no list */
+    uint64_t rip;              /* as vcpu.rip */
     uint64_t interruptibility; /* as it was, if changed */
     bool blocked_interrupts, exits_interrupts;
     bool sink; /* to be made clean afterwards */
@@ -120,13 +124,32 @@ static void release_interrupts(bool completed)
 
 /* ---- the list ---- */
 
-bool step_note_walk(gpa_t at, uint64_t value, unsigned bytes)
+bool step_writes_entry(gpa_t at, uint64_t value, unsigned bytes)
 {
     if (!step.listing)
         return false;
-    step.walk[step.walks++] =
-        (struct step_walk){.at = at, .value = value, .bytes = (uint8_t)bytes, .before = (uint8_t)step.count};
+    uint64_t old = guest_read_entry(at, bytes);
+    step_reads_entry(at, &old);
+    step.walk[step.walks++] = (struct step_walk){.at = at,
+                                                 .value = value,
+                                                 .sets = value & ~old,
+                                                 .bytes = (uint8_t)bytes,
+                                                 .before = (uint8_t)step.count};
     return true;
+}
+
+bool step_is_listing(void)
+{
+    return step.listing;
+}
+
+void step_reads_entry(gpa_t at, uint64_t *value)
+{
+    for (unsigned i = step.listing ? step.walks : 0; i-- > 0;)
+        if (step.walk[i].at == at) {
+            *value = step.walk[i].value;
+            return;
+        }
 }
 
 /* The write half of a read-modify-write stands right behind its read: the CPU walks once, for the write. */
@@ -144,7 +167,19 @@ static bool masked_store_reaches(const struct insn *insn, gva_t linear)
            linear - insn_linear(insn, &insn->memory[0], vmx.v) < (unsigned)l->elements * l->bytes;
 }
 
-static void list_access(const struct code_state *c, const struct insn_access *a)
+/* Elements of a scatter may lie over each other: what each writes is in the register. */
+static bool data_is_known(const struct insn *insn, const struct insn_access *a, uint8_t *data)
+{
+    const struct insn_lanes *l = &insn->lanes;
+    uint8_t bytes[64];
+    if (insn->form != FORM_LANES || l->kind != LANES_INDEXED || a->kind != ACCESS_WRITE)
+        return false;
+    vector_environment()->vector_register(l->data, false, bytes);
+    memcpy(data, bytes + a->lane * l->bytes, l->bytes);
+    return true;
+}
+
+static void list_access(const struct insn *insn, const struct code_state *c, const struct insn_access *a)
 {
     struct step_access *s = &step.access[step.count];
     location_find(&s->place, &c->paging, a->linear, a->size);
@@ -154,7 +189,9 @@ static void list_access(const struct code_state *c, const struct insn_access *a)
         return;
     s->kind = a->kind;
     s->flags = a->flags;
-    if (a->kind != ACCESS_WRITE && s->place.traced)
+    s->lane = a->lane;
+    s->is_known = data_is_known(insn, a, s->data);
+    if (!s->is_known && s->place.traced)
         location_read(&s->place, s->data);
     step.count++;
 }
@@ -175,7 +212,7 @@ static void list_accesses(const struct insn *insn, const struct code_state *c,
         bool writes = a->kind == ACCESS_WRITE;
         walks = walks &&
                 system_walk(c, a->linear, a->size, writes || modified_next(&list, i) ? DBT_WRITE : DBT_READ);
-        list_access(c, a);
+        list_access(insn, c, a);
         explained = explained || (writes && violation->linear - a->linear < a->size);
     }
     if (!explained && counters.unexplained_writes++ == 0)
@@ -193,12 +230,14 @@ void step_begin(const struct insn *insn, const struct code_state *c, const struc
         .rip = c->rip, .cr3 = c->paging.cr3, .context = c->context, .cause = CAUSE_INSTRUCTION};
     step.listing = true;
     step.undecoded = !insn;
-    step.rep = insn && insn->rep;
     step.rip = vmx.v->rip;
-    if (insn)
+    step.insn.length = 0;
+    if (insn) {
+        step.insn = *insn;
         list_accesses(insn, c, violation);
-    else
+    } else {
         step.sink = true; /* it may be */
+    }
     /* What the CPU reads for itself, such as the TSS's I/O bitmap. */
     if (violation->linear_valid && !violation->is_write)
         system_walk(c, violation->linear, 1, DBT_READ | DBT_SYSTEM);
@@ -217,26 +256,36 @@ void step_begin_untraced(void)
 
 /* ---- afterwards ---- */
 
-/* The walks made for the accesses up to number `before`. */
+/* The walks made for the accesses up to number `before`, as far as the CPU has set their bits: it need not,
+ * where its TLB knows the page or it faults first. */
 static void record_walks(unsigned *done, unsigned before)
 {
     for (; *done < step.walks && step.walk[*done].before <= before; ++*done) {
         const struct step_walk *w = &step.walk[*done];
-        record_walk(&step.origin, w->at, w->value, w->bytes);
+        if ((guest_read_entry(w->at, w->bytes) & w->sets) == w->sets)
+            record_walk(&step.origin, w->at, w->value, w->bytes);
     }
 }
 
-static void record_step(void)
+static void record_one(const struct step_access *a)
+{
+    uint8_t now[ACCESS_SIZE_MAX];
+    if (!a->place.traced)
+        return;
+    if (a->kind == ACCESS_WRITE && !a->is_known)
+        location_read(&a->place, now);
+    record_access(&step.origin, &a->place, a->kind, a->flags,
+                  a->kind == ACCESS_WRITE && !a->is_known ? now : a->data);
+}
+
+/* All accesses, or those that `happened` says. */
+static void record_step(bool (*happened)(const struct step_access *a))
 {
     unsigned walks = 0;
     for (unsigned i = 0; i < step.count; i++) {
-        struct step_access *a = &step.access[i];
         record_walks(&walks, i);
-        if (!a->place.traced)
-            continue;
-        if (a->kind == ACCESS_WRITE)
-            location_read(&a->place, a->data);
-        record_access(&step.origin, &a->place, a->kind, a->flags, a->data);
+        if (!happened || happened(&step.access[i]))
+            record_one(&step.access[i]);
     }
     record_walks(&walks, step.count);
 }
@@ -250,23 +299,34 @@ void step_finish(void)
     if (!traced)
         return;
     /* Only between iterations is it still set (SDM Vol. 3B, 17.3.1.1). Bochs 3.0 keeps it. */
-    if (!step.rep || vmx.v->rip != step.rip)
+    if (!step.insn.rep || vmx.v->rip != step.rip)
         vmx.v->rflags &= ~RFLAGS_RF;
     if (step.undecoded)
         counters.undecoded++;
-    record_step();
+    record_step(NULL);
 }
 
-/* Of an instruction that ends in a fault the bits that its walks have set stay. */
+/* Of an instruction that did not complete: a gather or scatter takes the elements that are done out of its
+ * mask (SDM Vol. 2C); of others a write shows where it changed something. */
+static bool happened_before_fault(const struct step_access *a)
+{
+    uint8_t now[ACCESS_SIZE_MAX];
+    if (step.insn.form == FORM_LANES && step.insn.lanes.kind == LANES_INDEXED)
+        return !(lanes_selected(&step.insn.lanes, vector_environment()) >> a->lane & 1);
+    if (a->kind != ACCESS_WRITE || !a->place.traced)
+        return false;
+    location_read(&a->place, now);
+    return memcmp(now, a->data, a->place.size) != 0;
+}
+
 void step_abandon(void)
 {
     if (vmx.step == STEP_NONE)
         return;
     bool traced = vmx.step == STEP_INSTRUCTION;
-    unsigned walks = 0;
     release_interrupts(false);
     step_close();
     counters.steps_abandoned++;
     if (traced)
-        record_walks(&walks, step.count);
+        record_step(happened_before_fault);
 }

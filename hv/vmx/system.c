@@ -290,23 +290,25 @@ bool dbt_write(struct dbt_cpu *c, gva_t at, const void *from, unsigned bytes, un
 
 uint64_t dbt_physical_read(struct dbt_cpu *c, gpa_t at, unsigned bytes)
 {
+    uint64_t value = guest_read_entry(at, bytes);
     (void)c;
-    return guest_read_entry(at, bytes);
+    step_reads_entry(at, &value);
+    return value;
 }
 
 void dbt_physical_write(struct dbt_cpu *c, gpa_t at, uint64_t value, unsigned bytes)
 {
     (void)c;
-    write_part(at, (const uint8_t *)&value, bytes);
+    if (!step_writes_entry(at, value, bytes))
+        write_part(at, (const uint8_t *)&value, bytes);
 }
 
 void dbt_record_walk(struct dbt_cpu *c, gpa_t entry, uint64_t value, unsigned bytes)
 {
+    const struct origin o = origin_of(CAUSE_PAGE_WALK);
     (void)c;
-    if (!step_note_walk(entry, value, bytes)) {
-        const struct origin o = origin_of(CAUSE_PAGE_WALK);
+    if (!step_is_listing())
         record_walk(&o, entry, value, bytes);
-    }
 }
 
 void dbt_record_event(struct dbt_cpu *c, const struct hook_event *e)

@@ -88,12 +88,20 @@ static uint64_t components_in_use(void)
     return xgetbv(1) | (mxcsr != MXCSR_INITIAL ? XCR0_SSE : 0);
 }
 
+static bool read_memory(gva_t from, void *to, size_t bytes)
+{
+    struct paging_state paging;
+    paging_state_load(&paging);
+    return guest_read_linear(&paging, from, to, bytes) == bytes;
+}
+
 const struct insn_environment *vector_environment(void)
 {
     static struct insn_environment e;
     e = (struct insn_environment){.vector_register = vector_register,
                                   .opmask = opmask,
                                   .components_in_use = components_in_use,
-                                  .layout = layout()};
+                                  .layout = layout(),
+                                  .read = read_memory};
     return &e;
 }

@@ -192,8 +192,11 @@ void step_open(void);            /* open view, MTF on */
 void step_close(void);           /* and back */
 void step_touches_sink(gpa_t p); /* the instruction reaches hidden memory: counted once */
 void touch_hidden(gpa_t p);      /* likewise, of an access made here */
-/* A walk made for the list under way (by system_walk()). False: there is none. */
-bool step_note_walk(gpa_t at, uint64_t value, unsigned bytes);
+/* Of a walk made for the list under way (by system_walk()): it writes an entry, which is noted (false: there
+ * is no list); and reads one, which an earlier walk may have written. */
+bool step_writes_entry(gpa_t at, uint64_t value, unsigned bytes);
+void step_reads_entry(gpa_t at, uint64_t *value);
+bool step_is_listing(void);
 
 /* vector.c */
 const struct insn_environment *vector_environment(void); /* for insn_accesses() */

@@ -527,6 +527,64 @@ static unsigned run_seeds(uint64_t count, uint64_t seed)
     return failed;
 }
 
+/* ---- for a guest ---- */
+
+/* As guest/sequences.asm reads it. */
+struct record {
+    uint32_t bytes, entry, start, length;
+    uint64_t rflags, fs_base, gs_base, unused;
+    uint64_t gpr[GPR_COUNT];
+    uint8_t fx[512];
+    uint8_t memory[WINDOW_BYTES - (DATA_AT - WINDOW_AT)];
+};
+
+/* The byte behind the code ends it, which is INT3 there. */
+static void write_record(FILE *f)
+{
+    static const uint8_t padding[16];
+    uint32_t rest = -code.length & 15u;
+    struct record r = {.bytes = (uint32_t)sizeof r + code.length + rest,
+                       .entry = code.entry,
+                       .start = code.start,
+                       .length = code.length,
+                       .rflags = initial.rflags & ~RFLAGS_IF,
+                       .fs_base = world_segment[SEG_FS].base,
+                       .gs_base = world_segment[SEG_GS].base};
+    memcpy(r.gpr, initial.gpr, sizeof r.gpr);
+    memcpy(r.fx, initial.vectors, sizeof r.fx);
+    memcpy(r.memory, initial.memory + (DATA_AT - WINDOW_AT), sizeof r.memory);
+    fwrite(&r, sizeof r, 1, f);
+    fwrite(code.bytes, code.length, 1, f);
+    fwrite(padding, rest, 1, f);
+}
+
+/* 64-bit sequences of CPL 3, with and without an exception at the end. */
+static bool export_seeds(const char *path, uint64_t count, uint64_t seed)
+{
+    static struct sequence sequence;
+    static const uint8_t end[16];
+    uint32_t start[ITEMS_MAX + 1];
+    FILE *f = fopen(path, "wb");
+    if (!f) {
+        perror(path);
+        return false;
+    }
+    world = (struct world){.size = CODE_64, .paging = true, .user = true, .reads = true, .writes = true};
+    native_choose_segments();
+    while (count) {
+        uint64_t s;
+        seed_state(&s, seed++);
+        generate(&sequence, &s);
+        make_initial(&s);
+        if (!without_faults(&sequence, random_next(&s) % 3 == 0) || !lay_out(&sequence, start))
+            continue;
+        write_record(f);
+        count--;
+    }
+    fwrite(end, sizeof end, 1, f);
+    return fclose(f) == 0;
+}
+
 /* The CPU's number and its own instructions must not change on the way. */
 static void stay_on_this_cpu(void)
 {
@@ -538,9 +596,12 @@ static void stay_on_this_cpu(void)
 
 int main(int argc, char **argv)
 {
-    const char *cases = NULL;
-    if (argc > 1 && !strncmp(argv[1], "cases=", 6)) {
+    const char *cases = NULL, *export = NULL;
+    if (argc > 1 && !strncmp(argv[1], "cases=", 6))
         cases = argv[1] + 6;
+    else if (argc > 1 && !strncmp(argv[1], "export=", 7))
+        export = argv[1] + 7;
+    if (cases || export) {
         argc--;
         argv++;
     }
@@ -555,8 +616,10 @@ int main(int argc, char **argv)
         printf("no LDT: 16- and 32-bit code is left out\n");
     if (!(xstate_mask & 0xe0))
         printf("no AVX-512: its instructions are left out\n");
-    bool ok = !cases || run_cases(cases);
     uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 0) : 1000,
              seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+    if (export)
+        return export_seeds(export, count, seed) ? 0 : 1;
+    bool ok = !cases || run_cases(cases);
     return !run_seeds(count, seed) && ok ? 0 : 1;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Behaviours of processor features (tests/dbt/features/) are the same translated as on Bochs: what they see, and every
-# access, in order. Of state images, which Bochs writes in other pieces, it is the bytes that are written; of
+# Behaviours of processor features (tests/dbt/features/) are the same translated, and under VMX, as on Bochs: what they
+# see, and every access, in order. Of state images, which Bochs writes in other pieces, it is the bytes that are written; of
 # those that this CPU has not got, nothing.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -38,18 +38,28 @@ seen "$work/hosted.console" >"$work/hosted.seen"
 "$build/engram" verify "$work/trace.egrm" >"$work/verify" 2>&1
 expect "engram verify" 0 $?
 "$build/engram" print --format oracle "$work/trace.egrm" >"$work/hosted.list"
-regions "$work/hosted.list" >"$work/hosted.regions"
 
-absent "$work/hosted.seen" >"$work/absent"
-for list in native hosted; do
-    seen_there "$work/$list.seen" >"$work/$list.seen.there"
-    there "$work/$list.regions" | grep -v '^image_' >"$work/$list.there"
-    there "$work/$list.regions" | grep '^image_' | awk -f tests/dbt/features/bytes.awk | sort >"$work/$list.bytes"
+engram_run vmx "ring=16M trace=rw" "$guest" guest
+seen "$work/vmx/console" | grep -v '^engram: ' >"$work/vmx.seen"
+oracle_list vmx >"$work/vmx.list"
+for counter in unexplained_writes undecoded incomplete_lists; do
+    expect "engine=vmx: $counter" 0 "$(meta vmx counter.$counter)"
 done
-expect_same "what they see" "$work/native.seen.there" "$work/hosted.seen.there"
-awk -f tests/dbt/behaviour/settle.awk "$work/hosted.there" "$work/native.there" >"$work/expected"
-expect_same "accesses" "$work/expected" "$work/hosted.there"
-expect_same "bytes of images" "$work/native.bytes" "$work/hosted.bytes"
+
+for engine in hosted vmx; do
+    regions "$work/$engine.list" >"$work/$engine.regions"
+    absent "$work/$engine.seen" >"$work/absent"
+    for list in native "$engine"; do
+        seen_there "$work/$list.seen" >"$work/$list.seen.there"
+        there "$work/$list.regions" | grep -v '^image_' >"$work/$list.there"
+        there "$work/$list.regions" | grep '^image_' | awk -f tests/dbt/features/bytes.awk | sort >"$work/$list.bytes"
+    done
+    expect_same "what they see, $engine" "$work/native.seen.there" "$work/$engine.seen.there"
+    awk -f tests/dbt/behaviour/settle.awk "$work/$engine.there" "$work/native.there" >"$work/$engine.expected"
+    expect_same "accesses, $engine" "$work/$engine.expected" "$work/$engine.there"
+    expect_same "bytes of images, $engine" "$work/native.bytes" "$work/$engine.bytes"
+done
+absent "$work/hosted.seen" >"$work/absent"
 printf '%s behaviours, %s accesses; not on this CPU: %s\n' "$count" "$(wc -l <"$work/native.regions")" \
     "$(tr '\n' ' ' <"$work/absent" | sed 's/^$/none/')"
 finish
