@@ -15,6 +15,8 @@ CODE_BYTES equ 0x2000
 DATA equ 0x103000
 DATA_BYTES equ 0x5000 ; to the end of the read-only page
 
+RECORDS equ 0x2000000 ; where the module is copied to
+
 ; A record of the module; one of 0 bytes is the end.
 RECORD_BYTES equ 0
 RECORD_ENTRY equ 4  ; offset in the window
@@ -67,7 +69,7 @@ stack_top:
 
     section .text
     bits 32
-    global start, trace_from, trace_to
+    global start, trace_from, trace_to, serial_stopped
 start:
     cli
     cld
@@ -83,10 +85,16 @@ start:
     jne .module
     print "guest: error: no module with sequences", 10
     guest_end
-.module:
+.module: ; it may lie where the window will be
     mov eax, [ebp + MBI_MODS_ADDR]
-    mov eax, [eax]
-    mov [record], eax
+    mov esi, [eax]
+    mov ecx, [eax + 4]
+    sub ecx, esi
+    add ecx, 3
+    shr ecx, 2
+    mov edi, RECORDS
+    rep movsd
+    mov dword [record], RECORDS
 
     mov al, 0xff ; no interrupts
     out 0x21, al
@@ -243,6 +251,8 @@ ended:
 
 trace_to:
     print "STOP", 10
+    serial_drain
+serial_stopped:
     guest_end
 
 ; XSAVE with x87, SSE and AVX, as far as there are any; no more, so that engines that offer more or less run the

@@ -8,6 +8,7 @@
  *   AMX             TILESTORED's rows are not listed
  *   LAM             address bits that the engines' address calculation does not drop
  *   DS, PT          the CPU writes memory asynchronously, PT even past EPT
+ *   MPX             its loads and stores go through tables of their own; no CPU since 2019 has it
  *   TSX             every exit aborts a transaction, so under a locked view none ever ends
  */
 #include "cpuid.h"
@@ -15,6 +16,8 @@
 #include "x86/cpuid.h"
 
 /* State components (SDM Vol. 1, 13.1): user ones in XCR0, supervisor ones in IA32_XSS. */
+#define COMPONENT_BNDREGS 3
+#define COMPONENT_BNDCSR 4
 #define COMPONENT_PT 8
 #define COMPONENT_CET_USER 11
 #define COMPONENT_CET_SUPERVISOR 12
@@ -24,8 +27,9 @@
 #define COMPONENT_FIRST 2 /* with a place of its own behind the header */
 #define COMPONENT_LAST 62
 #define COMPONENTS_HIDDEN                                                                                    \
-    (1ull << COMPONENT_PT | 1ull << COMPONENT_CET_USER | 1ull << COMPONENT_CET_SUPERVISOR |                  \
-     1ull << COMPONENT_UINTR | 1ull << COMPONENT_TILECFG | 1ull << COMPONENT_TILEDATA)
+    (1ull << COMPONENT_BNDREGS | 1ull << COMPONENT_BNDCSR | 1ull << COMPONENT_PT |                           \
+     1ull << COMPONENT_CET_USER | 1ull << COMPONENT_CET_SUPERVISOR | 1ull << COMPONENT_UINTR |               \
+     1ull << COMPONENT_TILECFG | 1ull << COMPONENT_TILEDATA)
 #define XSAVE_FIXED_BYTES 576u /* legacy area and header */
 
 static const struct cpuid nothing;
@@ -82,7 +86,7 @@ static struct cpuid features_leaf(struct cpuid r, uint64_t cr4)
 static struct cpuid more_features_leaf(struct cpuid r, uint32_t subleaf, uint64_t cr4)
 {
     if (subleaf == 0) {
-        r.ebx &= ~(CPUID_7_EBX_SGX | CPUID_7_EBX_HLE | CPUID_7_EBX_RTM | CPUID_7_EBX_PT);
+        r.ebx &= ~(CPUID_7_EBX_SGX | CPUID_7_EBX_HLE | CPUID_7_EBX_RTM | CPUID_7_EBX_MPX | CPUID_7_EBX_PT);
         r.ecx &= ~(CPUID_7_ECX_CET_SS | CPUID_7_ECX_SGX_LC);
         r.ecx = mirror(r.ecx, CPUID_7_ECX_OSPKE, cr4 & CR4_PKE);
         r.edx &= ~(CPUID_7_EDX_UINTR | CPUID_7_EDX_PCONFIG | CPUID_7_EDX_CET_IBT | CPUID_7_EDX_AMX_BF16 |

@@ -65,6 +65,9 @@ enum zydis_result zydis_decode(ZydisDecodedInstruction *z, ZydisDecodedOperand *
 
     if (ZYAN_FAILED(ZydisDecoderInit(&decoder, modes[size], widths[size])))
         return ZYDIS_NO_INSTRUCTION;
+    /* No guest has them (hv/cpuid.c): what they are made of are NOPs, or no instructions. */
+    ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_MPX, ZYAN_FALSE);
+    ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_CET, ZYAN_FALSE);
     enum zydis_result result = result_of(ZydisDecoderDecodeFull(&decoder, bytes, available, z, operands));
     if (result == ZYDIS_DECODED && z->mnemonic == ZYDIS_MNEMONIC_PAUSE &&
         (z->attributes & ZYDIS_ATTRIB_HAS_REX) && z->raw.rex.B)

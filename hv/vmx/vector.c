@@ -9,6 +9,7 @@
 #include <string.h>
 
 /* In the standard format (SDM Vol. 1, 13.4), whose first 512 bytes are as FXSAVE writes them. */
+#define STATUS_OFFSET 2u
 #define MM_OFFSET 32u
 #define XMM_OFFSET 160u
 #define REGISTER_STRIDE 16u
@@ -53,12 +54,20 @@ static void copy_part(uint8_t *to, unsigned component, unsigned number, unsigned
         memcpy(to, from + number * bytes, bytes);
 }
 
+/* MM registers are those of the x87 in their own order, the area has them from the top of the stack (SDM Vol.
+ * 1, 10.5.1.1). */
+static unsigned stack_place(unsigned number)
+{
+    unsigned top = area[STATUS_OFFSET + 1] >> 3 & 7;
+    return (number - top) & 7;
+}
+
 static void vector_register(unsigned number, bool mmx, uint8_t *bytes)
 {
     memset(bytes, 0, 64);
     if (mmx) {
         save_legacy();
-        memcpy(bytes, area + MM_OFFSET + (number % 8) * REGISTER_STRIDE, 8);
+        memcpy(bytes, area + MM_OFFSET + stack_place(number) * REGISTER_STRIDE, 8);
         return;
     }
     if (number >= LOWER_REGISTERS) {

@@ -14,6 +14,7 @@
 #define CPUID_7_EBX_SGX (1u << 2)
 #define CPUID_7_EBX_HLE (1u << 4)
 #define CPUID_7_EBX_RTM (1u << 11)
+#define CPUID_7_EBX_MPX (1u << 14)
 #define CPUID_7_EBX_PT (1u << 25)
 #define CPUID_7_ECX_OSPKE (1u << 4)
 #define CPUID_7_ECX_CET_SS (1u << 7)

@@ -40,8 +40,8 @@ static void exactly_the_hidden_features_are_hidden(void **state)
     assert_int_equal(~r.edx, 1u << 21);                              /* DS */
     r = ask(7, 0, CR4_PKE);
     assert_int_equal(r.eax, ~0u);
-    assert_int_equal(~r.ebx, 1u << 2 | 1u << 4 | 1u << 11 | 1u << 25); /* SGX, HLE, RTM, PT */
-    assert_int_equal(~r.ecx, 1u << 7 | 1u << 30);                      /* CET_SS, SGX_LC */
+    assert_int_equal(~r.ebx, 1u << 2 | 1u << 4 | 1u << 11 | 1u << 14 | 1u << 25); /* SGX, HLE, RTM, MPX, PT */
+    assert_int_equal(~r.ecx, 1u << 7 | 1u << 30);                                 /* CET_SS, SGX_LC */
     /* UINTR, PCONFIG, CET_IBT, AMX-BF16, AMX-TILE, AMX-INT8 */
     assert_int_equal(~r.edx, 1u << 5 | 1u << 18 | 1u << 20 | 1u << 22 | 1u << 24 | 1u << 25);
     r = ask(7, 1, 0);
@@ -66,17 +66,18 @@ static void leaves_of_hidden_features_are_empty(void **state)
 static void xsave_ends_with_the_last_component_that_is_left(void **state)
 {
     (void)state;
-    components = 0x602e7; /* with AMX */
+    components = 0x602ff; /* with AMX and MPX */
     struct cpuid r = ask(CPUID_XSAVE, 0, 0);
     assert_int_equal(r.eax, 0x2e7);
     assert_int_equal(r.ebx, 0x1000); /* of the live XCR0 */
     assert_int_equal(r.ecx, 576 + 64 * 8);
     assert_int_equal(guest_xcr0_mask(machine), 0x2e7);
     assert_int_equal(ask(CPUID_XSAVE, 9, 0).eax, 64);
-    static const uint32_t hidden[] = {8, 11, 12, 14, 17, 18};
+    static const uint32_t hidden[] = {3, 4, 8, 11, 12, 14, 17, 18};
     for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)
         assert_int_equal(ask(CPUID_XSAVE, hidden[i], 0).eax, 0);
-    assert_int_equal(~ask(CPUID_XSAVE, 1, 0).ecx, 1u << 8 | 1u << 11 | 1u << 12 | 1u << 14 | 3u << 17);
+    assert_int_equal(~ask(CPUID_XSAVE, 1, 0).ecx,
+                     3u << 3 | 1u << 8 | 1u << 11 | 1u << 12 | 1u << 14 | 3u << 17);
 
     components = 3;
     assert_int_equal(ask(CPUID_XSAVE, 0, 0).ecx, 576);
