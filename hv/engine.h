@@ -56,7 +56,6 @@ struct machine;
 struct engine {
     const char *name;   /* "vmx", "dbt" */
     bool has_a20;       /* carries out itself what closing the A20 gate (port 0x92) does */
-    bool records_reads; /* else writes only */
     bool raw;           /* writes raw segments (trace/raw.h), with instruction counts */
 
     /* True if this engine can run here. `why` gets one line either way. */

@@ -250,7 +250,7 @@ _Noreturn void main(uint32_t magic, uint32_t info)
     move_to_top(); /* low memory is the guest's */
     clock_init();
     look_at_pace();
-    engine = select_engine(options.engine, options.trace_reads, engine_reason, sizeof engine_reason);
+    engine = select_engine(options.engine, engine_reason, sizeof engine_reason);
     set_up_ring();
     place_modules(&machine, &boot);
     finish_stops(engine);

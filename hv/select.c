@@ -8,23 +8,12 @@ static const struct engine *chosen(const struct engine *engine, const char *reas
     return engine;
 }
 
-/* Whether the engine runs here and records what is asked for. */
-static bool can_run(const struct engine *engine, bool reads, char *why, size_t size)
-{
-    if (reads && !engine->records_reads) {
-        format_text(why, size, "the %s engine records writes only: use trace=w or another engine",
-                    engine->name);
-        return false;
-    }
-    return engine->probe(why, size);
-}
-
 /* VMX sees every write of every guest at the cost of exits; where it is missing, translation does the same.
  */
-static const struct engine *select_auto(bool reads, char *reason, size_t size)
+static const struct engine *select_auto(char *reason, size_t size)
 {
     static char no_vmx[200], why[200];
-    if (can_run(&vmx_engine, reads, reason, size))
+    if (vmx_engine.probe(reason, size))
         return chosen(&vmx_engine, reason);
     format_text(no_vmx, sizeof no_vmx, "%s", reason);
     if (!dbt_engine.probe(why, sizeof why))
@@ -33,12 +22,12 @@ static const struct engine *select_auto(bool reads, char *reason, size_t size)
     return chosen(&dbt_engine, reason);
 }
 
-const struct engine *select_engine(enum engine_choice choice, bool reads, char *reason, size_t size)
+const struct engine *select_engine(enum engine_choice choice, char *reason, size_t size)
 {
     if (choice == ENGINE_AUTO)
-        return select_auto(reads, reason, size);
+        return select_auto(reason, size);
     const struct engine *engine = choice == ENGINE_DBT ? &dbt_engine : &vmx_engine;
-    if (!can_run(engine, reads, reason, size))
+    if (!engine->probe(reason, size))
         panic("engine=%s: %s", engine->name, reason);
     return chosen(engine, reason);
 }

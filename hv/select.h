@@ -6,6 +6,6 @@
 #include "options.h"
 
 /* Says the choice and its reason on the console and in `reason`; panics where the choice cannot run. */
-const struct engine *select_engine(enum engine_choice choice, bool reads, char *reason, size_t size);
+const struct engine *select_engine(enum engine_choice choice, char *reason, size_t size);
 
 #endif

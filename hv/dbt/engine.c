@@ -315,7 +315,6 @@ static void dbt_stop(void) {}
 const struct engine dbt_engine = {
     .name = "dbt",
     .has_a20 = true,
-    .records_reads = true,
     .raw = true,
     .probe = dbt_probe,
     .memory = dbt_memory,

@@ -258,7 +258,6 @@ static void vmx_set_recording(bool reads, bool writes, const struct filter *filt
 
 const struct engine vmx_engine = {
     .name = "vmx",
-    .records_reads = true,
     .probe = vmx_probe,
     .init = vmx_init,
     .run = vmx_run,

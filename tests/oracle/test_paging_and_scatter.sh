@@ -4,7 +4,7 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 check() { # GUEST FROM TO CMDLINE
-    tests/oracle/oracle.sh "$guests/$1.elf" "$2" "$3" --cmdline "$4" --engines "vmx dbt hosted" >"$work/log" 2>&1
+    tests/oracle/oracle.sh "$guests/$1.elf" "$2" "$3" --cmdline "$4" --engines "vmx vmx-rw dbt hosted" >"$work/log" 2>&1
     expect "oracle for $1" 0 $?
     tail -n 12 "$work/log"
 }
