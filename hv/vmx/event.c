@@ -248,13 +248,28 @@ static void offer_nmi(void)
     event_set(VECTOR_NMI, EVENT_NMI, false, 0, 0);
 }
 
+/* What an interrupt has interrupted gets on even where the next one waits already: a step takes so long that
+ * it may always do. */
+#define INSTRUCTIONS_BETWEEN_INTERRUPTS 32u
+
+static bool goes_on_first(void)
+{
+    bool waits = vmx.halted || vmread(VMCS_GUEST_ACTIVITY) != ACTIVITY_ACTIVE;
+    if (vmx.before_next && !waits)
+        return vmx.before_next--;
+    vmx.before_next = 0;
+    return false;
+}
+
 /* Where every instruction is stepped interrupts exit when the guest would take them, and only then. */
 void event_take_interrupts(void)
 {
     uint64_t blocked = vmread(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS);
-    bool open = (vmx.v->rflags & RFLAGS_IF) && !blocked;
-    if (open && vmx.held_count && !vmx.event.valid)
+    bool open = (vmx.v->rflags & RFLAGS_IF) && !blocked && !goes_on_first();
+    if (open && vmx.held_count && !vmx.event.valid) {
         event_set(vmx.held[--vmx.held_count], EVENT_EXTERNAL, false, 0, 0);
+        vmx.before_next = INSTRUCTIONS_BETWEEN_INTERRUPTS;
+    }
     vmx_set_pin(PIN_EXTERNAL_INTERRUPT, open);
 }
 

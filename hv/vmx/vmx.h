@@ -62,6 +62,8 @@ struct vmx {
      * priority. */
     unsigned held_count;
     uint8_t held[HELD_INTERRUPTS_MAX];
+    unsigned
+        before_next; /* instructions with interrupts on, before another is taken, where all are stepped */
     gva_t halted_at;
     unsigned halted; /* length of the HLT at RIP that waits, where the CPU has no activity state for it */
     enum step_kind step;
