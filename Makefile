@@ -265,7 +265,7 @@ DBT_OBJ := $(DBT_SRC:%.c=$(B)/dbt-engine/%.o) $(ZYDIS_FILES:%=$(B)/dbt-engine/zy
 DBT_DEVICES := dbt/host/pic.c dbt/host/ports.c dbt/host/timer.c
 DBT_HOST_OBJ := $(ZYDIS_FORMATTER_FILES:%=$(B)/host/zydis/%.o) $(DBT_DEVICES:%.c=$(B)/dbt-engine/%.o) \
 	$(patsubst %.c,$(B)/host/%.o,$(filter-out $(DBT_DEVICES), $(sort $(wildcard dbt/host/*.c))) $(addprefix hv/, \
-	bootinfo.c error_text.c filter_options.c memory_map.c number.c) $(GUEST_SRC) \
+	bootinfo.c error_text.c filter_options.c memory_map.c number.c proof_text.c) $(GUEST_SRC) \
 	$(filter-out hv/trace/filter.c, $(TRACE_SRC)))
 
 $(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)
@@ -366,7 +366,7 @@ run: $(B)/engram.elf $(B)/engram guests $(if $(filter linux,$(GUEST)),linux)
 
 # What of the core touches no hardware.
 HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c error_text.c filter_options.c format_text.c memory_map.c number.c \
-	options.c power.c processors.c vmx/mtrr.c) $(GUEST_SRC)
+	options.c power.c processors.c proof_text.c vmx/mtrr.c) $(GUEST_SRC)
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))
@@ -439,9 +439,9 @@ $(B)/fuzz/%.o: %.c $(B)/test-deps
 	$(SAY) CC "$< (fuzzing)"
 	$(Q)clang $(HOST_CFLAGS) $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-#: make corpus   writes the first inputs of the trace, analyse, convert, recv and raw fuzzers anew
+#: make corpus   writes the first inputs of the trace, analyse, convert, prove, recv and raw fuzzers anew
 corpus: $(B)/fuzz/make_corpus
-	@mkdir -p $(addprefix tests/fuzz/corpus/,trace analyse convert recv raw)
+	@mkdir -p $(addprefix tests/fuzz/corpus/,trace analyse convert prove recv raw)
 	$(Q)$< tests/fuzz/corpus
 
 $(B)/fuzz/make_corpus: $(B)/host/tests/fuzz/make_corpus.o $(TRACE_SRC:%.c=$(B)/host/%.o)
