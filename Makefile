@@ -70,9 +70,10 @@ $(B)/engram64.elf: $(HV_OBJ) linker.ld
 
 # The same hypervisor with errors of its own that a test asks for: functions wrapped when it is linked.
 FAULTY_IMAGES := $(B)/engram-faulty.elf $(B)/tests/fault/image/breaker.elf
-FAULTY_WRAPS := control_console_byte hook_stop uart_get uart_drain insn_fetch
+MUTANT_WRAPS := hook_access raw_read
+FAULTY_WRAPS := control_console_byte hook_stop uart_get uart_drain insn_fetch $(MUTANT_WRAPS)
 $(B)/engram-faulty64.elf: $(filter-out $(B)/dbt-user.o,$(HV_OBJ)) $(B)/dbt-user-faulty.o \
-		$(B)/tests/fault/image/faulty.o linker.ld
+		$(B)/tests/fault/image/faulty.o $(B)/tests/fault/image/mutant.o linker.ld
 	$(SAY) LD $@
 	$(Q)ld -nostdlib -z max-page-size=0x1000 -z noexecstack --no-warn-rwx-segments -T linker.ld \
 		$(FAULTY_WRAPS:%=--wrap=%) -o $@ $(filter %.o,$^)
@@ -272,6 +273,12 @@ $(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)
 	$(SAY) LD $@
 	$(Q)$(CC) -o $@ $^ -llz4
 
+# The same with one access recorded wrongly (tests/fault/image/mutant.c).
+$(B)/dbt-host-mutant: $(DBT_OBJ) $(DBT_HOST_OBJ) $(B)/host/tests/fault/image/mutant.o \
+		$(B)/host/tests/fault/image/mutant_host.o
+	$(SAY) LD $@
+	$(Q)$(CC) $(MUTANT_WRAPS:%=-Wl,--wrap=%) -o $@ $^ -llz4
+
 # tests/dbt/: translated against the real CPU. At a fixed low address, which 32-bit code reaches; the guest's vector
 # registers are in the CPU when its functions are called back.
 DIFFERENTIAL_SRC := $(filter-out tests/dbt/pin.c, $(sort $(wildcard tests/dbt/*.c))) hv/trace/raw.c \
@@ -328,7 +335,7 @@ $(B)/$(BEHAVIOUR)s.elf $(B)/$(FEATURE).elf: $(BEHAVIOUR)/behaviour.ld
 		$(filter %.o,$^)
 
 #: make dbt-tests  the DBT engine: differential, behaviours, storms, guests
-DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-differential $(B)/mix-native $(B)/pin $(B)/pins.bin $(DBT_GUESTS) \
+DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-host-mutant $(B)/dbt-differential $(B)/mix-native $(B)/pin $(B)/pins.bin $(DBT_GUESTS) \
 	$(B)/$(BEHAVIOUR)s.elf $(B)/$(FEATURE).elf
 .PHONY: dbt-tests
 dbt-tests: $(DBT_TEST_DEPS) $(B)/engram.elf $(B)/engram guests $(B)/bin/bochs2list $(B)/bin/listcmp

@@ -48,7 +48,7 @@ done
 run dbt paging "proof=on trace=rw stop=text:STOP" paging64 turns=5
 expect "dbt: a guest with paging" holds "$(meta dbt.paging proof)"
 expect_between "dbt: reads" 1000 100000000 "$(meta dbt.paging proof.reads)"
-run dbt mix "proof=on ring=1M stop=text:STOP" mix "n=1"
+run dbt mix "proof=on ring=1M stop=text:STOP" mix "n=3"
 expect "dbt: mix" holds "$(meta dbt.mix proof)"
 expect_between "dbt: mix: writes" 1000000 1000000000 "$(meta dbt.mix proof.writes)"
 finish

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The replay proof over hosted runs: memory at the end is what it was at the start with the recorded writes applied, and
 # every recorded read found what was written before it; in rings of any size, far longer than they are. Where it does
-# not apply it says so.
+# not apply it says so, and one write recorded wrongly makes it fail.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 require_cpu bmi2 "translated code uses it"
@@ -99,4 +99,21 @@ hosted none "trace=w" "${list[@]}"
 prove none
 expect_line "without proof=" "not recorded with proof=on" "$work/none/prove"
 
+# ---- one write recorded wrongly ----
+
+export DBT_HOST=$build/dbt-host-mutant
+for n in 97000 98001 98999; do
+    for how in altered dropped; do
+        name=$how$n
+        MUTANT=$how@$n hosted $name "trace=w proof=pages ring=256 start=START stop=STOP" "$guests/scatter.elf" n=33000
+        expect_line "$name: the proof fails" "^dbt-host: proof: DIFFERS: [1-9][0-9]* bytes on 1 of" "$work/$name/engine"
+        expect_line "$name: it says where" "proof:   0x10[0-9a-f]*: expected [0-9a-f]{16}, found [0-9a-f]{16}; last" \
+            "$work/$name/engine"
+        prove $name
+        expect "$name: engram prove" "1 false" "$code $(told $name holds)"
+        expect "$name: engram verify" 1 "$("$build/engram" verify "$work/$name/trace.egrm" >/dev/null 2>&1; echo $?)"
+    done
+done
+MUTANT='' hosted sound "trace=w proof=on start=START stop=STOP" "$guests/scatter.elf" n=33000
+holds sound
 finish
