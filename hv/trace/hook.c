@@ -133,7 +133,7 @@ void hook_limit(uint64_t events)
 
 void hook_set_filter(const struct filter *f)
 {
-    hook.filter = f;
+    hook.filter = f && !filter_is_empty(f) ? f : NULL;
 }
 
 void hook_prove(struct proof *p)
