@@ -33,16 +33,19 @@ static size_t number(char *text, size_t size, const char *key, uint64_t value)
 
 static size_t sample_meta(char *text, size_t size, unsigned n, const struct proof_sample *s)
 {
-    static const char *const kinds[] = {
-        [DIFFERENT_MEMORY] = "memory", [DIFFERENT_PAGE] = "page", [DIFFERENT_READ] = "read"};
+    static const char *const kinds[] = {[DIFFERENT_MEMORY] = "memory",
+                                        [DIFFERENT_EARLIER] = "earlier",
+                                        [DIFFERENT_PAGE] = "page",
+                                        [DIFFERENT_READ] = "read"};
     char expected[HEX_BYTES], found[HEX_BYTES], last[32];
     size_t length =
         format_text(text, size, "proof.difference.%u=%s 0x%lx", n, kinds[s->kind], (unsigned long)s->address);
     if (s->bytes)
         length += format_text(text + length, size - length, " expected %s found %s",
                               hex(expected, s->expected, s->bytes), hex(found, s->found, s->bytes));
-    if (s->kind == DIFFERENT_READ)
-        length += format_text(text + length, size - length, " by event %lu", (unsigned long)s->event);
+    if (s->kind == DIFFERENT_READ || s->kind == DIFFERENT_EARLIER)
+        length += format_text(text + length, size - length, " %s event %lu",
+                              s->kind == DIFFERENT_READ ? "by" : "before", (unsigned long)s->event);
     writer(s, last, sizeof last);
     return length + format_text(text + length, size - length, " last written by %s\n", last);
 }
@@ -144,6 +147,9 @@ static void sample_line(const struct proof_sample *s, char *text, size_t size)
     else if (s->kind == DIFFERENT_READ)
         format_text(text, size, "proof:   0x%lx: event %lu read %s, expected %s; last written by %s",
                     (unsigned long)s->address, (unsigned long)s->event, found, expected, last);
+    else if (s->kind == DIFFERENT_EARLIER)
+        format_text(text, size, "proof:   0x%lx: expected %s, found %s before event %lu; last written by %s",
+                    (unsigned long)s->address, expected, found, (unsigned long)s->event, last);
     else
         format_text(text, size, "proof:   0x%lx: expected %s, found %s; last written by %s",
                     (unsigned long)s->address, expected, found, last);

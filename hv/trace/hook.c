@@ -141,6 +141,12 @@ void hook_prove(struct proof *p)
     hook.proof = p;
 }
 
+void hook_overwrite(uint64_t gpa, uint64_t bytes)
+{
+    if (__builtin_expect(hook.proof != NULL, 0))
+        proof_overwrite(hook.proof, gpa, bytes, hook.events);
+}
+
 bool hook_access(const struct access *a)
 {
     if (__builtin_expect(hook.proof != NULL, 0))
@@ -238,8 +244,11 @@ static void close_raw(const struct raw_use *use)
 
 void hook_raw_close(const struct raw_use *use, unsigned count)
 {
-    for (unsigned i = 0; i < count && use[i].bytes && hook.ring->open; i++)
-        close_raw(&use[i]);
+    unsigned closed = 0;
+    for (; closed < count && use[closed].bytes && hook.ring->open; closed++)
+        close_raw(&use[closed]);
+    if (hook.proof && closed && use[closed - 1].between)
+        proof_checkpoint(hook.proof, hook.events);
     ring_give_back(hook.ring);
     hook.raw_open = false;
 }

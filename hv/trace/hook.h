@@ -30,6 +30,9 @@ void hook_set_filter(const struct filter *f);
 struct proof;
 void hook_prove(struct proof *p);
 
+/* The engine is about to write there. */
+void hook_overwrite(uint64_t gpa, uint64_t bytes);
+
 /* Records one access that passes the filter; they come in program order. False when it was counted as lost
  * because the ring is full. */
 bool hook_access(const struct access *a);
@@ -64,6 +67,7 @@ unsigned hook_raw_open(struct chunk_header **segment, unsigned most);
  * single records of both kinds may be in the body. */
 struct raw_use {
     uint32_t bytes;
+    uint32_t between; /* 1: closed between two instructions */
     uint64_t events, filtered;
 };
 void hook_raw_close(const struct raw_use *use, unsigned count);

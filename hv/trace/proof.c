@@ -1,6 +1,7 @@
 #include "trace/proof.h"
 
 #include "trace/bytes.h"
+#include "trace/proof_parts.h"
 
 #include <string.h>
 
@@ -10,8 +11,8 @@
 /* A page in so many may have its contents kept, and so many more. */
 #define KEPT_SHARE 16u
 #define KEPT_MORE 4u
-#define LINES (PROOF_PAGE / PROOF_LINE)
-#define OFFSET_MASK (PROOF_PAGE - 1ull)
+#define LINES PROOF_LINES
+#define OFFSET_MASK PROOF_OFFSET_MASK
 
 /* Each step is a bijection of what came before and of the word: a page with one other word has another
  * digest.
@@ -107,28 +108,11 @@ void proof_begin(struct proof *p)
             p->start[r->index + k] = proof_digest(from + k * PROOF_PAGE);
     }
     p->result.pages = p->pages;
+    p->recents = 0;
     p->begun = true;
 }
 
 /* ---- accesses ---- */
-
-/* The index of the address's page among all. False: it is not compared. */
-static bool find(struct proof *p, uint64_t address, uint64_t *index)
-{
-    uint64_t page = address >> PROOF_PAGE_SHIFT;
-    const struct proof_range *r = p->last;
-    if (!r)
-        return false;
-    if (page - r->first >= r->count) {
-        for (r = p->range; r < p->range + p->ranges && page - r->first >= r->count; r++)
-            ;
-        if (r == p->range + p->ranges)
-            return false;
-        p->last = r;
-    }
-    *index = r->index + (page - r->first);
-    return true;
-}
 
 static void keep(struct proof *p, uint64_t page, const uint8_t *contents)
 {
@@ -144,14 +128,26 @@ static void keep(struct proof *p, uint64_t page, const uint8_t *contents)
     p->kept_page[r->kept++] = page;
 }
 
-static __attribute__((noinline)) void first_write(struct proof *p, uint64_t address, uint64_t index)
+void proof_touch(struct proof *p, uint64_t address, uint64_t index, uint8_t flag)
 {
-    p->flags[index] |= PROOF_WRITTEN;
-    p->result.written++;
-    if (!p->copy)
+    if (p->copy && !(p->flags[index] & (PROOF_WRITTEN | PROOF_DIFFERS))) {
+        p->start[index] = proof_digest(p->copy + index * PROOF_PAGE);
+        keep(p, address >> PROOF_PAGE_SHIFT, p->copy + index * PROOF_PAGE);
+    }
+    if (flag & ~p->flags[index] & PROOF_WRITTEN)
+        p->result.written++;
+    if (flag & ~p->flags[index] & PROOF_DIFFERS)
+        p->result.different_pages++;
+    p->flags[index] |= flag;
+}
+
+/* It is compared at the next checkpoint; where there are too many, when it is written again behind that. */
+static void note_recent(struct proof *p, uint64_t address, uint64_t index)
+{
+    if (p->recents == PROOF_RECENTS)
         return;
-    p->start[index] = proof_digest(p->copy + index * PROOF_PAGE);
-    keep(p, address >> PROOF_PAGE_SHIFT, p->copy + index * PROOF_PAGE);
+    p->flags[index] |= PROOF_RECENT;
+    p->recent[p->recents++] = address & ~OFFSET_MASK;
 }
 
 /* A part of a write that lies on one page. */
@@ -160,7 +156,9 @@ static void apply_on_page(struct proof *p, uint64_t address, uint64_t index, con
 {
     uint64_t offset = address & OFFSET_MASK;
     if (!(p->flags[index] & PROOF_WRITTEN))
-        first_write(p, address, index);
+        proof_touch(p, address, index, PROOF_WRITTEN);
+    if (!(p->flags[index] & PROOF_RECENT))
+        note_recent(p, address, index);
     if (!p->copy) {
         p->writer[index] = event + 1;
         return;
@@ -176,8 +174,8 @@ static bool apply(struct proof *p, uint64_t address, const uint8_t *data, uint64
 {
     bool inside = true;
     while (bytes) {
-        uint64_t room = PROOF_PAGE - (address & OFFSET_MASK), part = bytes < room ? bytes : room, index;
-        if (find(p, address, &index))
+        uint64_t part = proof_on_page(address, bytes), index;
+        if (proof_find(p, address, &index))
             apply_on_page(p, address, index, data, part, event);
         else
             inside = false;
@@ -186,41 +184,6 @@ static bool apply(struct proof *p, uint64_t address, const uint8_t *data, uint64
         bytes -= part;
     }
     return inside;
-}
-
-static struct proof_sample *sample(struct proof *p, enum proof_difference kind, uint64_t address,
-                                   uint64_t writer)
-{
-    static struct proof_sample spare;
-    struct proof_result *r = &p->result;
-    struct proof_sample *s = r->samples < PROOF_SAMPLES ? &r->sample[r->samples++] : &spare;
-    *s = (struct proof_sample){.kind = kind, .address = address, .writer = writer};
-    return s;
-}
-
-static void check_read(struct proof *p, uint64_t address, const uint8_t *data, uint64_t bytes, uint64_t event)
-{
-    while (bytes) {
-        uint64_t room = PROOF_PAGE - (address & OFFSET_MASK), part = bytes < room ? bytes : room, index;
-        uint64_t offset = address & OFFSET_MASK;
-        part = part < PROOF_WORD ? part : PROOF_WORD;
-        if (!find(p, address, &index))
-            return;
-        const uint8_t *expected = p->copy + index * PROOF_PAGE + offset;
-        if (!same_bytes(expected, data, part)) {
-            struct proof_sample *s =
-                sample(p, DIFFERENT_READ, address, p->writer[index * LINES + offset / PROOF_LINE]);
-            s->event = event;
-            s->bytes = (uint8_t)part;
-            memcpy(s->expected, expected, part);
-            memcpy(s->found, data, part);
-            p->result.different_reads++;
-            return;
-        }
-        address += part;
-        data += part;
-        bytes -= part;
-    }
 }
 
 /* How much of it lies where it begins: the rest is on the page at gpa2. */
@@ -242,8 +205,8 @@ void proof_access(struct proof *p, const struct access *a, uint64_t event)
         if (!p->copy)
             return;
         p->result.reads++;
-        check_read(p, a->gpa, a->data, first, event);
-        check_read(p, second, a->data + first, rest, event);
+        proof_check_read(p, a->gpa, a->data, first, event);
+        proof_check_read(p, second, a->data + first, rest, event);
         return;
     }
     p->result.writes++;
@@ -303,104 +266,4 @@ void proof_segment(struct proof *p, const struct dictionary *d, const uint8_t *b
     uint32_t at;
     if (!raw_read(d, body, bytes, &sink, &s, &at))
         p->unread++;
-}
-
-/* ---- the end ---- */
-
-const char *proof_refusal(bool writes, const struct filter *filter)
-{
-    if (!writes)
-        return "writes are not recorded";
-    if (filter_has_ranges(filter) || filter->has_cr3 || filter->levels)
-        return "a filter keeps writes out";
-    return NULL;
-}
-
-static bool is_table_bits(unsigned offset, uint8_t expected, uint8_t found)
-{
-    const uint8_t accessed_dirty = 0x60, change = expected ^ found;
-    return offset % 4 == 0 && (change & ~accessed_dirty) == 0 && (found & change) == change;
-}
-
-static void compare_word(struct proof *p, uint64_t address, uint64_t index, const uint8_t *expected,
-                         const uint8_t *found)
-{
-    unsigned offset = (unsigned)(address & OFFSET_MASK);
-    uint64_t writer = p->writer[index * LINES + offset / PROOF_LINE];
-    for (unsigned i = 0; i < PROOF_WORD; i++) {
-        if (expected[i] == found[i])
-            continue;
-        p->result.different_bytes++;
-        if (is_table_bits(offset + i, expected[i], found[i]))
-            p->result.different_table_bits++;
-        else
-            p->result.different_unwritten += writer == 0;
-    }
-    struct proof_sample *s = sample(p, DIFFERENT_MEMORY, address, writer);
-    s->bytes = PROOF_WORD;
-    memcpy(s->expected, expected, PROOF_WORD);
-    memcpy(s->found, found, PROOF_WORD);
-}
-
-static void compare_page(struct proof *p, uint64_t address, uint64_t index)
-{
-    const uint8_t *found = p->memory + address, *expected = p->copy + index * PROOF_PAGE;
-    bool same = true;
-    for (unsigned i = 0; i < PROOF_PAGE; i += PROOF_WORD) {
-        if (load64(found + i) == load64(expected + i))
-            continue;
-        same = false;
-        compare_word(p, address + i, index, expected + i, found + i);
-    }
-    if (same)
-        return;
-    if (!(p->flags[index] & PROOF_WRITTEN))
-        p->start[index] = proof_digest(expected);
-    p->flags[index] |= PROOF_DIFFERS;
-    p->result.different_pages++;
-}
-
-/* Of a page that was written a digest says nothing. */
-static void compare_digest(struct proof *p, uint64_t address, uint64_t index)
-{
-    if (p->flags[index] & PROOF_WRITTEN) {
-        p->result.unproved++;
-        return;
-    }
-    if (p->start[index] == proof_digest(p->memory + address))
-        return;
-    p->flags[index] |= PROOF_DIFFERS;
-    p->result.different_pages++;
-    sample(p, DIFFERENT_PAGE, address, 0);
-}
-
-static const char *objection(const struct proof *p, uint64_t lost)
-{
-    if (lost)
-        return "events were lost: the ring was full";
-    if (p->unread)
-        return "a segment could not be read: an error of the engine";
-    if (p->without_data)
-        return "there are writes without data";
-    return NULL;
-}
-
-void proof_end(struct proof *p, uint64_t lost)
-{
-    p->result.objection = objection(p, lost);
-    for (uint32_t i = 0; i < p->ranges && !p->result.objection; i++) {
-        const struct proof_range *r = &p->range[i];
-        for (uint64_t k = 0; k < r->count; k++) {
-            uint64_t address = (r->first + k) << PROOF_PAGE_SHIFT;
-            if (p->copy)
-                compare_page(p, address, r->index + k);
-            else
-                compare_digest(p, address, r->index + k);
-        }
-    }
-}
-
-void proof_void(struct proof *p, const char *why)
-{
-    p->result.objection = why;
 }

@@ -1,8 +1,8 @@
 /*
  * The replay proof: memory when recording starts, with the recorded writes applied to
  * it, is memory when recording stops, byte for byte. What an engine left out, doubled
- * or got wrong shows, unless a later write covers it; where reads are recorded as
- * well, each of them must find what the writes before it have left, which shows that too.
+ * or got wrong shows, unless a later write covers it: so it is looked for on the way as
+ * well. Where reads are recorded each must find what the writes before it have left.
  *
  * With a copy of memory all of it is compared. Without room for one there are digests
  * per page, and what can be told is that pages which no recorded write names are as
@@ -26,6 +26,7 @@
 #define PROOF_LINE 64u /* bytes: of so many it is known which event wrote there last */
 #define PROOF_WORD 8u
 #define PROOF_SAMPLES 8u
+#define PROOF_RECENTS 1024u
 
 /* Pages of memory that are compared. */
 struct proof_range {
@@ -33,7 +34,12 @@ struct proof_range {
     uint64_t index;        /* of the first among all pages compared */
 };
 
-enum proof_difference { DIFFERENT_MEMORY, DIFFERENT_PAGE, DIFFERENT_READ };
+enum proof_difference {
+    DIFFERENT_MEMORY, /* at the end */
+    DIFFERENT_EARLIER,
+    DIFFERENT_PAGE,
+    DIFFERENT_READ
+};
 
 /* A difference, for who looks for its reason. */
 struct proof_sample {
@@ -41,7 +47,7 @@ struct proof_sample {
     uint8_t bytes; /* of expected and found; 0 for a page of which only digests are known */
     uint64_t address;
     uint8_t expected[PROOF_WORD], found[PROOF_WORD];
-    uint64_t event;  /* of DIFFERENT_READ: its number */
+    uint64_t event;  /* DIFFERENT_READ: its number; DIFFERENT_EARLIER: of the next access, when it was seen */
     uint64_t writer; /* the last event that wrote there (of the line, or of the page), plus 1; 0: none did */
 };
 
@@ -80,8 +86,10 @@ struct proof {
     uint64_t *start;  /* digests at the start; with a copy, of pages that were written or differ */
     uint64_t *writer; /* per line with a copy, else per page: number of the last event + 1 */
     uint8_t *flags;   /* per page: PROOF_WRITTEN ... */
-    uint8_t *chunks;  /* room for what the trace file says of it (proof_file.h) */
-    uint64_t unread;  /* raw segments that could not be read to their end */
+    uint64_t recent[PROOF_RECENTS]; /* pages written since the last checkpoint */
+    uint32_t recents;
+    uint8_t *chunks; /* room for what the trace file says of it (proof_file.h) */
+    uint64_t unread; /* raw segments that could not be read to their end */
     uint64_t without_data;
 
     struct proof_result result;
@@ -89,6 +97,7 @@ struct proof {
 
 #define PROOF_WRITTEN 0x01u
 #define PROOF_DIFFERS 0x02u
+#define PROOF_RECENT 0x04u
 
 /* Pages that are whole within [start, end), behind those added before. False: there are too many ranges. */
 bool proof_add_range(struct proof *p, uint64_t start, uint64_t end);
@@ -113,6 +122,15 @@ void proof_access(struct proof *p, const struct access *a, uint64_t event);
 /* All of a raw body, whose first event has that number. */
 void proof_segment(struct proof *p, const struct dictionary *d, const uint8_t *body, uint32_t bytes,
                    uint64_t first_event);
+
+/*
+ * What is covered later does not show at the end, so it is looked for on the way. The engine is about to
+ * write there: what is there now must be what is recorded. Or it is between two instructions, and all that it
+ * has done so far is recorded: what was written since the last checkpoint is compared. `event`: of the next
+ * access.
+ */
+void proof_overwrite(struct proof *p, uint64_t address, uint64_t bytes, uint64_t event);
+void proof_checkpoint(struct proof *p, uint64_t event);
 
 /* Why it cannot apply to a run that records this; NULL: it can. */
 const char *proof_refusal(bool writes, const struct filter *filter);

@@ -69,13 +69,18 @@ static void put_digests(const struct proof *p, const struct proof_range *r, uint
     }
 }
 
+static bool is_touched(uint8_t flags)
+{
+    return flags & (PROOF_WRITTEN | PROOF_DIFFERS);
+}
+
 /* Stretches of pages that are alike in that they were touched, or not. */
 static void put_range(const struct proof *p, const struct proof_range *r)
 {
     const uint8_t *flags = p->flags + r->index;
     for (uint64_t k = 0, n; k < r->count; k += n) {
-        const bool touched = flags[k];
-        for (n = 1; k + n < r->count && (flags[k + n] != 0) == touched; n++)
+        const bool touched = is_touched(flags[k]);
+        for (n = 1; k + n < r->count && is_touched(flags[k + n]) == touched; n++)
             if (touched && n == PAGES_AT_ONCE)
                 break;
         if (touched)

@@ -16,6 +16,7 @@
 #include "vmx/vmx.h"
 
 #include "console.h"
+#include "trace/hook.h"
 #include "x86/cpu.h"
 
 static struct {
@@ -102,6 +103,15 @@ static void find(struct location *p, const struct code_state *c, const struct in
         step_touches_sink(p->hidden);
 }
 
+static void before_write(const struct location *p)
+{
+    unsigned first = p->crosses ? (unsigned)(PAGE_SIZE - (p->gpa & ~PAGE_MASK)) : p->size;
+    if (!p->traced)
+        return;
+    hook_overwrite(p->gpa, first);
+    hook_overwrite(p->gpa2, p->size - first);
+}
+
 /* A masked store may exit for a byte that its mask leaves out: Bochs 3.0 writes such a byte back. */
 static bool masked_store_reaches(const struct insn *insn, gva_t linear)
 {
@@ -134,6 +144,7 @@ static void note_accesses(const struct insn *insn, const struct code_state *c,
             tables_note_segment_load(violation->linear);
         loads_segment = false;
         find(p, c, a);
+        before_write(p);
         step.flags[step.count++] = a->flags;
         tables_note(a->linear, a->size, true);
         explained = explained || violation->linear - a->linear < a->size;

@@ -212,6 +212,63 @@ static void reads_find_what_was_written(void **state)
     assert_int_equal(r->sample[0].writer, 1);
 }
 
+/* What a later write covers is seen before it does. */
+static void what_is_about_to_be_overwritten_is_compared(void **state)
+{
+    (void)state;
+    fill();
+    begin(true, true);
+    write_both(0x2000, 4, 1);
+    hook_overwrite(0x2000, 4);
+    assert_int_equal(proof.result.different_bytes, 0);
+    record(0x2ffe, 4, 0x01020304);
+    memcpy(memory + 0x2ffe, "\x04\x03\x00\x01", 4);
+    hook_overwrite(0x2ffc, 20);
+    write_both(0x2ffc, 8, 9);
+    hook_overwrite(HOLE_START, 64);
+    hook_overwrite(UINT64_MAX - 7, 8);
+    memory[0x30000] ^= 0xf; /* on a page that nothing has written */
+    hook_overwrite(0x30000, 1);
+    write_both(0x30000, 8, 5);
+    const struct proof_result *r = end();
+    assert_int_equal(r->different_bytes, 2);
+    assert_int_equal(r->different_pages, 2);
+    assert_int_equal(r->different_unwritten, 1);
+    assert_false(proof_holds(r));
+    assert_int_equal(r->sample[0].kind, DIFFERENT_EARLIER);
+    assert_int_equal(r->sample[0].address, 0x3000);
+    assert_int_equal(r->sample[0].event, 2);
+    assert_int_equal(r->sample[0].writer, 2);
+    assert_int_equal(r->kept, 3); /* as they were at the start */
+    assert_int_equal(proof.kept[2 * PROOF_PAGE], (uint8_t)(0x30000 * 7 + 0x30));
+}
+
+static void a_checkpoint_compares_what_was_written_since(void **state)
+{
+    (void)state;
+    fill();
+    begin(true, false);
+    write_both(0x2000, 4, 1);
+    memory[0x2008] ^= 1;
+    memory[0x5008] ^= 1; /* seen at the end only */
+    proof_checkpoint(&proof, 1);
+    assert_int_equal(proof.result.different_bytes, 1);
+    proof_checkpoint(&proof, 1);
+    write_both(0x2008, 4, 1);
+    proof_checkpoint(&proof, 2);
+    assert_int_equal(proof.result.different_bytes, 1);
+    const struct proof_result *r = end();
+    assert_int_equal(r->different_bytes, 2);
+    assert_int_equal(r->different_pages, 2);
+    assert_int_equal(r->sample[0].kind, DIFFERENT_EARLIER);
+    assert_int_equal(r->sample[0].event, 1);
+    assert_int_equal(r->sample[1].kind, DIFFERENT_MEMORY);
+    begin(false, false);
+    write_both(0x2000, 4, 1);
+    proof_checkpoint(&proof, 1);
+    assert_true(proof_holds(end()));
+}
+
 static void digests_tell_of_pages_without_writes(void **state)
 {
     (void)state;
@@ -533,6 +590,8 @@ int main(void)
         cmocka_unit_test(what_crosses_a_page_goes_on_at_its_second_address),
         cmocka_unit_test(memory_that_is_not_compared_is_counted),
         cmocka_unit_test(reads_find_what_was_written),
+        cmocka_unit_test(what_is_about_to_be_overwritten_is_compared),
+        cmocka_unit_test(a_checkpoint_compares_what_was_written_since),
         cmocka_unit_test(digests_tell_of_pages_without_writes),
         cmocka_unit_test(what_cannot_be_proved_is_said),
         cmocka_unit_test(its_share_of_memory_is_enough),
