@@ -88,6 +88,11 @@ static void verdict(const struct proof_result *r, char *text, size_t size)
 {
     if (r->objection)
         format_text(text, size, "proof: does not apply: %s", r->objection);
+    else if (proof_holds(r) && r->unproved)
+        format_text(text, size,
+                    "proof: holds as far as digests tell: the %lu of %lu pages that no recorded write names "
+                    "are as they were",
+                    (unsigned long)(r->pages - r->written), (unsigned long)r->pages);
     else if (proof_holds(r))
         format_text(text, size,
                     "proof: holds: memory is what it was and %lu recorded writes made of it (%lu pages, %lu "
@@ -110,7 +115,7 @@ static bool remark(const struct proof_result *r, unsigned n, char *text, size_t 
     } remarks[] = {
         {r->reads, "recorded reads were held against what the writes before them had left"},
         {r->outside, "writes went to memory that is not compared"},
-        {r->unproved, "written pages have digests only, which say nothing of them"},
+        {r->unproved, "pages are written, of which digests say nothing: a copy of memory had no room"},
         {r->different_table_bits, "of the bytes differ by accessed and dirty bits alone"},
         {r->different_unwritten, "of the bytes are where no recorded write went: a device, firmware, or a "
                                  "write that is missing"},

@@ -44,6 +44,15 @@ for engine in vmx dbt; do
     expect "$engine: with a limit" holds "$(meta $engine.limit proof)"
 done
 
+# A machine without room for a copy. The file tells more: what pages hold that were all zero can be replayed.
+QEMU_MEGS=96 run dbt digests "proof=on ring=256K start=text:START stop=text:STOP" scatter n=2000
+expect_line "dbt: without room" "^engram: proof: holds as far as digests tell" "$work/dbt.digests/console"
+expect "dbt: without room, in META" "holds digests 256" \
+    "$(meta dbt.digests proof) $(meta dbt.digests proof.by) $(meta dbt.digests proof.unproved_pages)"
+prove dbt.digests
+expect "dbt: without room, engram prove" 0 $?
+expect_line "dbt: all pages are told" "^  agree  *256 " "$work/dbt.digests/prove"
+
 # Paging, interrupts and user code, from the first instruction on; reads as well.
 run dbt paging "proof=on trace=rw stop=text:STOP" paging64 turns=5
 expect "dbt: a guest with paging" holds "$(meta dbt.paging proof)"
