@@ -403,7 +403,7 @@ unit: $(UNIT)
 	@tests/run.sh unit
 
 #: make machine-tests  what boots guests; TESTS='tests/boot/test_X.sh ...' for some of it
-machine-tests: $(B)/engram.elf $(FAULTY_IMAGES) $(B)/engram $(B)/dbt-host $(B)/mix-native guests $(TEST_PROGRAMS)
+machine-tests: $(B)/engram.elf $(FAULTY_IMAGES) $(B)/engram $(B)/dbt-host $(B)/dbt-host-mutant $(B)/mix-native guests $(TEST_PROGRAMS)
 	@tests/run.sh $(or $(TESTS),oracle boot fault)
 
 .PRECIOUS: $(B)/tests/% $(B)/asan/%.o

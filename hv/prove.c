@@ -3,6 +3,7 @@
 #include "console.h"
 #include "memory.h"
 #include "memory_map.h"
+#include "pci.h"
 #include "proof_text.h"
 #include "trace/hook.h"
 #include "trace/proof_file.h"
@@ -12,6 +13,7 @@
 static struct proof proof;
 static const struct options *options; /* NULL: no proof is wanted */
 static bool over;
+static unsigned bus_masters; /* where the proof fails: PCI functions that could have written memory */
 
 /* ---- room ---- */
 
@@ -84,6 +86,11 @@ void prove_begin(void)
     hook_prove(&proof);
 }
 
+static bool is_different(void)
+{
+    return options && !proof.result.objection && !proof_holds(&proof.result);
+}
+
 void prove_end(void)
 {
     if (!options || over)
@@ -94,6 +101,8 @@ void prove_end(void)
         proof_end(&proof, hook_lost());
     else
         proof_void(&proof, "recording never started");
+    if (is_different())
+        bus_masters = pci_bus_masters();
 }
 
 /* Where the guest was stopped nobody knows. */
@@ -112,11 +121,17 @@ void prove_report(void)
     static char line[LINE_BYTES];
     for (unsigned n = 0; options && proof_line(&proof.result, n, line, sizeof line); n++)
         printk("engram: %s\n", line);
+    if (is_different())
+        printk("engram: proof:   %u PCI functions are enabled to write memory by themselves (DMA)\n",
+               bus_masters);
 }
 
 size_t prove_meta(char *text, size_t size)
 {
-    return options ? proof_meta(&proof, text, size) : 0;
+    size_t n = options ? proof_meta(&proof, text, size) : 0;
+    if (is_different())
+        n += format_text(text + n, size - n, "proof.bus_masters=%u\n", bus_masters);
+    return n;
 }
 
 static const void *chunks;

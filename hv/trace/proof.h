@@ -60,12 +60,10 @@ struct proof_result {
     uint64_t outside;      /* writes to memory that is not compared */
     uint64_t reads;        /* held against the copy */
     uint64_t different_pages, different_bytes;
-    uint64_t
-        different_table_bits; /* of the bytes: only accessed and dirty bits have come (SDM Vol. 3A, 4.8) */
-    uint64_t different_unwritten; /* of the other bytes: in lines that no recorded write names */
+    uint64_t different_table_bits; /* bytes: only accessed and dirty bits have come (SDM Vol. 3A, 4.8) */
+    uint64_t different_unwritten;  /* other bytes: in lines that no recorded write names */
     uint64_t different_reads;
-    uint64_t kept,
-        unkept; /* pages whose contents at the start are kept, and those for which there was no room */
+    uint64_t kept, unkept; /* pages whose contents at the start are kept; for which there was no room */
     unsigned samples;
     struct proof_sample sample[PROOF_SAMPLES];
 };

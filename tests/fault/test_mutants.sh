@@ -23,6 +23,7 @@ for engine in vmx dbt; do
         expect_line "$name: the proof fails" "^engram: proof: DIFFERS: [1-9][0-9]* bytes on 1 of" "$work/$name/console"
         expect_line "$name: it says where" "^engram: proof:   0x10[0-9a-f]*: expected [0-9a-f]{16}, found" \
             "$work/$name/console"
+        expect_between "$name: PCI functions that could have done it" 0 8 "$(meta "$name" proof.bus_masters)"
         "$build/engram" prove "$work/$name/trace.egrm" >"$work/$name/prove" 2>&1
         expect "$name: engram prove" 1 $?
         expect_line "$name: and says so" "the proof DOES NOT HOLD" "$work/$name/prove"

@@ -211,6 +211,7 @@ static void print_proof(FILE *out, const struct info *info)
         {"proof.different_table_bits", "  tables", "of them, by accessed and dirty bits alone"},
         {"proof.different_unwritten", "  unwritten", "of them, where no recorded write went"},
         {"proof.different_reads", "  reads", "found something else"},
+        {"proof.bus_masters", "bus masters", "PCI functions that may write memory by themselves"},
     };
     const struct meta *m = &info->walk.meta;
     uint64_t n;
