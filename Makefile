@@ -71,9 +71,10 @@ $(B)/engram64.elf: $(HV_OBJ) linker.ld
 
 # The same hypervisor with errors of its own that a test asks for: functions wrapped when it is linked.
 FAULTY_IMAGES := $(B)/engram-faulty.elf $(B)/tests/fault/image/breaker.elf
-FAULTY_WRAPS := control_console_byte hook_stop uart_get uart_drain insn_fetch
+MUTANT_WRAPS := hook_access raw_read
+FAULTY_WRAPS := control_console_byte hook_stop uart_get uart_drain insn_fetch $(MUTANT_WRAPS)
 $(B)/engram-faulty64.elf: $(filter-out $(B)/dbt-user.o,$(HV_OBJ)) $(B)/dbt-user-faulty.o \
-		$(B)/tests/fault/image/faulty.o linker.ld
+		$(B)/tests/fault/image/faulty.o $(B)/tests/fault/image/mutant.o linker.ld
 	$(SAY) LD $@
 	$(Q)ld -nostdlib -z max-page-size=0x1000 -z noexecstack --no-warn-rwx-segments -T linker.ld \
 		$(FAULTY_WRAPS:%=--wrap=%) -o $@ $(filter %.o,$^)
@@ -268,12 +269,18 @@ DBT_OBJ := $(DBT_SRC:%.c=$(B)/dbt-engine/%.o) $(ZYDIS_FILES:%=$(B)/dbt-engine/zy
 DBT_DEVICES := dbt/host/pic.c dbt/host/ports.c dbt/host/timer.c
 DBT_HOST_OBJ := $(ZYDIS_FORMATTER_FILES:%=$(B)/host/zydis/%.o) $(DBT_DEVICES:%.c=$(B)/dbt-engine/%.o) \
 	$(patsubst %.c,$(B)/host/%.o,$(filter-out $(DBT_DEVICES), $(sort $(wildcard dbt/host/*.c))) $(addprefix hv/, \
-	bootinfo.c error_text.c filter_options.c memory_map.c number.c) $(GUEST_SRC) \
+	bootinfo.c error_text.c filter_options.c memory_map.c number.c proof_text.c) $(GUEST_SRC) \
 	$(filter-out hv/trace/filter.c, $(TRACE_SRC)))
 
 $(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)
 	$(SAY) LD $@
 	$(Q)$(CC) -o $@ $^ -llz4
+
+# The same with one access recorded wrongly (tests/fault/image/mutant.c).
+$(B)/dbt-host-mutant: $(DBT_OBJ) $(DBT_HOST_OBJ) $(B)/host/tests/fault/image/mutant.o \
+		$(B)/host/tests/fault/image/mutant_host.o
+	$(SAY) LD $@
+	$(Q)$(CC) $(MUTANT_WRAPS:%=-Wl,--wrap=%) -o $@ $^ -llz4
 
 # tests/dbt/: translated against the real CPU. At a fixed low address, which 32-bit code reaches; the guest's vector
 # registers are in the CPU when its functions are called back.
@@ -331,7 +338,7 @@ $(B)/$(BEHAVIOUR)s.elf $(B)/$(FEATURE).elf: $(BEHAVIOUR)/behaviour.ld
 		$(filter %.o,$^)
 
 #: make dbt-tests  the DBT engine: differential, behaviours, storms, guests
-DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-differential $(B)/mix-native $(B)/pin $(B)/pins.bin $(DBT_GUESTS) \
+DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-host-mutant $(B)/dbt-differential $(B)/mix-native $(B)/pin $(B)/pins.bin $(DBT_GUESTS) \
 	$(B)/$(BEHAVIOUR)s.elf $(B)/$(FEATURE).elf
 .PHONY: dbt-tests
 dbt-tests: $(DBT_TEST_DEPS) $(B)/engram.elf $(B)/engram guests $(B)/bin/bochs2list $(B)/bin/listcmp
@@ -369,7 +376,7 @@ run: $(B)/engram.elf $(B)/engram guests $(if $(filter linux,$(GUEST)),linux)
 
 # What of the core touches no hardware.
 HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c error_text.c filter_options.c format_text.c memory_map.c number.c \
-	options.c power.c processors.c vmx/mtrr.c) $(GUEST_SRC)
+	options.c power.c processors.c proof_text.c vmx/mtrr.c) $(GUEST_SRC)
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))
@@ -399,7 +406,7 @@ unit: $(UNIT)
 	@tests/run.sh unit
 
 #: make machine-tests  what boots guests; TESTS='tests/boot/test_X.sh ...' for some of it
-machine-tests: $(B)/engram.elf $(FAULTY_IMAGES) $(B)/engram $(B)/dbt-host $(B)/mix-native guests $(TEST_PROGRAMS)
+machine-tests: $(B)/engram.elf $(FAULTY_IMAGES) $(B)/engram $(B)/dbt-host $(B)/dbt-host-mutant $(B)/mix-native guests $(TEST_PROGRAMS)
 	@tests/run.sh $(or $(TESTS),oracle boot fault)
 
 .PRECIOUS: $(B)/tests/% $(B)/asan/%.o
@@ -442,9 +449,9 @@ $(B)/fuzz/%.o: %.c $(B)/test-deps
 	$(SAY) CC "$< (fuzzing)"
 	$(Q)clang $(HOST_CFLAGS) $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-#: make corpus   writes the first inputs of the trace, analyse, convert, recv and raw fuzzers anew
+#: make corpus   writes the first inputs of the trace, analyse, convert, prove, recv and raw fuzzers anew
 corpus: $(B)/fuzz/make_corpus
-	@mkdir -p $(addprefix tests/fuzz/corpus/,trace analyse convert recv raw)
+	@mkdir -p $(addprefix tests/fuzz/corpus/,trace analyse convert prove recv raw)
 	$(Q)$< tests/fuzz/corpus
 
 $(B)/fuzz/make_corpus: $(B)/host/tests/fuzz/make_corpus.o $(TRACE_SRC:%.c=$(B)/host/%.o)

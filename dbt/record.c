@@ -48,10 +48,11 @@ void recorder_hand_over(struct dbt *d)
 }
 
 /* Hands over what waits, and what the segment holds now. */
-static struct raw_use end_segment(struct dbt *d)
+static struct raw_use end_segment(struct dbt *d, bool between)
 {
     recorder_count(d);
     struct raw_use use = {.bytes = (uint32_t)(d->record - (uint64_t)(uintptr_t)d->recorder.start),
+                          .between = between,
                           .events = d->recorder.events,
                           .filtered = d->recorder.filtered};
     d->recorder.events = d->recorder.filtered = 0;
@@ -59,12 +60,17 @@ static struct raw_use end_segment(struct dbt *d)
     return use;
 }
 
-void recorder_next_segment(struct dbt *d)
+static void next_segment(struct dbt *d, bool between)
 {
-    struct raw_use use = end_segment(d);
+    struct raw_use use = end_segment(d, between);
     d->counters.segments++;
     d->host->next_segment(d, &use);
     begin_segment(d);
+}
+
+void recorder_next_segment(struct dbt *d)
+{
+    next_segment(d, true);
 }
 
 void recorder_start(struct dbt *d)
@@ -81,7 +87,7 @@ void recorder_stop(struct dbt *d)
 {
     if (!d->recorder.on)
         return;
-    struct raw_use use = end_segment(d);
+    struct raw_use use = end_segment(d, false);
     d->host->end_segments(d, &use);
     d->recorder.on = false;
     d->recorder.start = d->recorder.end = NULL;
@@ -175,7 +181,7 @@ void recorder_close(struct dbt *d, struct block *b, unsigned insn)
 uint8_t *recorder_claim(struct dbt *d, uint32_t bytes)
 {
     if (d->record + bytes > (uint64_t)(uintptr_t)d->recorder.end)
-        recorder_next_segment(d);
+        next_segment(d, false);
     uint8_t *at = (uint8_t *)(uintptr_t)d->record;
     d->record += bytes;
     return at;

@@ -83,7 +83,7 @@ void recorder_number(struct dbt *d, enum raw_id id, uint64_t value);
 void recorder_map(struct dbt *d, const struct raw_map *m);
 void recorder_event(struct dbt *d, const struct hook_event *e, uint64_t tsc);
 
-/* The segment is full: goes on in the next one. */
+/* The segment is full, between two instructions: goes on in the next one. */
 void recorder_next_segment(struct dbt *d);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "console.h"
+#include "prove.h"
 #include "trace/format.h"
 #include "trace/hook.h"
 #include "x86/cpu.h"
@@ -45,6 +46,7 @@ static void start_recording(void)
         return;
     recording = true;
     watch_for(&options->stop);
+    prove_begin();
     tsc_start = rdtsc();
     engine->set_recording(options->trace_reads, options->trace_writes, &options->filter);
 }
@@ -157,6 +159,7 @@ void control_end(const char *format, ...)
     format_text_v(why, sizeof why, format, args);
     va_end(args);
     stop_recording();
+    prove_end();
     end_recording();
 }
 
@@ -167,6 +170,7 @@ void control_abort(const char *error)
     format_text(why, sizeof why, "error: %s", error);
     if (engine->salvage)
         engine->salvage();
+    prove_abort();
     end_recording();
 }
 

@@ -17,6 +17,7 @@
 #include "place.h"
 #include "ports.h"
 #include "processors.h"
+#include "prove.h"
 #include "registers.h"
 #include "select.h"
 #include "trace/crc32c.h"
@@ -168,6 +169,23 @@ static void set_up_engine_memory(void)
     hide(at, at + bytes, "engine");
 }
 
+static void set_up_proof(void)
+{
+    const uint64_t bytes = prove_memory_bytes(&machine, &options);
+    hpa_t at;
+    if (bytes == 0)
+        return;
+    if (place_proof(&machine, &boot, bytes, &at)) {
+        hide(at, at + bytes, "copy of memory for the proof");
+        prove_init(&machine, at, true);
+        return;
+    }
+    const uint64_t less = prove_digest_bytes(&machine);
+    at = place_engine(&machine, &boot, less);
+    hide(at, at + less, "digests of memory for the proof");
+    prove_init(&machine, at, false);
+}
+
 /* The built-in guest lies in the hypervisor, which an engine cannot reach. */
 static void copy_physical(gpa_t to, gpa_t from, uint64_t bytes, uint64_t total)
 {
@@ -222,7 +240,9 @@ static void dump(void)
     const struct dump_options how = {.compress = true,
                                      .wait_seconds = options.dump_wait,
                                      .frame_payload = FRAME_PAYLOAD_FIRST,
-                                     .progress = say_progress};
+                                     .progress = say_progress,
+                                     .more = prove_chunks(),
+                                     .more_bytes = prove_chunk_bytes()};
     enum dump_end end = dump_send(&ring, meta, meta_bytes, run_id, &line, &how);
     printk("engram: dump %s\n", end == DUMP_DONE ? "received completely" : "sent; no receiver answered");
 }
@@ -231,6 +251,7 @@ static void report(void)
 {
     printk("engram: %lu events recorded, %lu lost\n", (unsigned long)hook_events(),
            (unsigned long)hook_lost());
+    prove_report();
 }
 
 /* After an error of Engram itself while the guest ran: what was recorded up to there is not thrown away. */
@@ -255,6 +276,7 @@ _Noreturn void main(uint32_t magic, uint32_t info)
     place_modules(&machine, &boot);
     finish_stops(engine);
     set_up_engine_memory();
+    set_up_proof();
     hide_processors();
     guest_plan(&boot, &acpi, options.guest_args, &machine, &vcpu); /* a module, or the built-in benchmark */
     engine->init(&machine, &vcpu);

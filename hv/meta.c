@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "console.h"
 #include "control.h"
+#include "prove.h"
 #include "trace/hook.h"
 #include "trace/utf8.h"
 #include "x86/cpu.h"
@@ -77,6 +78,7 @@ uint32_t meta_build(const struct meta_source *s, char *text, uint32_t size)
     line(&o, "end=%s", control_ended());
     if (s->engine->raw)
         line(&o, "counter.damaged_segments=%lu", (unsigned long)hook_damaged());
+    o.length += (uint32_t)prove_meta(o.text + o.length, o.size - o.length);
     o.length += (uint32_t)s->engine->counters(o.text + o.length, o.size - o.length);
     return o.length;
 }

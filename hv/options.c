@@ -146,6 +146,18 @@ static bool set_ring_mode(struct options *o, const char *value, struct reason *r
     return true;
 }
 
+static bool set_proof(struct options *o, const char *value, struct reason *r)
+{
+    static const char *const names[] = {
+        [PROVE_OFF] = "off", [PROVE_ON] = "on", [PROVE_PAGES] = "pages", NULL};
+    int i = choose(value, names);
+
+    if (i < 0)
+        return WRONG(r, "it is off, on or pages");
+    o->proof = (enum prove)i;
+    return true;
+}
+
 #define UART_CLOCK 115200u /* divided by 16 already */
 #define UART_PORTS 8u
 
@@ -300,6 +312,7 @@ static const struct option {
     {"filter-cr3", "ADDR|all", "all", set_filter_cr3},
     {"ring", "SIZE", "16M", set_ring},
     {"ring-mode", "wrap|stop", "wrap", set_ring_mode},
+    {"proof", "off|on|pages", "off", set_proof},
     {"serial", "com1..com4|0xPORT[,BAUD]|none", "com1,115200", set_serial},
     {"start", "boot|rip:ADDR|text:STRING", "boot", set_start},
     {"stop", "end|rip:ADDR|text:STRING|events:N", "end", set_stop},

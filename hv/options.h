@@ -11,6 +11,8 @@
 
 enum engine_choice { ENGINE_AUTO, ENGINE_VMX, ENGINE_DBT };
 
+enum prove { PROVE_OFF, PROVE_ON, PROVE_PAGES };
+
 enum after_run { AFTER_HALT, AFTER_POWEROFF, AFTER_RESET };
 
 /* When recording starts or the run stops. */
@@ -39,6 +41,7 @@ struct options {
     struct filter filter;
     uint64_t ring_bytes; /* a multiple of RING_SEGMENT_BYTES, at least RING_BYTES_MIN */
     enum ring_mode ring_mode;
+    enum prove proof;
     uint16_t serial_port; /* I/O port, 0 for none */
     uint32_t serial_baud; /* divides 115200 */
     struct point start, stop;

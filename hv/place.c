@@ -116,6 +116,14 @@ hpa_t place_engine(const struct machine *m, const struct bootinfo *boot, uint64_
     return at;
 }
 
+bool place_proof(const struct machine *m, const struct bootinfo *boot, uint64_t bytes, hpa_t *at)
+{
+    static struct memory_map taken;
+    all_taken(&taken, m, boot);
+    return memory_map_find_highest(&boot->map, &taken, GUEST_MEMORY_END, m->ram_end, bytes, LARGE_PAGE_SIZE,
+                                   at);
+}
+
 void place_modules(const struct machine *m, struct bootinfo *boot)
 {
     static struct memory_map taken;

@@ -35,6 +35,9 @@ hpa_t place_ring(const struct machine *m, const struct bootinfo *boot, uint64_t 
 /* Takes `bytes` for the engine's tables in the same way. */
 hpa_t place_engine(const struct machine *m, const struct bootinfo *boot, uint64_t bytes);
 
+/* The same for the replay proof; false where there is no room. */
+bool place_proof(const struct machine *m, const struct bootinfo *boot, uint64_t bytes, hpa_t *at);
+
 /* Finds places for the modules in the highest free RAM, out of the guest's way, and changes `boot`
  * accordingly. */
 void place_modules(const struct machine *m, struct bootinfo *boot);

@@ -18,6 +18,7 @@ int cmd_recv(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_print(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
+int cmd_prove(int argc, char **argv);
 int cmd_analyse(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_convert(int argc, char **argv);

@@ -19,6 +19,7 @@ static const struct command {
     {"split", cmd_split, "cut a trace into parts, each a trace of its own"},
     {"index", cmd_index, "add an index to a trace, so that readers get anywhere at once"},
     {"verify", cmd_verify, "check a trace: CRCs, sequence, counts, packets"},
+    {"prove", cmd_prove, "replay the writes of a trace, and compare with memory at its end"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

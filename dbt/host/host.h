@@ -4,12 +4,15 @@
 
 #include "dbt/dbt.h"
 
+enum host_proof { HOST_PROOF_OFF, HOST_PROOF_ON, HOST_PROOF_PAGES, HOST_PROOF_DIGESTS };
+
 struct host_options {
     uint64_t ram_bytes, ring_bytes;
     bool reads, writes;
     struct filter filter;
-    bool discard;             /* records are thrown away: what the inline path costs */
-    bool wrap;                /* the ring */
+    bool discard; /* records are thrown away: what the inline path costs */
+    bool wrap;    /* the ring */
+    enum host_proof proof;
     const char *output;       /* trace file, NULL: none */
     const char *start, *stop; /* console texts that switch recording; NULL: from the beginning, to the end */
     uint64_t start_rip, stop_rip; /* linear addresses that do so when they are about to be executed; ~0 */
@@ -67,6 +70,13 @@ void trace_new_dictionary(struct dbt *d);
 const struct dictionary *trace_dictionary(void);
 void trace_console_byte(struct dbt *d, uint8_t byte);
 bool trace_write(struct dbt *d, const char *guest, const char *end);
+
+/* prove.c: the replay proof, where it is asked for; else these do nothing. */
+void prove_begin(struct dbt *d);
+void prove_end(void);
+void prove_report(void);
+size_t prove_meta(char *text, size_t size);
+const void *prove_chunks(uint64_t *bytes); /* after prove_meta() */
 
 _Noreturn void host_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -5,7 +5,8 @@
  *
  * ram=MiB ring=MiB trace=w|r|rw|none out=FILE start=TEXT|rip:ADDRESS stop=TEXT|rip:ADDRESS
  * filter-gpa= filter-gva= filter-cpl= filter-cr3= (docs/options.md)
- * ring.mode=wrap|stop discard=1 counters=1 timing=1 print=IP cache=KiB tick=INSTRUCTIONS
+ * proof=off|on|pages|digests ring.mode=wrap|stop discard=1 counters=1 timing=1 print=IP cache=KiB
+ * tick=INSTRUCTIONS
  */
 #include "dbt/host/disassemble.h"
 #include "dbt/host/host.h"
@@ -289,6 +290,21 @@ static void check_filter(const char *arg, const char *wrong)
         host_fail("%s: %s", arg, wrong);
 }
 
+static void take_proof(struct host_options *o, const char *value)
+{
+    static const char *const names[] = {[HOST_PROOF_OFF] = "off",
+                                        [HOST_PROOF_ON] = "on",
+                                        [HOST_PROOF_PAGES] = "pages",
+                                        [HOST_PROOF_DIGESTS] = "digests"};
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+        if (strcmp(value, names[i]) == 0) {
+            o->proof = (enum host_proof)i;
+            return;
+        }
+    }
+    host_fail("proof= takes off, on, pages or digests");
+}
+
 static bool take_option(const char *arg)
 {
     struct host_options *o = &host_options;
@@ -314,6 +330,8 @@ static bool take_option(const char *arg)
         check_filter(arg, filter_parse_levels(&o->filter.levels, v));
     else if (option(arg, "filter-cr3", &v))
         check_filter(arg, filter_parse_cr3(&o->filter, v));
+    else if (option(arg, "proof", &v))
+        take_proof(o, v);
     else if (option(arg, "ring.mode", &v))
         o->wrap = v[0] == 'w';
     else if (option(arg, "discard", &v))

@@ -96,6 +96,7 @@ void trace_init(struct dbt *d)
     d->recorder.accesses_max = dictionary.access_max;
     hook_init(&ring, &clock);
     hook_set_filter(&o->filter);
+    hook_raw_dictionary(&dictionary);
     has_ring = true;
 }
 
@@ -173,6 +174,7 @@ void trace_start(struct dbt *d)
     if (recording || ended || !has_ring)
         return;
     recording = true;
+    prove_begin(d);
     tsc_start = rdtsc();
     dbt_set_recording(d, host_options.reads, host_options.writes, &host_options.filter);
 }
@@ -185,6 +187,7 @@ void trace_stop(struct dbt *d, const char *why)
     ended = true;
     tsc_end = rdtsc();
     dbt_set_recording(d, false, false, NULL);
+    prove_end();
     (void)why;
 }
 
@@ -218,7 +221,8 @@ static size_t meta_text(struct dbt *d, char *text, size_t size, const char *gues
         (unsigned long long)ring_first_sequence(&ring), host_options.wrap ? "wrap" : "stop",
         (unsigned long long)host_options.ring_bytes, ring.segment_bytes, (unsigned long long)tsc_start,
         (unsigned long long)tsc_end, end, (unsigned long long)hook_damaged());
-    return (size_t)n + dbt_counters_text(d, text + n, size - (size_t)n);
+    size_t length = (size_t)n + prove_meta(text + n, size - (size_t)n);
+    return length + dbt_counters_text(d, text + length, size - length);
 }
 
 bool trace_write(struct dbt *d, const char *guest, const char *end)
@@ -230,6 +234,7 @@ bool trace_write(struct dbt *d, const char *guest, const char *end)
     if (!has_ring)
         return true;
     trace_stop(d, end);
+    prove_report();
     if (!host_options.output)
         return true;
     hook_pack(&dictionary, NULL);
@@ -239,6 +244,9 @@ bool trace_write(struct dbt *d, const char *guest, const char *end)
         return false;
     size_t n = meta_text(d, meta, sizeof(meta), guest, end);
     dump_file_make(&file, &ring, meta, (uint32_t)n, true, NULL);
+    uint64_t more_bytes;
+    const void *more = prove_chunks(&more_bytes);
+    dump_file_add(&file, more, more_bytes);
     bool ok = true;
     for (uint64_t at_byte = 0; at_byte < file.bytes && ok; at_byte += sizeof(copy)) {
         uint64_t part = file.bytes - at_byte < sizeof(copy) ? file.bytes - at_byte : sizeof(copy);

@@ -38,6 +38,7 @@ void window_init(void *memory, uint64_t bytes, uint64_t ring_bytes)
     dbt_user_engine.recorder.blocks_max = dictionary.block_max;
     dbt_user_engine.recorder.accesses_max = dictionary.access_max;
     dbt_shared.segment_bytes = segment_bytes;
+    hook_raw_dictionary(&dictionary);
     hook_raw_claim(window_claim);
 }
 

@@ -274,6 +274,7 @@ enum dump_end dump_send(struct ring *ring, const char *meta, uint32_t meta_bytes
     dump.ranges = 0;
     dump.active = true;
     dump_file_make(&dump.file, ring, meta, meta_bytes, options->compress, poll_line);
+    dump_file_add(&dump.file, options->more, options->more_bytes);
     send_begin();
     send_all(options);
     enum dump_end end = answer_requests(options->wait_seconds);

@@ -19,6 +19,8 @@ struct dump_options {
     uint32_t wait_seconds;  /* how long to go on without any answer once all was sent */
     uint32_t frame_payload; /* of the first pass: FRAME_PAYLOAD_MIN to FRAME_PAYLOAD_MAX */
     void (*progress)(uint64_t sent, uint64_t total); /* may be NULL */
+    const void *more; /* chunks that stand between the segments and END, `more_bytes` of them */
+    uint64_t more_bytes;
 };
 
 /* Why the dump ended. */

@@ -92,10 +92,18 @@ void dump_file_make(struct dump_file *file, struct ring *ring, const char *meta,
         if (between)
             between();
     }
-    file->end_start = offset;
+    file->more = NULL;
+    file->more_start = file->end_start = offset;
     file->bytes = offset + sizeof(struct chunk_header) + meta_bytes;
     file->walk_segment = 0;
     file->walk_offset = file->segment_start;
+}
+
+void dump_file_add(struct dump_file *file, const void *chunks, uint64_t bytes)
+{
+    file->more = chunks;
+    file->end_start += bytes;
+    file->bytes += bytes;
 }
 
 /* ---- reading ---------------------------------------------------------------- */
@@ -146,6 +154,8 @@ static struct piece piece_at(struct dump_file *file, uint64_t offset)
         return text_piece(file, &file->meta_header, 0, offset);
     if (offset >= file->end_start)
         return text_piece(file, &file->end_header, file->end_start, offset);
+    if (offset >= file->more_start)
+        return (struct piece){file->more_start, file->end_start - file->more_start, file->more};
     walk_to(file, offset);
     return (struct piece){file->walk_offset, chunk_bytes(file->ring, file->walk_segment),
                           ring_segment(file->ring, file->walk_segment)};

@@ -15,6 +15,8 @@ struct dump_file {
     struct chunk_header meta_header, end_header;
     uint64_t segments;      /* in the ring */
     uint64_t segment_start; /* offset of the first segment's chunk */
+    const void *more;       /* chunks behind the segments */
+    uint64_t more_start;    /* their offset */
     uint64_t end_start;     /* offset of END's chunk */
     uint64_t bytes;         /* length of the file */
     uint64_t first_event;   /* of the first segment */
@@ -28,6 +30,10 @@ struct dump_file {
 /* `between` is called after each segment, which may take a while to compress. May be NULL. */
 void dump_file_make(struct dump_file *file, struct ring *ring, const char *meta, uint32_t meta_bytes,
                     bool compress, void (*between)(void));
+
+/* Adds chunks that stand between the segments and END: `bytes` of them, one behind the other. They stay the
+ * caller's. */
+void dump_file_add(struct dump_file *file, const void *chunks, uint64_t bytes);
 
 /* Copies [offset, offset + bytes) out, which must lie in the file. */
 void dump_file_read(struct dump_file *file, uint64_t offset, uint8_t *out, uint64_t bytes);

@@ -10,7 +10,7 @@
 #define TRACE_MAGIC 0x4d524745u /* "EGRM" */
 #define TRACE_VERSION 1
 
-enum chunk_type { CHUNK_META = 1, CHUNK_SEGMENT = 2, CHUNK_END = 3, CHUNK_INDEX = 4 };
+enum chunk_type { CHUNK_META = 1, CHUNK_SEGMENT = 2, CHUNK_END = 3, CHUNK_INDEX = 4, CHUNK_PROOF = 5 };
 enum chunk_encoding { ENCODING_PACKED = 0, ENCODING_RAW = 1 };
 enum chunk_compression { COMPRESSION_NONE = 0, COMPRESSION_LZ4 = 1 };
 
@@ -43,6 +43,9 @@ _Static_assert(sizeof(struct chunk_header) == 72, "chunk header is 72 bytes");
 #define INDEX_TRAILER_BYTES 8u
 #define INDEX_MAGIC 0x58444745u /* "EGDX" */
 #define INDEX_NO_ICOUNT UINT64_MAX
+
+/* The body of PROOF is a row of entries. */
+enum proof_entry { PROOF_ENTRY_SAME = 0, PROOF_ENTRY_PAGES = 1, PROOF_ENTRY_CONTENTS = 2 };
 #define META_LINE_MAX 1023u
 
 enum packet_type {

@@ -8,6 +8,7 @@
 #include "trace/bytes.h"
 #include "trace/filter.h"
 #include "trace/pack.h"
+#include "trace/proof.h"
 #include "trace/ring.h"
 #include "trace/stream.h"
 
@@ -20,9 +21,11 @@ static struct {
     const struct filter *filter; /* NULL: everything passes */
     struct hook_clock clock;
     uint64_t events, lost, filtered;
-    uint64_t limit;             /* events: none is recorded beyond */
-    uint64_t reported_filtered; /* what FILTER packets have said so far */
-    uint64_t reported_lost;     /* what LOSS packets and the open segment's lost_before have said */
+    uint64_t limit;                      /* events: none is recorded beyond */
+    uint64_t reported_filtered;          /* what FILTER packets have said so far */
+    uint64_t reported_lost;              /* what LOSS packets and the open segment's lost_before have said */
+    struct proof *proof;                 /* NULL: none */
+    const struct dictionary *dictionary; /* of the raw segments that the engine closes */
     void *(*raw_claim)(uint32_t bytes);
     bool raw_open;
     uint64_t damaged; /* raw segments that could not be read to their end */
@@ -39,6 +42,8 @@ void hook_init(struct ring *ring, const struct hook_clock *clock)
     hook.events = hook.lost = hook.filtered = 0;
     hook.limit = UINT64_MAX;
     hook.reported_filtered = hook.reported_lost = 0;
+    hook.proof = NULL;
+    hook.dictionary = NULL;
     hook.raw_claim = NULL;
     hook.damaged = 0;
     hook.stopped = false;
@@ -131,8 +136,21 @@ void hook_set_filter(const struct filter *f)
     hook.filter = f && !filter_is_empty(f) ? f : NULL;
 }
 
+void hook_prove(struct proof *p)
+{
+    hook.proof = p;
+}
+
+void hook_overwrite(uint64_t gpa, uint64_t bytes)
+{
+    if (__builtin_expect(hook.proof != NULL, 0))
+        proof_overwrite(hook.proof, gpa, bytes, hook.events);
+}
+
 bool hook_access(const struct access *a)
 {
+    if (__builtin_expect(hook.proof != NULL, 0))
+        proof_access(hook.proof, a, hook.events);
     if (__builtin_expect(hook.events >= hook.limit, 0))
         return true;
     if (__builtin_expect(hook.filter && !filter_access(hook.filter, a), 0)) {
@@ -184,6 +202,11 @@ void hook_mark(uint8_t source, const char *text, uint64_t length)
 
 /* ---- raw segments ----------------------------------------------------------- */
 
+void hook_raw_dictionary(const struct dictionary *d)
+{
+    hook.dictionary = d;
+}
+
 void hook_raw_claim(void *(*claim)(uint32_t bytes))
 {
     hook.raw_claim = claim;
@@ -204,12 +227,16 @@ unsigned hook_raw_open(struct chunk_header **segment, unsigned most)
 static void close_raw(const struct raw_use *use)
 {
     uint32_t capacity = ring_body_capacity(hook.ring);
+    uint32_t bytes = use->bytes < capacity ? use->bytes : capacity;
     struct chunk_header facts = {.first_event = hook.events,
                                  .event_count = use->events,
                                  .lost_before = hook.lost,
                                  .tsc = hook.clock.tsc()};
 
-    ring_close_raw(hook.ring, &facts, use->bytes < capacity ? use->bytes : capacity);
+    if (hook.proof)
+        proof_segment(hook.proof, hook.dictionary, (const uint8_t *)(hook.ring->open + 1), bytes,
+                      hook.events);
+    ring_close_raw(hook.ring, &facts, bytes);
     hook.events += use->events;
     hook.filtered += use->filtered;
     hook.reported_lost = hook.lost;
@@ -217,8 +244,11 @@ static void close_raw(const struct raw_use *use)
 
 void hook_raw_close(const struct raw_use *use, unsigned count)
 {
-    for (unsigned i = 0; i < count && use[i].bytes && hook.ring->open; i++)
-        close_raw(&use[i]);
+    unsigned closed = 0;
+    for (; closed < count && use[closed].bytes && hook.ring->open; closed++)
+        close_raw(&use[closed]);
+    if (hook.proof && closed && use[closed - 1].between)
+        proof_checkpoint(hook.proof, hook.events);
     ring_give_back(hook.ring);
     hook.raw_open = false;
 }

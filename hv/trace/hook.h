@@ -25,6 +25,14 @@ void hook_init(struct ring *ring, const struct hook_clock *clock);
 /* Of what engines hand over that passes; NULL: all. It stays the caller's and as it is. */
 void hook_set_filter(const struct filter *f);
 
+/* What is recorded is handed to the replay proof as well (proof.h), whether or not a limit takes it out of
+ * the trace; NULL: there is none. */
+struct proof;
+void hook_prove(struct proof *p);
+
+/* The engine is about to write there. */
+void hook_overwrite(uint64_t gpa, uint64_t bytes);
+
 /* Records one access that passes the filter; they come in program order. False when it was counted as lost
  * because the ring is full. */
 bool hook_access(const struct access *a);
@@ -45,6 +53,10 @@ void hook_mark(uint8_t source, const char *text, uint64_t length);
 /* ---- raw segments (raw.h): what an engine appends by itself, for as long as a few of them last ---- */
 
 struct chunk_header;
+struct dictionary;
+
+/* What closed segments are read with; it stays the engine's, who changes it. */
+void hook_raw_dictionary(const struct dictionary *d);
 
 /* Opens up to `most` segments, which the engine fills one behind the other; their headers come back in
  * `segment`. 0: the ring is full, or recording is over. */
@@ -55,12 +67,12 @@ unsigned hook_raw_open(struct chunk_header **segment, unsigned most);
  * single records of both kinds may be in the body. */
 struct raw_use {
     uint32_t bytes;
+    uint32_t between; /* 1: closed between two instructions */
     uint64_t events, filtered;
 };
 void hook_raw_close(const struct raw_use *use, unsigned count);
 
 /* How many events a raw body holds, as the engine would have counted them. */
-struct dictionary;
 uint64_t hook_raw_count(const struct dictionary *d, const uint8_t *body, uint32_t bytes);
 
 /* Events for which there was no segment. */

@@ -119,6 +119,7 @@ bool emulate_store(const struct insn *insn, const struct code_state *c, gva_t vi
         return false;
 
     uint64_t value = stored_value(insn);
+    hook_overwrite(gpa, m->size);
     store(phys_to_virt(gpa), value, m->size);
     /* What no store of these forms has stays as it is: one CPU, so one access at a time. */
     static struct access a = {.kind = ACCESS_WRITE, .cause = CAUSE_INSTRUCTION, .has_data = true};

@@ -60,6 +60,15 @@ void location_read(const struct location *p, uint8_t *data)
         guest_read(p->gpa2, data + first, p->size - first);
 }
 
+void location_overwrite(const struct location *p)
+{
+    unsigned first = p->crosses ? (unsigned)(PAGE_SIZE - (p->gpa & ~PAGE_MASK)) : p->size;
+    if (!p->traced)
+        return;
+    hook_overwrite(p->gpa, first);
+    hook_overwrite(p->gpa2, p->size - first);
+}
+
 void record_access(const struct origin *o, const struct location *p, uint8_t kind, uint8_t flags,
                    const uint8_t *data)
 {

@@ -21,6 +21,7 @@
 
 #include "console.h"
 #include "dbt/memory.h"
+#include "trace/hook.h"
 #include "x86/cpu.h"
 
 #include <string.h>
@@ -190,6 +191,8 @@ static void list_access(const struct insn *insn, const struct code_state *c, con
     s->kind = a->kind;
     s->flags = a->flags;
     s->lane = a->lane;
+    if (a->kind == ACCESS_WRITE)
+        location_overwrite(&s->place);
     s->is_known = data_is_known(insn, a, s->data);
     if (!s->is_known && s->place.traced)
         location_read(&s->place, s->data);

@@ -246,6 +246,8 @@ static void read_part(gpa_t from, uint8_t *to, unsigned bytes)
 static void write_part(gpa_t to, const uint8_t *from, unsigned bytes)
 {
     void *memory = memory_at(to);
+    if (ept_is_traced(to))
+        hook_overwrite(to, bytes);
     if (memory)
         copy(memory, from, bytes);
 }

@@ -145,6 +145,7 @@ struct location {
 void location_set(struct location *p, gva_t linear, unsigned size, gpa_t low, gpa_t high);
 void location_find(struct location *p, const struct paging_state *s, gva_t linear, unsigned size);
 void location_read(const struct location *p, uint8_t *data); /* traced memory */
+void location_overwrite(const struct location *p);           /* before it is, for the proof */
 /* What all accesses of one instruction or event have in common. */
 struct origin {
     gva_t rip;

@@ -24,6 +24,11 @@ saved() { # NAME MESSAGE
 saved panic "the test asked for this"
 saved exception "exception 13 in the hypervisor at 0x"
 
+RUN_SECONDS=30 engram_run proof "start=text:START proof=on" "$guest" "guest panic"
+expect_line "proof: where the guest was stopped nobody knows" \
+    "^engram: proof: does not apply: the run ended in an error of Engram" "$work/proof/console"
+expect "proof: in META" "void" "$(meta proof proof)"
+
 # The second error ends it: two lines, no dump, and no third.
 run twice ""
 expect_line "twice: the first" "^engram: error: the test asked for this" "$work/twice/console"

@@ -1,7 +1,8 @@
 /* libFuzzer: dictionary and raw bodies as an engine that has gone wrong would leave them, and what packing
- * makes of them. */
+ * and the replay proof make of them. */
 #include "trace/bytes.h"
 #include "trace/pack.h"
+#include "trace/proof.h"
 #include "trace/stream.h"
 
 #include <stdlib.h>
@@ -15,6 +16,29 @@ static struct stream stream;
 static struct ring ring;
 static uint8_t memory[1 << 14] __attribute__((aligned(8)));
 static uint8_t ring_memory[RING_BYTES_MIN] __attribute__((aligned(64)));
+
+#define GUEST_PAGES 4u
+
+/* The body over a guest of a few pages, whose memory and whose proof's end where the sanitizer sees it. */
+static void prove(const struct dictionary *d, const uint8_t *body, uint32_t bytes, bool copy)
+{
+    const struct proof_plan plan = {.copy = copy, .keep = copy};
+    static struct proof p;
+    uint8_t *guest = calloc(GUEST_PAGES, PROOF_PAGE), *room = malloc(proof_memory_bytes(GUEST_PAGES, &plan));
+    if (guest && room) {
+        p = (struct proof){.memory = guest};
+        proof_add_range(&p, PROOF_PAGE, GUEST_PAGES * PROOF_PAGE);
+        proof_place(&p, room, &plan);
+        proof_begin(&p);
+        proof_segment(&p, d, body, bytes, 0);
+        proof_checkpoint(&p, 0);
+        proof_end(&p, 0);
+        if (p.result.outside > p.result.writes || p.result.written > p.result.pages)
+            abort();
+    }
+    free(guest);
+    free(room);
+}
 
 struct input {
     const uint8_t *at, *end;
@@ -57,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct filter range = {.gpa = {.count = 1, .range = {{0x1010, 0x5fff}}}};
     const struct filter *filter = counts[2] & 2 ? &range : NULL;
     uint64_t events = pack_count(&d, filter, body, bytes), claimed = counts[3] ? counts[3] : events;
+    prove(&d, body, bytes, counts[2] & 4);
     free(body);
 
     ring_init(&ring, ring_memory, sizeof(ring_memory), RING_SEGMENT_BYTES,

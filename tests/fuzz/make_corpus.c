@@ -1,11 +1,12 @@
 /*
  * Writes the first inputs for the fuzzers: small traces from the real writer, the
  * bytes of their dumps, and raw segments. make_corpus DIR fills DIR/trace, DIR/analyse,
- * DIR/convert, DIR/recv and DIR/raw.
+ * DIR/convert, DIR/prove, DIR/recv and DIR/raw.
  */
 #include "trace/dump.h"
 #include "trace/dump_file.h"
 #include "trace/hook.h"
+#include "trace/proof_file.h"
 #include "trace/raw.h"
 #include "trace/ring.h"
 
@@ -102,6 +103,46 @@ static void write_trace(const char *name, uint8_t how, bool compress)
         write_copy("convert", numbered, (const uint8_t[]){(uint8_t)(2 * i + (how & 1))}, 1, bytes,
                    file.bytes);
     }
+    free(bytes);
+}
+
+/* Writes under the replay proof; of one page the contents at the start. */
+static void write_proof(const char *name, bool copy)
+{
+    static uint8_t guest[8 * PROOF_PAGE], room[64 * PROOF_PAGE];
+    static struct proof proof;
+    static const struct hook_clock clock = {.tsc = ticks};
+    const struct proof_plan plan = {.copy = copy, .keep = copy};
+    struct dump_file file;
+    uint64_t more_bytes;
+
+    memset(guest, 0, sizeof(guest));
+    memset(guest + PROOF_PAGE, 0x55, PROOF_PAGE);
+    ring_init(&ring, memory, sizeof(memory), RING_SEGMENT_BYTES, RING_WRAP, 0xaa);
+    hook_init(&ring, &clock);
+    proof = (struct proof){.memory = guest};
+    proof_add_range(&proof, 0, sizeof(guest));
+    proof_place(&proof, room, &plan);
+    proof_begin(&proof);
+    hook_prove(&proof);
+    for (unsigned i = 0; i < 40; i++) {
+        struct access a = {.kind = ACCESS_WRITE, .size = 8, .has_data = 1};
+        a.gva = a.gpa = i % 4 * PROOF_PAGE + i * 8;
+        a.data[0] = guest[a.gpa] = (uint8_t)i;
+        memset(guest + a.gpa + 1, 0, 7);
+        hook_access(&a);
+    }
+    hook_prove(NULL);
+    proof_end(&proof, 0);
+    hook_stop("done");
+    dump_file_make(&file, &ring, meta, sizeof(meta) - 1, false, NULL);
+    const void *more = proof_chunks(&proof, &more_bytes);
+    dump_file_add(&file, more, more_bytes);
+    uint8_t *bytes = malloc(file.bytes);
+    if (!bytes)
+        exit(1);
+    dump_file_read(&file, 0, bytes, file.bytes);
+    write_copy("prove", name, (const uint8_t[]){1}, 1, bytes, file.bytes);
     free(bytes);
 }
 
@@ -232,5 +273,7 @@ int main(int argc, char **argv)
     write_line("silences", (const uint8_t[]){3, 200, 255}, 16);
     write_raw_blocks();
     write_raw_others();
+    write_proof("copy", true);
+    write_proof("digests", false);
     return 0;
 }

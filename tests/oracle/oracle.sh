@@ -15,8 +15,11 @@
 #
 # --engines: vmx (the default) is Engram in Bochs recording writes, vmx-rw the same
 # recording reads as well, dbt its DBT engine in QEMU, hosted that engine as a Linux
-# process; of the last three the reads are compared too unless there is a timer. ENGINE=dbt puts the DBT engine in Bochs in the place of vmx.
-# HOSTED_OPTIONS are for it. BOCHS_EDIT is a sed script for Bochs's list, where that is not what the SDM says.
+# process; of the last three the reads are compared too unless there is a timer.
+# ENGINE=dbt puts the DBT engine in Bochs in the place of vmx. HOSTED_OPTIONS are for
+# hosted, DBT_HOST is another program in its place, GUEST_NAME the name under which
+# Engram in Bochs knows the guest. BOCHS_EDIT is a sed script for Bochs's list, where
+# that is not what the SDM says.
 #
 # Prints the number of accesses compared or the first difference side by side.
 # What was compared stays below build/run-tests/. ORACLE_NATIVE_ONLY=1 stops
@@ -93,13 +96,13 @@ check_counters() { # ENGINE
 run() {
     local options="start=rip:$from stop=rip:$to ${ENGRAM_OPTIONS:-}"
     case $1 in
-    vmx) engram_run vmx "$options" "$guest" "guest${cmdline:+ $cmdline}" ;;
-    vmx-rw) engram_run vmx-rw "trace=rw $options" "$guest" "guest${cmdline:+ $cmdline}" ;;
+    vmx) engram_run vmx "$options" "$guest" "${GUEST_NAME:-guest}${cmdline:+ $cmdline}" ;;
+    vmx-rw) engram_run vmx-rw "trace=rw $options" "$guest" "${GUEST_NAME:-guest}${cmdline:+ $cmdline}" ;;
     dbt) engram_qemu_run dbt "trace=rw $options" "$guest" "$cmdline" ;;
     hosted)
         mkdir -p "$work/hosted"
         # shellcheck disable=SC2086 # words
-        timeout 60 "$build/dbt-host" trace=rw ${HOSTED_OPTIONS:-} "start=rip:$from" "stop=rip:$to" \
+        timeout 60 "${DBT_HOST:-$build/dbt-host}" trace=rw ${HOSTED_OPTIONS:-} "start=rip:$from" "stop=rip:$to" \
             "out=$work/hosted/trace.egrm" "$guest" $cmdline >"$work/hosted/console" 2>"$work/hosted/recv.err"
         true ;;
     *) usage ;;

@@ -140,7 +140,7 @@ for arguments in "" "nonsense" "print" "print --kind x good" "print --gva 5-3 go
     exits 2 "$engram" $arguments && [ -s err ] && [ ! -s out ]
     check "usage error: engram $arguments"
 done
-for command in "" recv info print verify analyse report convert split index; do
+for command in "" recv info print verify prove analyse report convert split index; do
     # shellcheck disable=SC2086
     exits 0 "$engram" $command --help && grep -q "usage: engram" out && grep -qi "exit code" out
     check "help: engram $command --help"

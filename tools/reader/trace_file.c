@@ -160,7 +160,7 @@ static int find_header(struct trace_file *f, uint64_t from, uint64_t *found, boo
 
 static bool is_known(const struct chunk_header *h)
 {
-    return h->type >= CHUNK_META && h->type <= CHUNK_INDEX;
+    return h->type >= CHUNK_META && h->type <= CHUNK_PROOF;
 }
 
 static const char *lengths_error(const struct chunk_header *h)

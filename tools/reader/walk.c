@@ -148,6 +148,8 @@ static bool walk_chunk(struct walker *k)
         return walk_meta(k, c);
     else if (c->header.type == CHUNK_INDEX && !c->body)
         findingf(k, c->offset, "INDEX chunk: %s", c->error);
+    else if (c->header.type == CHUNK_PROOF && !c->body)
+        findingf(k, c->offset, "PROOF chunk: %s", c->error);
     return true;
 }
 
@@ -169,6 +171,11 @@ static void check_engine(struct walker *k)
         if (meta_number(&k->w->meta, key, &n) && n)
             findingf(k, 0, "META tells of %s: %" PRIu64 " (%s)", doubts[i].what, n, key);
     }
+    const char *proof = meta_get(&k->w->meta, "proof");
+    if (proof && strcmp(proof, "differs") == 0)
+        findingf(k, 0,
+                 "META tells that the replay proof does not hold: memory is not what the recorded writes "
+                 "make of it");
 }
 
 /* What META says against what was found. */

@@ -194,6 +194,45 @@ static void print_losses(FILE *out, const struct info *info)
                 (double)w->stored_bytes / (double)info->stats.accesses);
 }
 
+/* What the replay proof has found, in the words of META. */
+static void print_proof(FILE *out, const struct info *info)
+{
+    static const struct {
+        const char *key, *name, *remark;
+    } rows[] = {
+        {"proof.pages", "pages", "compared at the end"},
+        {"proof.written_pages", "written", "of them, by recorded writes"},
+        {"proof.unproved_pages", "unproved", "of them, with digests only"},
+        {"proof.writes", "writes", "applied to a copy of memory"},
+        {"proof.outside", "outside", "of them, to memory that is not compared"},
+        {"proof.reads", "reads", "held against the copy"},
+        {"proof.different_pages", "different", "pages are something else"},
+        {"proof.different_bytes", "  bytes", "in all"},
+        {"proof.different_table_bits", "  tables", "of them, by accessed and dirty bits alone"},
+        {"proof.different_unwritten", "  unwritten", "of them, where no recorded write went"},
+        {"proof.different_reads", "  reads", "found something else"},
+        {"proof.bus_masters", "bus masters", "PCI functions that may write memory by themselves"},
+    };
+    const struct meta *m = &info->walk.meta;
+    uint64_t n;
+    if (!meta_get(m, "proof"))
+        return;
+    heading(out, "replay proof");
+    meta_line(out, info, "  verdict", "proof");
+    meta_line(out, info, "  because", "proof.because");
+    meta_line(out, info, "  by", "proof.by");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (meta_number(m, rows[i].key, &n) && (n || i == 0))
+            loss_row(out, rows[i].name, n, true, rows[i].remark);
+    for (unsigned i = 0;; i++) {
+        char key[32];
+        snprintf(key, sizeof(key), "proof.difference.%u", i);
+        if (!meta_get(m, key))
+            break;
+        meta_line(out, info, "", key);
+    }
+}
+
 #define COUNTER "counter."
 #define EXIT_COUNTER "counter.exit."
 
@@ -284,6 +323,7 @@ void info_print(FILE *out, const struct info *info)
     print_spans(out, info);
     print_counts(out, info);
     print_losses(out, info);
+    print_proof(out, info);
     print_all_counters(out, &info->walk.meta);
     print_cost(out, info);
 }

@@ -8,12 +8,14 @@
  *     dumping     in the middle of the dump
  *     undecoded   no error, but no instruction can be decoded
  *
+ * Words of mutant.c may stand there too.
  * In any case it says whether the processor has left VMX operation before the machine is reset or switched
  * off.
  */
 #include "console.h"
 #include "control.h"
 #include "guest/guest.h"
+#include "mutant.h"
 #include "trace/hook.h"
 #include "uart.h"
 #include "vmx/vmx.h"
@@ -33,6 +35,11 @@ const struct insn *__real_insn_fetch(const struct code_state *c);
 const struct insn *__wrap_insn_fetch(const struct code_state *c);
 void __real_uart_drain(void);
 void __wrap_uart_drain(void);
+
+const char *mutant_words(void)
+{
+    return guest_title();
+}
 
 static bool asked_for(const char *fault)
 {
