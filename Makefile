@@ -70,7 +70,7 @@ $(B)/engram64.elf: $(HV_OBJ) linker.ld
 
 # The same hypervisor with errors of its own that a test asks for: functions wrapped when it is linked.
 FAULTY_IMAGES := $(B)/engram-faulty.elf $(B)/tests/fault/image/breaker.elf
-FAULTY_WRAPS := control_console_byte hook_stop uart_get uart_drain insn_fetch
+FAULTY_WRAPS := control_console_byte control_poll hook_stop uart_get uart_drain insn_fetch
 $(B)/engram-faulty64.elf: $(filter-out $(B)/dbt-user.o,$(HV_OBJ)) $(B)/dbt-user-faulty.o \
 		$(B)/tests/fault/image/faulty.o linker.ld
 	$(SAY) LD $@

@@ -106,6 +106,10 @@ struct engine {
     /* Events recorded that hook_events() does not know of yet. NULL: there are none. */
     uint64_t (*pending_events)(void);
 
+    /* At EXIT_POLL: what is recorded in segments that are open is told to the ring, for who finds it after a
+     * reset. NULL: hook_checkpoint() does. */
+    void (*checkpoint)(void);
+
     /* After an error: what can be read of all that was recorded comes into the ring, without the guest or the
      * engine's own state being looked at. NULL: it is there already. */
     void (*salvage)(void);

@@ -2,6 +2,7 @@
 
 #include "control.h"
 #include "cpuid.h"
+#include "deliver.h"
 #include "fixup.h"
 #include "guest_uart.h"
 #include "ports.h"
@@ -72,6 +73,7 @@ void handle_exit(const struct engine *engine, struct vcpu *v, const struct vm_ex
     case EXIT_POLL:
         guest_uart_poll();
         control_poll();
+        deliver_poll();
         break;
     case EXIT_TRIGGER:
         control_trigger(e->trigger);

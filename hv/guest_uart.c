@@ -7,10 +7,11 @@
 
 #define QUEUE_BYTES 256 /* a power of two */
 
+/* `fetched` bytes came from the line, `seen` of them were looked at, `taken` by the guest. */
 static struct {
     uint8_t lcr, dll, dlm;
     uint8_t queue[QUEUE_BYTES];
-    unsigned head, tail;
+    unsigned fetched, seen, taken;
 } guest = {.lcr = UART_LCR_8N1, .dll = 1};
 
 bool guest_uart_owns(uint16_t port)
@@ -21,24 +22,28 @@ bool guest_uart_owns(uint16_t port)
 
 static bool waiting(void)
 {
-    return guest.head != guest.tail;
+    return guest.seen != guest.taken;
+}
+
+void guest_uart_fetch(void)
+{
+    int byte;
+    while (guest.fetched - guest.taken < QUEUE_BYTES && (byte = uart_get()) >= 0)
+        guest.queue[guest.fetched++ % QUEUE_BYTES] = (uint8_t)byte;
 }
 
 void guest_uart_poll(void)
 {
-    int byte;
-    while (guest.head - guest.tail < QUEUE_BYTES && (byte = uart_get()) >= 0) {
-        if (byte == CONTROL_KEY_END)
+    guest_uart_fetch();
+    for (; guest.seen != guest.fetched; guest.seen++)
+        if (guest.queue[guest.seen % QUEUE_BYTES] == CONTROL_KEY_END)
             control_end("ended by Ctrl-] on the serial line");
-        else
-            guest.queue[guest.head++ % QUEUE_BYTES] = (uint8_t)byte;
-    }
 }
 
 static uint8_t receive(void)
 {
     guest_uart_poll();
-    return waiting() ? guest.queue[guest.tail++ % QUEUE_BYTES] : 0;
+    return waiting() ? guest.queue[guest.taken++ % QUEUE_BYTES] : 0;
 }
 
 static void transmit(uint8_t byte)

@@ -149,7 +149,7 @@ static bool is_over(struct recv *v, uint64_t now)
     uint64_t silence = now - r->last_byte;
     if (r->state == RECEIVER_FAILED)
         return true;
-    if (r->state == RECEIVER_COMPLETE) {
+    if (receiver_is_over(r)) {
         if (!v->done_at)
             v->done_at = now;
         if (v->line.is_file && !v->follow)
@@ -163,14 +163,15 @@ static bool is_over(struct recv *v, uint64_t now)
     uint64_t last_gain = r->last_data > r->last_end && r->ends_since_data ? r->last_end : r->last_data;
     if (!is_one_way(v) && r->end_seen && last_gain && now - last_gain >= NO_PROGRESS_MS)
         return true;
+    if (r->dump.front) /* the run goes on: as long as it likes */
+        return v->timeout_ms && silence >= v->timeout_ms;
     return silence >= (v->timeout_ms ? v->timeout_ms : STALL_MS_DEFAULT);
 }
 
 /* At a file's end: go on when it grows, up to END. */
 static bool ends_here(const struct recv *v)
 {
-    return !v->line.is_file || !v->follow || v->receiver.state == RECEIVER_COMPLETE ||
-           v->receiver.ends_since_data;
+    return !v->line.is_file || !v->follow || receiver_is_over(&v->receiver) || v->receiver.ends_since_data;
 }
 
 static void pause_ms(unsigned ms)
@@ -201,7 +202,7 @@ static bool receive(struct recv *v)
         show_progress(v, now);
         if (now - v->map_saved_at >= MAP_MS && r->state == RECEIVER_RECEIVING && r->known) {
             v->map_saved_at = now;
-            if (!dump_store_save_map(&v->store, &r->have))
+            if (!dump_store_save_map(&v->store, &r->dump, &r->have))
                 return false;
         }
         if (is_over(v, now))
@@ -229,9 +230,9 @@ static int conclude(struct recv *v, bool line_sound)
         return input_error("recv", "%s: %s", v->source, r->error);
     if (r->state == RECEIVER_WAITING)
         return recv_report_nothing(r, v->source, interrupted);
-    if (!dump_store_save_map(&v->store, &r->have))
+    if (!dump_store_save_map(&v->store, &r->dump, &r->have))
         input_error("recv", "%s", v->store.error);
-    recv_report_incomplete(r, v->output, v->store.fd, !is_one_way(v));
+    recv_report_incomplete(r, v->output, v->store.fd, !is_one_way(v) && r->state != RECEIVER_EXHAUSTED);
     return EXIT_FINDINGS;
 }
 
