@@ -365,8 +365,8 @@ run: $(B)/engram.elf $(B)/engram guests $(if $(filter linux,$(GUEST)),linux)
 # tests/unit/test_NAME.c is one program, linked with all that also builds on a host, under sanitizers.
 
 # What of the core touches no hardware.
-HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c error_text.c filter_options.c format_text.c memory_map.c number.c \
-	options.c power.c processors.c vmx/mtrr.c) $(GUEST_SRC)
+HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c error_text.c filter_options.c format_text.c memory_map.c \
+	monitor/command.c monitor/edit.c number.c options.c power.c processors.c vmx/mtrr.c) $(GUEST_SRC)
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))

@@ -5,6 +5,7 @@
 #include "deliver.h"
 #include "fixup.h"
 #include "guest_uart.h"
+#include "monitor/monitor.h"
 #include "ports.h"
 #include "x86/cpu.h"
 #include "x86/exceptions.h"
@@ -72,6 +73,7 @@ void handle_exit(const struct engine *engine, struct vcpu *v, const struct vm_ex
         break;
     case EXIT_POLL:
         guest_uart_poll();
+        monitor_poll(v);
         control_poll();
         deliver_poll();
         break;

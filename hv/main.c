@@ -13,6 +13,7 @@
 #include "guest/guest.h"
 #include "interrupts.h"
 #include "memory.h"
+#include "monitor/monitor.h"
 #include "pace.h"
 #include "place.h"
 #include "ports.h"
@@ -257,6 +258,7 @@ _Noreturn void main(uint32_t magic, uint32_t info)
     guest_load(copy_physical);
     ports_init(engine, &acpi);
     set_up_delivery();
+    monitor_init(engine, &machine, &ring);
     control_init(engine, &options);
     panic_last_act(save_trace); /* from here on there is something to lose */
     printk("engram: starting guest %s\n", guest_title());

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Ctrl-] on the serial line ends the run and starts the dump.
+# The monitor on the serial line, in Bochs: Ctrl-] and `dump` end the run and start the dump.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -26,10 +26,10 @@ for _ in $(seq 200); do
     grep -aq '^STOP' "$dir/serial" && break
     sleep 0.1
 done
-printf '\035' >&3
+printf '\035dump\r' >&3
 wait "$listener"
 receive "$dir"
-expect_line "the reason" 'engram: ended by Ctrl-\] on the serial line' "$dir/console"
+expect_line "the reason" 'engram: ended, as the monitor was told' "$dir/console"
 expect "the dump is whole" 0 "$(cat "$dir/recv.code")"
 expect "the guest's writes" 16 "$(oracle_list key | wc -l)"
 finish
