@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The monitor, driven through a pty while a guest runs and is recorded; and a line that sends nothing but noise.
+# The monitor, driven through a pty while a guest runs and is recorded; a line that sends nothing but noise; and
+# `engram console`: the guest's text, the monitor and a dump that is sent meanwhile over one line.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -19,6 +20,7 @@ start() {
     [ -n "$tty" ] || { fail "$1: no pty"; return 1; }
     stty -F "$tty" raw -echo
     exec 3<>"$tty"
+    : >"$dir/serial"
     cat <&3 >"$dir/serial" 2>/dev/null &
     children+=("$!")
     waits "$1" '^START'
@@ -129,4 +131,36 @@ asks noise status '^engine dbt, recording'
 asks noise "mark $(head -c 200 /dev/zero | tr '\0' 'y')" 'engram> '
 type_line dump
 ends noise
+
+# engram console, on a terminal of its own, whose keyboard is fd 3 and whose screen is console/serial.
+dir=$work/console
+mkdir -p "$dir"
+timeout "${RUN_SECONDS:-100}" qemu-system-x86_64 -cpu max -m 256 -display none -monitor none -no-reboot \
+    -serial "unix:$dir/line,server=on" -kernel "$build/engram.elf" \
+    -append "after=poweroff dump-wait=5 engine=dbt start=text:START ring=1M ring-mode=drain" \
+    -initrd "$guests/benchmark.elf t=10 u=100 n=100000000 warmup=1000" >"$dir/qemu.out" 2>&1 </dev/null &
+machine=$!
+children+=("$machine")
+mkfifo "$dir/keyboard"
+exec 3<>"$dir/keyboard"
+printf 'exec %s console -o %s unix:%s\n' "$root/$build/engram" "$dir/trace.egrm" "$dir/line" >"$dir/command"
+socat "EXEC:bash $dir/command,pty,setsid,ctty,stderr" - <"$dir/keyboard" >"$dir/serial" 2>/dev/null 3>&- &
+console=$!
+children+=("$console")
+waits console '^START'
+printf '\035' >&3
+waits console 'engram> '
+asks console status 'segments of 64 KiB in use, [1-9][0-9]* of [0-9]+ sent'
+asks console "mem 0x1000000 16" '^0000000001000000: '
+for _ in $(seq 100); do grep -q '^events 0 [1-9]' "$dir/trace.egrm.part" 2>/dev/null && break; sleep 0.1; done
+expect_line "console: the trace is coming in" '^events 0 [1-9][0-9]*$' "$dir/trace.egrm.part"
+expect_line "console: its map says that the run goes on" '^grows [0-9]+$' "$dir/trace.egrm.part"
+type_line dump
+for _ in $(seq 600); do kill -0 "$console" 2>/dev/null || break; sleep 0.1; done
+exec 3>&-
+expect_line "console: the reason" 'engram: ended, as the monitor was told' "$dir/serial"
+expect_line "console: the dump is whole" 'trace.egrm is whole' "$dir/serial"
+expect "console: engram verify finds nothing" 0 "$("$build/engram" verify "$dir/trace.egrm" >/dev/null 2>&1; echo $?)"
+expect "console: none lost" 0 "$(meta console lost)"
+expect "console: all events from the first on" "$(meta console events)" "$(info_number console count)"
 finish
