@@ -24,6 +24,7 @@ static unsigned at_once; /* segments that may be open: what is open has overwrit
 static struct chunk_header *segment[WINDOW_SEGMENTS];
 static unsigned segments; /* that are open */
 static bool void_window;  /* the ring is full: what is written in the window is lost */
+static unsigned told;     /* of those that the ring knows to be full */
 static uint64_t noted;    /* where the next record went at the last request: an address of CPL 3 */
 
 /* One where the ring is being sent, so that it goes out soon. */
@@ -132,7 +133,7 @@ void window_close(void)
         hook_raw_lost(use[0].events);
     else
         hook_raw_close(use, segments);
-    segments = 0;
+    segments = told = 0;
     void_window = false;
     noted = 0;
 }
@@ -171,7 +172,8 @@ void window_checkpoint(void)
     use[which].events = dbt_events(&dbt_user_engine);
     for (unsigned i = 0; i <= which; i++)
         check_use(i, &use[i]);
-    hook_raw_note(use, which + 1);
+    hook_raw_note(use, told, which + 1);
+    told = which;
 }
 
 /* For records of the core, between two of CPL 3's. */

@@ -234,6 +234,7 @@ void hook_raw_close(const struct raw_use *use, unsigned count)
     for (unsigned i = 0; i < count && use[i].bytes && hook.ring->open; i++)
         close_raw(&use[i]);
     ring_give_back(hook.ring);
+    ring_save(hook.ring);
     hook.raw_open = false;
 }
 
@@ -279,13 +280,14 @@ uint64_t hook_damaged(void)
 
 /* ---- what outlives a reset ---- */
 
-void hook_raw_note(const struct raw_use *use, unsigned count)
+void hook_raw_note(const struct raw_use *use, unsigned from, unsigned count)
 {
     uint64_t events = hook.events;
 
     for (unsigned i = 0; i < count && use[i].bytes; i++) {
         const struct chunk_header facts = raw_facts(&use[i], events);
-        ring_note_open(hook.ring, i, &facts, raw_bytes(&use[i]));
+        if (i >= from)
+            ring_note_open(hook.ring, i, &facts, raw_bytes(&use[i]));
         events += use[i].events;
     }
 }

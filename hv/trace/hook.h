@@ -85,8 +85,9 @@ bool hook_drains(void);
 
 /* ---- what outlives a reset (ring_find()) ---- */
 
-/* Of raw segments that are open: the same as for hook_raw_close(), as far as they are filled now. */
-void hook_raw_note(const struct raw_use *use, unsigned count);
+/* Of raw segments that are open: the same as for hook_raw_close(), as far as they are filled now. What was
+ * said of those before `from` still holds. */
+void hook_raw_note(const struct raw_use *use, unsigned from, unsigned count);
 
 /* Where `d` lies, in the words of who finds it again, and what it holds now. */
 void hook_note_dictionary(const struct dictionary *d, uint64_t address, uint64_t bytes);

@@ -185,7 +185,6 @@ void ring_close_raw(struct ring *ring, const struct chunk_header *facts, uint32_
 {
     write_header(ring->open, closed_count(ring), facts, body_bytes);
     no_longer_open(ring);
-    ring_save(ring);
 }
 
 void ring_note_open(struct ring *ring, uint32_t index, const struct chunk_header *facts, uint32_t body_bytes)

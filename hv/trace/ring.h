@@ -27,8 +27,8 @@ enum ring_mode { RING_WRAP, RING_STOP, RING_DRAIN };
 
 struct ring_header; /* in the first slot of the memory; ring.c knows it */
 
-/* How far the run is, for who finds the ring. It is saved with each segment that is closed, and by
- * ring_save(). */
+/* How far the run is, for who finds the ring. It is saved with each packed segment that is closed,
+ * and by ring_save(). */
 struct ring_notes {
     uint64_t lost, filtered, tsc;
     /* What raw segments refer to (raw.h): where it lies, how much of it is filled, and CRCs of that. */
@@ -76,7 +76,8 @@ struct chunk_header *ring_open(struct ring *ring);
 void ring_close(struct ring *ring, uint32_t body_bytes);
 
 /* The same for a raw segment: its body gets a CRC when it is packed. Who wrote the body could reach the
- * header too, so it is written anew, with the events, losses and time of `facts`. */
+ * header too, so it is written anew, with the events, losses and time of `facts`. The ring
+ * is to be saved afterwards. */
 void ring_close_raw(struct ring *ring, const struct chunk_header *facts, uint32_t body_bytes);
 
 /* The `index`-th open segment, of what it holds so far, as if it were closed: so it is found after a reset.

@@ -185,7 +185,8 @@ static void record_raw(void)
     use[1] = fill(h[1], 7);
     use[2] = (struct raw_use){0};
     hook_note_dictionary(&dictionary, 0x7000, sizeof(dictionary_memory));
-    hook_raw_note(use, 2);
+    hook_raw_note(use, 0, 1);
+    hook_raw_note(use, 1, 2);
     hook_checkpoint();
     define(); /* and what comes later is not known */
 }
