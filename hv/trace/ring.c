@@ -167,11 +167,11 @@ void ring_close(struct ring *ring, uint32_t body_bytes)
     ring_save(ring);
 }
 
-static void write_header(struct chunk_header *h, uint64_t sequence, const struct chunk_header *facts,
-                         uint32_t body_bytes)
+static void write_header(struct chunk_header *h, uint64_t sequence, enum chunk_encoding encoding,
+                         const struct chunk_header *facts, uint32_t body_bytes)
 {
     *h = segment_header(sequence);
-    h->encoding = facts->encoding;
+    h->encoding = (uint8_t)encoding;
     h->first_event = facts->first_event;
     h->event_count = facts->event_count;
     h->lost_before = facts->lost_before;
@@ -183,7 +183,7 @@ static void write_header(struct chunk_header *h, uint64_t sequence, const struct
 
 void ring_close_raw(struct ring *ring, const struct chunk_header *facts, uint32_t body_bytes)
 {
-    write_header(ring->open, closed_count(ring), facts, body_bytes);
+    write_header(ring->open, closed_count(ring), ENCODING_RAW, facts, body_bytes);
     no_longer_open(ring);
 }
 
@@ -191,7 +191,7 @@ void ring_note_open(struct ring *ring, uint32_t index, const struct chunk_header
 {
     const struct chunk_header copy = *facts; /* it may be the header itself */
     uint64_t sequence = closed_count(ring) + index;
-    write_header(slot_of(ring, sequence), sequence, &copy, body_bytes);
+    write_header(slot_of(ring, sequence), sequence, copy.encoding, &copy, body_bytes);
 }
 
 void ring_give_back(struct ring *ring)
