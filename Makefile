@@ -275,7 +275,7 @@ $(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)
 # tests/dbt/: translated against the real CPU. At a fixed low address, which 32-bit code reaches; the guest's vector
 # registers are in the CPU when its functions are called back.
 DIFFERENTIAL_SRC := $(filter-out tests/dbt/pin.c, $(sort $(wildcard tests/dbt/*.c))) hv/trace/raw.c \
-	hv/trace/dictionary.c
+	hv/trace/dictionary.c hv/trace/crc32c.c
 $(B)/dbt-engine/tests/dbt/%.o: CFLAGS_HERE := -fno-pie -fno-stack-protector
 $(B)/dbt-differential: $(DIFFERENTIAL_SRC:%.c=$(B)/dbt-engine/%.o) $(DBT_OBJ)
 	$(SAY) LD $@
