@@ -83,6 +83,15 @@ void control_record(bool on)
     recording = false;
 }
 
+void control_flush(void)
+{
+    if (!recording || control_ended())
+        return;
+    engine->set_recording(false, false, &filter);
+    hook_flush();
+    engine->set_recording(options->trace_reads, options->trace_writes, &filter);
+}
+
 bool control_is_recording(void)
 {
     return recording;

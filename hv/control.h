@@ -19,6 +19,8 @@ void control_console_byte(uint8_t byte);
 /* Between two exits: recording goes on or not, and what of it. The guest runs on. */
 void control_record(bool on);
 bool control_is_recording(void);
+/* All that was recorded so far comes into closed segments. */
+void control_flush(void);
 void control_set_filter(const struct filter *filter);
 const struct filter *control_filter(void);
 

@@ -38,6 +38,21 @@ void deliver_init(struct ring *r, const struct meta_source *s, const struct opti
         live_begin(ring, !o->drain_loses, meta, meta_bytes);
 }
 
+/* Where the line has nothing else to do what is there goes out each second, though it does not fill a
+ * segment. */
+static void flush_for_line(void)
+{
+    static uint64_t second, events;
+    uint64_t now = clock_seconds();
+    uint64_t recorded =
+        hook_events() + (source->engine->pending_events ? source->engine->pending_events() : 0);
+    if (now == second || recorded == events || ring->sent + ring->open_count != ring->next_sequence)
+        return;
+    second = now;
+    events = recorded;
+    control_flush();
+}
+
 void deliver_poll(void)
 {
     if (control_ended())
@@ -47,6 +62,8 @@ void deliver_poll(void)
     if (source->engine->checkpoint)
         source->engine->checkpoint();
     hook_checkpoint();
+    if (live_drained())
+        flush_for_line();
     live_poll();
 }
 

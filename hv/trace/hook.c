@@ -268,6 +268,12 @@ void hook_pack(const struct dictionary *d, void (*progress)(uint64_t done, uint6
     hook.damaged += result.damaged;
 }
 
+void hook_flush(void)
+{
+    if (!hook.raw_open)
+        close_segment();
+}
+
 bool hook_drains(void)
 {
     return hook.ring->mode == RING_DRAIN;

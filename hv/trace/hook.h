@@ -97,6 +97,9 @@ void hook_checkpoint(void);
 
 /* ---- counts ---- */
 
+/* Closes the open segment, if there is one that is not raw: what comes next begins another. */
+void hook_flush(void);
+
 /* Counts an access that a filter kept out. */
 void hook_filtered(uint64_t count);
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ring-mode=drain: a ring many times smaller than the trace is sent while the guest runs. The guest waits for the line,
+# ring-mode=drain: what was recorded can be read when the machine is switched off in mid-run; and a ring many times smaller than the trace is sent while the guest runs. The guest waits for the line,
 # and every event arrives; or it does not, and what is lost is counted. The console's text goes on meanwhile.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -39,6 +39,26 @@ RUN_SECONDS=200 engram_run vmx_lose "$options ring-mode=drain,lose" "$guests/sca
 check vmx_lose drain,lose
 expect_between "vmx_lose: the line is too slow for all" 1 $((total - 1)) "$(meta vmx_lose lost)"
 total=300000
+
+# 16 writes, and then nothing more: they arrive while the guest runs, and stay when the machine is switched off.
+dir=$work/cut
+mkdir -p "$dir"
+: >"$dir/serial"
+timeout 60 qemu-system-x86_64 -cpu max -m 256 -display none -monitor none -no-reboot -serial "file:$dir/serial" \
+    -kernel "$build/engram.elf" -append "engine=dbt start=text:START ring-mode=drain" -initrd "$guests/hang.elf" \
+    >"$dir/qemu.out" 2>&1 </dev/null &
+machine=$!
+children+=("$machine")
+"$build/engram" recv --follow --timeout 5 -o "$dir/trace.egrm" "$dir/serial" >"$dir/console" 2>"$dir/recv.err" &
+receiver=$!
+children+=("$receiver")
+for _ in $(seq 300); do grep -q '^events 0 16$' "$dir/trace.egrm.part" 2>/dev/null && break; sleep 0.1; done
+kill "$machine"
+wait "$receiver"
+expect "cut: the receiver's exit code" 1 $?
+expect_line "cut: it says what it has" 'holds the run as far as it was sent, up to event 16' "$dir/recv.err"
+expect "cut: the guest's writes" 16 "$(oracle_list cut 2>/dev/null | wc -l)"
+expect "cut: the trace knows that the run goes on" "the run goes on" "$(meta cut end)"
 
 engram_qemu_run dbt_drain "$options ring-mode=drain" "$guest" "${arguments#guest }"
 waits dbt_drain
