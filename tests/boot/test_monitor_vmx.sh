@@ -26,7 +26,25 @@ for _ in $(seq 200); do
     grep -aq '^STOP' "$dir/serial" && break
     sleep 0.1
 done
-printf '\035dump\r' >&3
+# asks COMMAND REGEX
+asks() {
+    printf '%s\r' "$1" >&3
+    for _ in $(seq 200); do
+        grep -aEq -- "$2" "$dir/serial" && break
+        sleep 0.1
+    done
+    expect_line "the monitor: $1" "$2" "$dir/serial"
+}
+printf '\035' >&3
+asks status '^engine vmx, recording'
+asks regs '^engram: rip 0000000001[0-9a-f]{6} '
+asks "filter cpl=kernel" '^filter gpa=all gva=all cpl=0,1,2 cr3=all'
+asks "mem 0x1000000 16" '^0000000001000000: '
+asks stop 'engram> stop'
+asks status '^engine vmx, not recording'
+asks start 'engram> start'
+asks counters '^counter\.exit\.'
+printf 'dump\r' >&3
 wait "$listener"
 receive "$dir"
 expect_line "the reason" 'engram: ended, as the monitor was told' "$dir/console"
