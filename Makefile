@@ -72,7 +72,7 @@ $(B)/engram64.elf: $(HV_OBJ) linker.ld
 # The same hypervisor with errors of its own that a test asks for: functions wrapped when it is linked.
 FAULTY_IMAGES := $(B)/engram-faulty.elf $(B)/tests/fault/image/breaker.elf
 MUTANT_WRAPS := hook_access raw_read
-FAULTY_WRAPS := control_console_byte hook_stop uart_get uart_drain insn_fetch $(MUTANT_WRAPS)
+FAULTY_WRAPS := control_console_byte control_poll hook_stop uart_get uart_drain insn_fetch $(MUTANT_WRAPS)
 $(B)/engram-faulty64.elf: $(filter-out $(B)/dbt-user.o,$(HV_OBJ)) $(B)/dbt-user-faulty.o \
 		$(B)/tests/fault/image/faulty.o $(B)/tests/fault/image/mutant.o linker.ld
 	$(SAY) LD $@
@@ -285,7 +285,7 @@ $(B)/dbt-host-mutant: $(DBT_OBJ) $(DBT_HOST_OBJ) $(B)/host/tests/fault/image/mut
 # tests/dbt/: translated against the real CPU. At a fixed low address, which 32-bit code reaches; the guest's vector
 # registers are in the CPU when its functions are called back.
 DIFFERENTIAL_SRC := $(filter-out tests/dbt/pin.c, $(sort $(wildcard tests/dbt/*.c))) hv/trace/raw.c \
-	hv/trace/dictionary.c
+	hv/trace/dictionary.c hv/trace/crc32c.c
 $(B)/dbt-engine/tests/dbt/%.o: CFLAGS_HERE := -fno-pie -fno-stack-protector
 $(B)/dbt-differential: $(DIFFERENTIAL_SRC:%.c=$(B)/dbt-engine/%.o) $(DBT_OBJ)
 	$(SAY) LD $@
@@ -375,8 +375,8 @@ run: $(B)/engram.elf $(B)/engram guests $(if $(filter linux,$(GUEST)),linux)
 # tests/unit/test_NAME.c is one program, linked with all that also builds on a host, under sanitizers.
 
 # What of the core touches no hardware.
-HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c error_text.c filter_options.c format_text.c memory_map.c number.c \
-	options.c power.c processors.c proof_text.c vmx/mtrr.c) $(GUEST_SRC)
+HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c error_text.c filter_options.c format_text.c memory_map.c \
+	monitor/command.c monitor/edit.c number.c options.c power.c processors.c proof_text.c vmx/mtrr.c) $(GUEST_SRC)
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))

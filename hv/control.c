@@ -15,6 +15,7 @@
 static const struct engine *engine;
 static const struct options *options;
 static char why[WHY_BYTES];
+static struct filter filter;
 static bool recording;
 static uint64_t tsc_start, tsc_end;
 
@@ -35,7 +36,7 @@ static void watch_for(const struct point *p)
 
 static void stop_recording(void)
 {
-    engine->set_recording(false, false, &options->filter);
+    engine->set_recording(false, false, &filter);
     if (engine->pack)
         engine->pack();
 }
@@ -46,17 +47,20 @@ static void start_recording(void)
         return;
     recording = true;
     watch_for(&options->stop);
-    prove_begin();
-    tsc_start = rdtsc();
-    engine->set_recording(options->trace_reads, options->trace_writes, &options->filter);
+    if (tsc_start == 0) {
+        prove_begin();
+        tsc_start = rdtsc();
+    }
+    engine->set_recording(options->trace_reads, options->trace_writes, &filter);
 }
 
 void control_init(const struct engine *e, const struct options *o)
 {
     engine = e;
     options = o;
+    filter = o->filter;
     watch_for(&o->start);
-    hook_set_filter(&o->filter);
+    hook_set_filter(&filter);
     if (o->start.kind == POINT_BOOT)
         start_recording();
     else if (o->start.kind == POINT_RIP)
@@ -65,6 +69,50 @@ void control_init(const struct engine *e, const struct options *o)
         engine->set_trigger(TRIGGER_STOP, true, o->stop.rip);
     if (o->stop.kind == POINT_EVENTS)
         hook_limit(o->stop.events);
+}
+
+void control_record(bool on)
+{
+    static const char stopped[] = "recording stopped", started[] = "recording goes on";
+    if (on == recording || control_ended())
+        return;
+    if (on) {
+        start_recording();
+        hook_mark(MARK_ENGRAM, started, sizeof started - 1);
+        return;
+    }
+    hook_mark(MARK_ENGRAM, stopped, sizeof stopped - 1);
+    stop_recording();
+    recording = false;
+    prove_give_up("recording stopped in between");
+}
+
+void control_flush(void)
+{
+    if (!recording || control_ended())
+        return;
+    engine->set_recording(false, false, &filter);
+    hook_flush();
+    engine->set_recording(options->trace_reads, options->trace_writes, &filter);
+}
+
+bool control_is_recording(void)
+{
+    return recording;
+}
+
+/* What was recorded is packed with the filter that held then. */
+void control_set_filter(const struct filter *f)
+{
+    bool on = recording;
+    control_record(false);
+    filter = *f;
+    control_record(on);
+}
+
+const struct filter *control_filter(void)
+{
+    return &filter;
 }
 
 void control_trigger(enum trigger t)
@@ -125,12 +173,12 @@ int control_watched_byte(void)
 /* Where parts of pages are filtered what is counted may be more than what passes, until it is packed. */
 static bool are_enough_events(void)
 {
-    if (!recording || !engine->raw || !filter_has_ranges(&options->filter))
+    if (!recording || !engine->raw || !filter_has_ranges(&filter))
         return true;
     stop_recording();
     if (hook_events() >= options->stop.events)
         return true;
-    engine->set_recording(options->trace_reads, options->trace_writes, &options->filter);
+    engine->set_recording(options->trace_reads, options->trace_writes, &filter);
     return false;
 }
 

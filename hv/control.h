@@ -1,15 +1,12 @@
 /*
  * When recording starts and when the run ends: the start= and stop= points,
- * the time limit, and the key on the serial line.
+ * the time limit, and what the monitor is told.
  */
 #ifndef ENGRAM_CONTROL_H
 #define ENGRAM_CONTROL_H
 
 #include "engine.h"
 #include "options.h"
-
-/* On the console's line, while the guest runs, this byte ends the run: Ctrl-]. */
-#define CONTROL_KEY_END 0x1d
 
 void control_init(const struct engine *engine, const struct options *options);
 
@@ -18,6 +15,14 @@ void control_trigger(enum trigger t);
 
 /* The guest sent a byte on the console's line. */
 void control_console_byte(uint8_t byte);
+
+/* Between two exits: recording goes on or not, and what of it. The guest runs on. */
+void control_record(bool on);
+bool control_is_recording(void);
+/* All that was recorded so far comes into closed segments. */
+void control_flush(void);
+void control_set_filter(const struct filter *filter);
+const struct filter *control_filter(void);
 
 /* A byte that may end a text which is waited for; -1: none. */
 int control_watched_byte(void);

@@ -54,9 +54,9 @@ struct vm_exit {
 struct machine;
 
 struct engine {
-    const char *name;   /* "vmx", "dbt" */
-    bool has_a20;       /* carries out itself what closing the A20 gate (port 0x92) does */
-    bool raw;           /* writes raw segments (trace/raw.h), with instruction counts */
+    const char *name; /* "vmx", "dbt" */
+    bool has_a20;     /* carries out itself what closing the A20 gate (port 0x92) does */
+    bool raw;         /* writes raw segments (trace/raw.h), with instruction counts */
 
     /* True if this engine can run here. `why` gets one line either way. */
     bool (*probe)(char *why, size_t size);
@@ -104,6 +104,10 @@ struct engine {
 
     /* Events recorded that hook_events() does not know of yet. NULL: there are none. */
     uint64_t (*pending_events)(void);
+
+    /* At EXIT_POLL: what is recorded in segments that are open is told to the ring, for who finds it after a
+     * reset. NULL: hook_checkpoint() does. */
+    void (*checkpoint)(void);
 
     /* After an error: what can be read of all that was recorded comes into the ring, without the guest or the
      * engine's own state being looked at. NULL: it is there already. */

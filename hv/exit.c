@@ -2,8 +2,10 @@
 
 #include "control.h"
 #include "cpuid.h"
+#include "deliver.h"
 #include "fixup.h"
 #include "guest_uart.h"
+#include "monitor/monitor.h"
 #include "ports.h"
 #include "x86/cpu.h"
 #include "x86/exceptions.h"
@@ -71,7 +73,9 @@ void handle_exit(const struct engine *engine, struct vcpu *v, const struct vm_ex
         break;
     case EXIT_POLL:
         guest_uart_poll();
+        monitor_poll(v);
         control_poll();
+        deliver_poll();
         break;
     case EXIT_TRIGGER:
         control_trigger(e->trigger);

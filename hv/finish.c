@@ -20,6 +20,11 @@ void finish_init(enum after_run after, const struct acpi_info *info)
     acpi = *info;
 }
 
+void finish_with(enum after_run after)
+{
+    chosen = after;
+}
+
 void finish_stops(const struct engine *e)
 {
     engine = e;

@@ -9,6 +9,9 @@
 /* What after= asks for; until it is called, an end is a halt. */
 void finish_init(enum after_run after, const struct acpi_info *acpi);
 
+/* Instead of what after= asks for. */
+void finish_with(enum after_run after);
+
 /* The engine has the processor from now on: it is stopped first, however Engram ends. */
 void finish_stops(const struct engine *engine);
 

@@ -1,16 +1,23 @@
 #include "guest_uart.h"
 
 #include "control.h"
+#include "monitor/monitor.h"
 #include "trace/format.h"
 #include "uart.h"
 #include "x86/io.h"
 
 #define QUEUE_BYTES 256 /* a power of two */
 
+/* What came on the line, and what of it waits for the guest. */
+struct queue {
+    uint8_t byte[QUEUE_BYTES];
+    unsigned in, out;
+};
+static struct queue line;
+
 static struct {
     uint8_t lcr, dll, dlm;
-    uint8_t queue[QUEUE_BYTES];
-    unsigned head, tail;
+    struct queue received;
 } guest = {.lcr = UART_LCR_8N1, .dll = 1};
 
 bool guest_uart_owns(uint16_t port)
@@ -19,26 +26,46 @@ bool guest_uart_owns(uint16_t port)
     return base != 0 && port >= base && port < base + UART_PORTS;
 }
 
-static bool waiting(void)
+static bool has_bytes(const struct queue *q)
 {
-    return guest.head != guest.tail;
+    return q->in != q->out;
+}
+static bool has_room(const struct queue *q)
+{
+    return q->in - q->out < QUEUE_BYTES;
+}
+static void append(struct queue *q, uint8_t byte)
+{
+    q->byte[q->in++ % QUEUE_BYTES] = byte;
+}
+static uint8_t take(struct queue *q)
+{
+    return q->byte[q->out++ % QUEUE_BYTES];
 }
 
-void guest_uart_poll(void)
+void guest_uart_fetch(void)
 {
     int byte;
-    while (guest.head - guest.tail < QUEUE_BYTES && (byte = uart_get()) >= 0) {
-        if (byte == CONTROL_KEY_END)
-            control_end("ended by Ctrl-] on the serial line");
-        else
-            guest.queue[guest.head++ % QUEUE_BYTES] = (uint8_t)byte;
+    while (has_room(&line) && (byte = uart_get()) >= 0)
+        append(&line, (uint8_t)byte);
+}
+
+/* A guest that reads nothing does not keep the monitor from its bytes: what has no room is dropped, as by a
+ * UART. */
+void guest_uart_poll(void)
+{
+    guest_uart_fetch();
+    while (has_bytes(&line)) {
+        uint8_t byte = take(&line);
+        if (!monitor_takes(byte) && has_room(&guest.received))
+            append(&guest.received, byte);
     }
 }
 
 static uint8_t receive(void)
 {
     guest_uart_poll();
-    return waiting() ? guest.queue[guest.tail++ % QUEUE_BYTES] : 0;
+    return has_bytes(&guest.received) ? take(&guest.received) : 0;
 }
 
 static void transmit(uint8_t byte)
@@ -60,7 +87,7 @@ bool guest_uart_sends_text(void)
 }
 bool guest_uart_has_bytes(void)
 {
-    return waiting();
+    return has_bytes(&guest.received);
 }
 
 uint8_t guest_uart_read(uint16_t port)
@@ -75,7 +102,7 @@ uint8_t guest_uart_read(uint16_t port)
         return guest.lcr;
     case UART_LSR:
         guest_uart_poll();
-        return (uint8_t)(in8(port) | (waiting() ? UART_LSR_DR : 0));
+        return (uint8_t)(in8(port) | (has_bytes(&guest.received) ? UART_LSR_DR : 0));
     default:
         return in8(port);
     }

@@ -18,7 +18,10 @@ bool guest_uart_sends_text(void);
 /* Received bytes wait for the guest. */
 bool guest_uart_has_bytes(void);
 
-/* Takes what has come in on the line: a key for Engram, or bytes that wait for the guest. */
+/* Takes what has come in on the line: the monitor's bytes, and those that wait for the guest. */
 void guest_uart_poll(void);
+
+/* Only takes it, before the UART's FIFO runs over: guest_uart_poll() looks at it. */
+void guest_uart_fetch(void);
 
 #endif

@@ -27,8 +27,9 @@ struct machine {
     size_t hidden_count;
     struct memory_range engine_memory; /* what the engine asked for; one of the hidden ranges */
     uint64_t ring_bytes;
-    hpa_t ram_end;          /* end of the highest RAM range */
-    unsigned physical_bits; /* MAXPHYADDR */
+    uint32_t ring_segment_bytes; /* of a slot */
+    hpa_t ram_end;               /* end of the highest RAM range */
+    unsigned physical_bits;      /* MAXPHYADDR */
 };
 
 static inline bool machine_is_hidden(const struct machine *m, hpa_t start, hpa_t end)

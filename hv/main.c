@@ -6,22 +6,23 @@
 #include "clock.h"
 #include "console.h"
 #include "control.h"
+#include "deliver.h"
 #include "engine.h"
 #include "exit.h"
 #include "finish.h"
 #include "guest/guest.h"
 #include "interrupts.h"
 #include "memory.h"
-#include "meta.h"
+#include "monitor/monitor.h"
 #include "pace.h"
 #include "place.h"
 #include "ports.h"
+#include "previous.h"
 #include "processors.h"
 #include "prove.h"
 #include "registers.h"
 #include "select.h"
 #include "trace/crc32c.h"
-#include "trace/dump.h"
 #include "trace/hook.h"
 #include "uart.h"
 #include "vga.h"
@@ -33,8 +34,6 @@
 #define COM1 0x3f8
 #define DEFAULT_BAUD 115200
 #define STACK_BYTES 65536
-#define META_BYTES 16384
-#define PROGRESS_BYTES (256u << 10) /* more than 20 seconds at 115200 baud */
 
 _Noreturn void main(uint32_t magic, uint32_t info);
 
@@ -51,7 +50,6 @@ static struct acpi_info acpi;
 static char engine_reason[256];
 static uint64_t run_id;
 static const struct engine *engine;
-static bool dump_begun;
 
 static const void *read_physical(hpa_t start, size_t size)
 {
@@ -129,18 +127,26 @@ static uint64_t read_tsc(void)
     return rdtsc();
 }
 
+static const char *const ring_titles[] = {
+    [RING_WRAP] = "ring (wrap)", [RING_STOP] = "ring (stop)", [RING_DRAIN] = "ring (drain)"};
+
 static void set_up_ring(void)
 {
     const struct hook_clock clock = {.tsc = read_tsc, .has_icount = engine->raw};
-    const uint32_t segment = engine->raw ? ring_raw_segment_bytes(options.ring_bytes) : RING_SEGMENT_BYTES;
+    const bool drain = options.ring_mode == RING_DRAIN;
+    if (drain && uart_port() == 0)
+        panic("ring-mode=drain: there is no serial line to send the ring on; use ring-mode=wrap or stop");
     machine.ring_bytes = options.ring_bytes;
+    machine.ring_segment_bytes =
+        engine->raw && !drain ? ring_raw_segment_bytes(options.ring_bytes) : RING_SEGMENT_BYTES;
     hpa_t at = place_ring(&machine, &boot, options.ring_bytes);
-    hide(at, at + options.ring_bytes, options.ring_mode == RING_WRAP ? "ring (wrap)" : "ring (stop)");
+    hide(at, at + options.ring_bytes, ring_titles[options.ring_mode]);
     /* Under an emulator the TSC may be the same in every run: what was asked for tells them apart. */
     run_id = rdtsc() * 0x9e3779b97f4a7c15ull ^ crc32c(boot.command_line, strlen(boot.command_line));
     for (size_t i = 0; i < boot.module_count; i++)
         run_id = (run_id << 7 | run_id >> 57) ^ crc32c(boot.module[i].string, strlen(boot.module[i].string));
-    ring_init(&ring, phys_to_virt(at), options.ring_bytes, segment, options.ring_mode, run_id);
+    ring_init(&ring, phys_to_virt(at), options.ring_bytes, machine.ring_segment_bytes, options.ring_mode,
+              run_id);
     hook_init(&ring, &clock);
 }
 
@@ -208,43 +214,26 @@ static void run_guest(void)
     console_reclaim();
 }
 
-/* A long dump says how far it is. */
-static void say_progress(uint64_t sent, uint64_t total)
+static const char *ring_mode_name(void)
 {
-    static unsigned said;
-    unsigned tenths = (unsigned)(sent * 10 / total);
-    if (total < PROGRESS_BYTES || tenths == said || tenths == 10)
-        return;
-    said = tenths;
-    printk("engram: dump: %u0%% of %lu KiB sent\n", tenths, (unsigned long)(total >> 10));
+    static const char *const names[] = {[RING_WRAP] = "wrap", [RING_STOP] = "stop", [RING_DRAIN] = "drain"};
+    return options.drain_loses ? "drain,lose" : names[options.ring_mode];
 }
 
-static void dump(void)
+static void set_up_delivery(void)
 {
-    static char meta[META_BYTES];
-    const struct meta_source source = {.engine = engine,
-                                       .engine_reason = engine_reason,
-                                       .guest = guest_title(),
-                                       .command_line = boot.command_line,
-                                       .ring = &ring,
-                                       .ring_bytes = options.ring_bytes,
-                                       .run_id = run_id,
-                                       .trace_reads = options.trace_reads,
-                                       .trace_writes = options.trace_writes};
-    dump_begun = true;
-    uint32_t meta_bytes = meta_build(&source, meta, sizeof meta - 1);
-    meta_say_what_is_missing(meta);
-    if (uart_port() == 0)
-        return;
-    const struct dump_line line = {.put = uart_put, .get = uart_get, .seconds = clock_seconds};
-    const struct dump_options how = {.compress = true,
-                                     .wait_seconds = options.dump_wait,
-                                     .frame_payload = FRAME_PAYLOAD_FIRST,
-                                     .progress = say_progress,
-                                     .more = prove_chunks(),
-                                     .more_bytes = prove_chunk_bytes()};
-    enum dump_end end = dump_send(&ring, meta, meta_bytes, run_id, &line, &how);
-    printk("engram: dump %s\n", end == DUMP_DONE ? "received completely" : "sent; no receiver answered");
+    static struct meta_source source;
+    source = (struct meta_source){.engine = engine,
+                                  .engine_reason = engine_reason,
+                                  .guest = guest_title(),
+                                  .command_line = boot.command_line,
+                                  .ring = &ring,
+                                  .ring_mode = ring_mode_name(),
+                                  .ring_bytes = options.ring_bytes,
+                                  .run_id = run_id,
+                                  .trace_reads = options.trace_reads,
+                                  .trace_writes = options.trace_writes};
+    deliver_init(&ring, &source, &options);
 }
 
 static void report(void)
@@ -257,11 +246,11 @@ static void report(void)
 /* After an error of Engram itself while the guest ran: what was recorded up to there is not thrown away. */
 static void save_trace(const char *error)
 {
-    if (dump_begun)
+    if (deliver_begun())
         return;
     control_abort(error);
     report();
-    dump();
+    deliver_trace();
 }
 
 _Noreturn void main(uint32_t magic, uint32_t info)
@@ -271,6 +260,11 @@ _Noreturn void main(uint32_t magic, uint32_t info)
     move_to_top(); /* low memory is the guest's */
     clock_init();
     look_at_pace();
+    if (options.dump_previous) {
+        previous_deliver(&machine, &options); /* instead of a run: what one before has left in memory */
+        finish_run();
+    }
+    previous_forget(&machine);
     engine = select_engine(options.engine, engine_reason, sizeof engine_reason);
     set_up_ring();
     place_modules(&machine, &boot);
@@ -283,6 +277,8 @@ _Noreturn void main(uint32_t magic, uint32_t info)
     place_copy_modules(copy_physical);
     guest_load(copy_physical);
     ports_init(engine, &acpi);
+    set_up_delivery();
+    monitor_init(engine, &machine, &ring);
     control_init(engine, &options);
     panic_last_act(save_trace); /* from here on there is something to lose */
     printk("engram: starting guest %s\n", guest_title());
@@ -291,6 +287,6 @@ _Noreturn void main(uint32_t magic, uint32_t info)
     printk("\nengram: %s\n", control_ended());
     print_registers(&vcpu);
     report();
-    dump();
+    deliver_trace();
     finish_run();
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define BRAND_BYTES 49
+#define RUN_GOES_ON "the run goes on"
 
 struct out {
     char *text;
@@ -54,6 +55,8 @@ uint32_t meta_build(const struct meta_source *s, char *text, uint32_t size)
     uint64_t first_event, end_event;
     cpu_brand(brand);
     ring_events(s->ring, &first_event, &end_event);
+    /* What was sent while the guest ran is in the file. */
+    uint64_t first = s->ring->mode == RING_DRAIN ? 0 : ring_first_sequence(s->ring);
     line(&o, "format=%d", TRACE_VERSION);
     line(&o, "run=%016lx", (unsigned long)s->run_id);
     line(&o, "engine=%s", s->engine->name);
@@ -66,22 +69,89 @@ uint32_t meta_build(const struct meta_source *s, char *text, uint32_t size)
     line(&o, "events=%lu", (unsigned long)hook_events());
     line(&o, "lost=%lu", (unsigned long)hook_lost());
     line(&o, "filtered=%lu", (unsigned long)hook_filtered_total());
-    line(&o, "segments=%lu", (unsigned long)ring_count(s->ring));
-    line(&o, "first_sequence=%lu", (unsigned long)ring_first_sequence(s->ring));
+    line(&o, "segments=%lu", (unsigned long)(ring_count(s->ring) + ring_first_sequence(s->ring) - first));
+    line(&o, "first_sequence=%lu", (unsigned long)first);
     line(&o, "first_event=%lu", (unsigned long)first_event);
-    line(&o, "ring.mode=%s", s->ring->mode == RING_WRAP ? "wrap" : "stop");
+    line(&o, "ring.mode=%s", s->ring_mode);
     line(&o, "ring.bytes=%lu", (unsigned long)s->ring_bytes);
     line(&o, "segment.bytes=%u", s->ring->segment_bytes);
     line(&o, "tsc.hz=%lu", (unsigned long)clock_hz());
     line(&o, "tsc.start=%lu", (unsigned long)control_started_at());
     line(&o, "tsc.end=%lu", (unsigned long)control_ended_at());
-    line(&o, "end=%s", control_ended());
+    line(&o, "end=%s", control_ended() ? control_ended() : RUN_GOES_ON);
     if (s->engine->raw)
         line(&o, "counter.damaged_segments=%lu", (unsigned long)hook_damaged());
     o.length += (uint32_t)prove_meta(o.text + o.length, o.size - o.length);
     o.length += (uint32_t)s->engine->counters(o.text + o.length, o.size - o.length);
     return o.length;
 }
+
+/* ---- of a run before ---- */
+
+static bool begins_with(const char *text, const char *end, const char *word)
+{
+    size_t n = strlen(word);
+    return (size_t)(end - text) >= n && memcmp(text, word, n) == 0;
+}
+
+/* What the reset has made wrong, and is said anew. */
+static bool is_outdated(const char *text, const char *end)
+{
+    static const char *const keys[] = {
+        "events=",      "lost=",    "filtered=", "segments=", "first_sequence=",
+        "first_event=", "tsc.end=", "end=",      "counter."};
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        if (begins_with(text, end, keys[i]))
+            return true;
+    return false;
+}
+
+static const char *line_end(const char *text, const char *end)
+{
+    while (text < end && *text != '\n')
+        text++;
+    return text;
+}
+
+static bool was_running(const char *text, const char *end)
+{
+    for (; text < end; text = line_end(text, end) + 1)
+        if (begins_with(text, end, "end=" RUN_GOES_ON "\n"))
+            return true;
+    return false;
+}
+
+uint32_t meta_of_previous(const char *kept, uint32_t kept_bytes, const struct ring *ring, uint64_t lost,
+                          uint64_t filtered, char *text, uint32_t size)
+{
+    struct out o = {.text = text, .size = size};
+    const char *end = kept + kept_bytes, *next;
+    bool anew = was_running(kept, end);
+    uint64_t first_event, end_event;
+    for (; kept < end; kept = next + 1) {
+        next = line_end(kept, end);
+        if ((anew && is_outdated(kept, end)) || (size_t)(next - kept) + 1 > o.size - o.length)
+            continue;
+        memcpy(o.text + o.length, kept, (size_t)(next - kept));
+        o.length += (uint32_t)(next - kept);
+        o.text[o.length++] = '\n';
+    }
+    if (!anew)
+        return o.length;
+    ring_events(ring, &first_event, &end_event);
+    line(&o, "events=%lu", (unsigned long)end_event);
+    line(&o, "lost=%lu", (unsigned long)(ring->notes.lost + lost));
+    line(&o, "filtered=%lu", (unsigned long)(ring->notes.filtered + filtered));
+    line(&o, "segments=%lu", (unsigned long)ring_count(ring));
+    line(&o, "first_sequence=%lu", (unsigned long)ring_first_sequence(ring));
+    line(&o, "first_event=%lu", (unsigned long)first_event);
+    line(&o, "tsc.end=%lu", (unsigned long)ring->notes.tsc);
+    line(&o, "end=the machine was reset while the guest ran");
+    line(&o, "counter.damaged_segments=%lu", (unsigned long)hook_damaged());
+    return o.length;
+}
+
+/* ---- what is missing ---- */
 
 /* The number behind `counter.NAME=` in META text; 0 when it is not there. */
 static uint64_t counter_of(const char *text, const char *name)

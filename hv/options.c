@@ -137,12 +137,14 @@ static bool set_ring(struct options *o, const char *value, struct reason *r)
 
 static bool set_ring_mode(struct options *o, const char *value, struct reason *r)
 {
-    static const char *const names[] = {[RING_WRAP] = "wrap", [RING_STOP] = "stop", NULL};
+    static const char *const names[] = {
+        [RING_WRAP] = "wrap", [RING_STOP] = "stop", [RING_DRAIN] = "drain", "drain,lose", NULL};
     int i = choose(value, names);
 
     if (i < 0)
-        return WRONG(r, "it is wrap or stop");
-    o->ring_mode = (enum ring_mode)i;
+        return WRONG(r, "it is wrap, stop, drain or drain,lose");
+    o->drain_loses = i > RING_DRAIN;
+    o->ring_mode = o->drain_loses ? RING_DRAIN : (enum ring_mode)i;
     return true;
 }
 
@@ -277,6 +279,17 @@ static bool set_dump_wait(struct options *o, const char *value, struct reason *r
     return set_seconds(&o->dump_wait, value, r);
 }
 
+static bool set_dump(struct options *o, const char *value, struct reason *r)
+{
+    static const char *const names[] = {"end", "previous", NULL};
+    int i = choose(value, names);
+
+    if (i < 0)
+        return WRONG(r, "it is end or previous");
+    o->dump_previous = i == 1;
+    return true;
+}
+
 static bool set_after(struct options *o, const char *value, struct reason *r)
 {
     static const char *const names[] = {"halt", "poweroff", "reset", NULL};
@@ -311,7 +324,7 @@ static const struct option {
     {"filter-cpl", "LEVELS|all", "all", set_filter_cpl},
     {"filter-cr3", "ADDR|all", "all", set_filter_cr3},
     {"ring", "SIZE", "16M", set_ring},
-    {"ring-mode", "wrap|stop", "wrap", set_ring_mode},
+    {"ring-mode", "wrap|stop|drain|drain,lose", "wrap", set_ring_mode},
     {"proof", "off|on|pages", "off", set_proof},
     {"serial", "com1..com4|0xPORT[,BAUD]|none", "com1,115200", set_serial},
     {"start", "boot|rip:ADDR|text:STRING", "boot", set_start},
@@ -319,6 +332,7 @@ static const struct option {
     {"timeout", "SECONDS", "0", set_timeout},
     {"after", "halt|poweroff|reset", "halt", set_after},
     {"args", "STRING", "", set_args},
+    {"dump", "end|previous", "end", set_dump},
     {"dump-wait", "SECONDS", "10", set_dump_wait},
 };
 

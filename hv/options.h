@@ -42,12 +42,14 @@ struct options {
     uint64_t ring_bytes; /* a multiple of RING_SEGMENT_BYTES, at least RING_BYTES_MIN */
     enum ring_mode ring_mode;
     enum prove proof;
+    bool drain_loses;     /* RING_DRAIN: the guest does not wait for the line */
     uint16_t serial_port; /* I/O port, 0 for none */
     uint32_t serial_baud; /* divides 115200 */
     struct point start, stop;
     uint32_t timeout; /* seconds, 0 for none */
     enum after_run after;
     char guest_args[GUEST_ARGS_MAX + 1]; /* of the built-in guest */
+    bool dump_previous;                  /* no run: the dump of the one that a reset has ended */
     uint32_t dump_wait;                  /* seconds to go on without an answer once all was sent */
 };
 

@@ -86,11 +86,25 @@ void place_move(const struct place *place, hpa_t map_end)
     move_image(phys_to_virt(place->image), image_start, image_bytes(), cr3);
 }
 
-hpa_t place_ring(const struct machine *m, const struct bootinfo *boot, uint64_t bytes)
+/* A boot loader works at the top of the memory that it reaches: a ring there would not outlive the next boot.
+ */
+static bool ring_under_hypervisor(const struct machine *m, const struct bootinfo *boot, uint64_t bytes,
+                                  hpa_t *at)
 {
     static struct memory_map taken;
     all_taken(&taken, m, boot);
+    take(&taken, place_image(), GIB(4));
+    return memory_map_find_highest(&boot->map, &taken, GUEST_MEMORY_END, m->ram_end, bytes, LARGE_PAGE_SIZE,
+                                   at);
+}
+
+hpa_t place_ring(const struct machine *m, const struct bootinfo *boot, uint64_t bytes)
+{
+    static struct memory_map taken;
     hpa_t at;
+    if (ring_under_hypervisor(m, boot, bytes, &at))
+        return at;
+    all_taken(&taken, m, boot);
     if (memory_map_find_highest(&boot->map, &taken, GUEST_MEMORY_END, m->ram_end, bytes, LARGE_PAGE_SIZE,
                                 &at))
         return at;

@@ -28,8 +28,8 @@ void place_move(const struct place *place, hpa_t direct_map_end);
 /* Where the image lies now. */
 hpa_t place_image(void);
 
-/* Takes `bytes` for the ring from the top of RAM: its address. Panics with the largest possible size where
- * there is no room. */
+/* Takes `bytes` for the ring from the top of RAM, but, below 4 GiB, under the hypervisor if it can: its
+ * address. Panics with the largest possible size where there is no room. */
 hpa_t place_ring(const struct machine *m, const struct bootinfo *boot, uint64_t bytes);
 
 /* Takes `bytes` for the engine's tables in the same way. */

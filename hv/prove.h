@@ -16,6 +16,8 @@ void prove_init(const struct machine *m, hpa_t at, bool copy);
 /* Recording begins, ends, or is over because of an error of Engram. */
 void prove_begin(void);
 void prove_end(void);
+/* Not all that is written is recorded any more: `why` says it, in one line. */
+void prove_give_up(const char *why);
 void prove_abort(void);
 
 void prove_report(void);

@@ -73,6 +73,11 @@ void uart_put(uint8_t byte)
     out8(uart.port + UART_THR, byte);
 }
 
+void uart_shared(void)
+{
+    uart.room = 0;
+}
+
 int uart_get(void)
 {
     if (uart.port == 0 || !(in8(uart.port + UART_LSR) & UART_LSR_DR))

@@ -35,6 +35,9 @@ uint16_t uart_port(void);
 /* Waits until the transmitter has room. Without a UART nothing happens. */
 void uart_put(uint8_t byte);
 
+/* Somebody else has sent on the line: whether the transmitter has room is not known. */
+void uart_shared(void);
+
 /* -1 when nothing has come. */
 int uart_get(void);
 

@@ -32,7 +32,7 @@ options=()
 if [ "${ISO_FIRMWARE:-}" = bios ]; then
     [ -d /usr/lib/grub/i386-pc ] || die "mkiso: /usr/lib/grub/i386-pc is missing: install grub-pc-bin"
     # Only the modules that a multiboot entry needs: GRUB itself comes from one image.
-    options=(-d /usr/lib/grub/i386-pc --install-modules="multiboot multiboot2 normal configfile"
+    options=(-d /usr/lib/grub/i386-pc --install-modules="multiboot multiboot2 normal configfile cmostest"
         --locales= --themes= --fonts=)
 fi
 # A fixed date and identity, so that the same input gives the same image.

@@ -15,6 +15,7 @@ enum exit_code {
 
 /* argv[0] is the command's name. */
 int cmd_recv(int argc, char **argv);
+int cmd_console(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_print(int argc, char **argv);
 int cmd_verify(int argc, char **argv);

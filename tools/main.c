@@ -10,6 +10,7 @@ static const struct command {
     const char *what;
 } commands[] = {
     {"recv", cmd_recv, "receive a dump from a serial line, a socket or a capture file"},
+    {"console", cmd_console, "the guest's console, the monitor and the dump over one line"},
     {"info", cmd_info, "what a trace holds: origin, counts, time, losses"},
     {"print", cmd_print, "the accesses, a line each"},
     {"analyse", cmd_analyse,

@@ -40,7 +40,7 @@ void space_map_void_segment(uint32_t bytes);
 /* ---- window.c ---- */
 
 /* `memory`: for the dictionary, `bytes` of it. */
-void window_init(void *memory, uint64_t bytes, uint64_t ring_bytes);
+void window_init(void *memory, uint64_t bytes, const struct machine *m);
 /* False: what CPL 3 has put there is malformed. */
 bool window_define(void);
 /* At a request: what CPL 3 has recorded and defined so far is safe from what it does later. False: it has
@@ -50,6 +50,8 @@ void window_open(void);
 void window_close(void);
 /* Packs what the ring holds; the dictionary is empty then. */
 void window_pack(void);
+/* The ring tells of what was recorded so far, should a reset come. */
+void window_checkpoint(void);
 void window_salvage(uint64_t record);
 void *window_claim(uint32_t bytes);
 uint64_t window_events(void);

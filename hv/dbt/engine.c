@@ -329,6 +329,7 @@ const struct engine dbt_engine = {
     .set_recording = dbt_engine_set_recording,
     .pack = dbt_pack,
     .pending_events = window_events,
+    .checkpoint = window_checkpoint,
     .salvage = dbt_salvage,
     .set_trigger = dbt_set_trigger,
     .counters = dbt_engine_counters,

@@ -261,7 +261,7 @@ void space_init(const struct machine *m)
     memory_next = m->engine_memory.start;
     memory_end = m->engine_memory.end;
     uint64_t dictionary = dictionary_bytes(m->ring_bytes);
-    window_init(phys_to_virt(take_memory(dictionary)), dictionary, m->ring_bytes);
+    window_init(phys_to_virt(take_memory(dictionary)), dictionary, m);
     hpa_t flags = memory_next; /* what make_tables() takes first */
     make_tables(m);
     map_code();

@@ -24,16 +24,24 @@ static unsigned at_once; /* segments that may be open: what is open has overwrit
 static struct chunk_header *segment[WINDOW_SEGMENTS];
 static unsigned segments; /* that are open */
 static bool void_window;  /* the ring is full: what is written in the window is lost */
+static unsigned told;     /* of those that the ring knows to be full */
 static uint64_t noted;    /* where the next record went at the last request: an address of CPL 3 */
 
-void window_init(void *memory, uint64_t bytes, uint64_t ring_bytes)
+/* One where the ring is being sent, so that it goes out soon. */
+static unsigned segments_at_once(const struct machine *m)
 {
-    uint64_t quarter;
+    uint64_t quarter = m->ring_bytes / m->ring_segment_bytes / 4;
+    if (hook_drains())
+        return 1;
+    return quarter < WINDOW_SEGMENTS ? (unsigned)quarter : WINDOW_SEGMENTS;
+}
+
+void window_init(void *memory, uint64_t bytes, const struct machine *m)
+{
     dictionary_memory = memory;
     dictionary_size = bytes;
-    segment_bytes = ring_raw_segment_bytes(ring_bytes);
-    quarter = ring_bytes / segment_bytes / 4;
-    at_once = quarter < WINDOW_SEGMENTS ? (unsigned)quarter : WINDOW_SEGMENTS;
+    segment_bytes = m->ring_segment_bytes;
+    at_once = segments_at_once(m);
     dictionary_init(&dictionary, memory, bytes);
     dbt_user_engine.recorder.blocks_max = dictionary.block_max;
     dbt_user_engine.recorder.accesses_max = dictionary.access_max;
@@ -71,16 +79,26 @@ static void say_progress(uint64_t done, uint64_t all)
         printk("engram: packing the trace: %lu0%%\n", (unsigned long)tenths);
 }
 
+static void note_dictionary(void)
+{
+    hook_note_dictionary(&dictionary, virt_to_phys(dictionary_memory), dictionary_size);
+}
+
 void window_pack(void)
 {
     hook_pack(&dictionary, say_progress);
     dictionary_init(&dictionary, dictionary_memory, dictionary_size);
+    note_dictionary();
+    hook_checkpoint();
 }
 
 /* ---- segments ---- */
 
+/* The dictionary stays as it is: translated code goes on to use it. */
 void window_open(void)
 {
+    if (hook_drains())
+        hook_pack(&dictionary, NULL);
     segments = hook_raw_open(segment, at_once);
     void_window = segments == 0;
     for (unsigned i = 0; i < segments; i++)
@@ -111,11 +129,12 @@ void window_close(void)
     memset(dbt_shared.use, 0, sizeof dbt_shared.use);
     for (unsigned i = 0; i < WINDOW_SEGMENTS; i++)
         check_use(i, &use[i]);
+    note_dictionary();
     if (void_window)
         hook_raw_lost(use[0].events);
     else
         hook_raw_close(use, segments);
-    segments = 0;
+    segments = told = 0;
     void_window = false;
     noted = 0;
 }
@@ -139,6 +158,23 @@ static uint8_t *in_window(uint64_t at, uint32_t bytes, unsigned *which)
         offset < sizeof(struct chunk_header) || offset > segment_bytes || segment_bytes - offset < bytes)
         return NULL;
     return (uint8_t *)segment[*which] + offset;
+}
+
+void window_checkpoint(void)
+{
+    struct raw_use use[WINDOW_SEGMENTS];
+    unsigned which;
+    const uint8_t *end = in_window(noted, 0, &which);
+    note_dictionary();
+    if (!end)
+        return;
+    memcpy(use, dbt_shared.use, sizeof use);
+    use[which].bytes = (uint32_t)(end - (const uint8_t *)(segment[which] + 1));
+    use[which].events = dbt_events(&dbt_user_engine);
+    for (unsigned i = 0; i <= which; i++)
+        check_use(i, &use[i]);
+    hook_raw_note(use, told, which + 1);
+    told = which;
 }
 
 /* For records of the core, between two of CPL 3's. */

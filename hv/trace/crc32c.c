@@ -89,3 +89,29 @@ uint32_t crc32c(const void *data, size_t bytes)
 {
     return crc32c_more(0, data, bytes);
 }
+
+/* The product of two polynomials modulo the CRC's; bit 31 is the coefficient of x^0. */
+static uint32_t multiply(uint32_t a, uint32_t b)
+{
+    uint32_t product = 0;
+
+    for (; a; a <<= 1) {
+        if (a & 1u << 31)
+            product ^= b;
+        b = b >> 1 ^ (b & 1 ? POLYNOMIAL : 0);
+    }
+    return product;
+}
+
+/* What stands before n bytes weighs x^(8n) more; the initial value and the final XOR cancel out. */
+uint32_t crc32c_join(uint32_t first, uint32_t second, uint64_t bytes)
+{
+    uint32_t square = 1u << 23; /* x^8 */
+
+    for (; bytes; bytes >>= 1) {
+        if (bytes & 1)
+            first = multiply(square, first);
+        square = multiply(square, square);
+    }
+    return first ^ second;
+}

@@ -2,6 +2,9 @@
  * does not trust: an entry that got in can be read without a further look. */
 #include "trace/raw.h"
 
+#include "trace/crc32c.h"
+#include "trace/ring.h"
+
 #define BLOCK_SHARE 5u /* accesses for which there is room, per block */
 #define INSTRUCTIONS_MAX 64u
 
@@ -68,4 +71,47 @@ bool dictionary_add_blocks(struct dictionary *d, const struct raw_block *b, uint
     }
     d->block_count += count;
     return true;
+}
+
+/* ---- after a reset ---- */
+
+static uint32_t crc_more(uint32_t crc, const void *array, size_t size, uint32_t from, uint32_t to)
+{
+    return crc32c_more(crc, (const uint8_t *)array + from * size, (to - from) * size);
+}
+
+void dictionary_note(const struct dictionary *d, struct ring_notes *n)
+{
+    if (d->block_count < n->blocks || d->access_count < n->accesses) /* it began anew */
+        n->blocks = n->accesses = n->blocks_crc = n->accesses_crc = 0;
+    n->blocks_crc = crc_more(n->blocks_crc, d->block, sizeof(*d->block), n->blocks, d->block_count);
+    n->accesses_crc = crc_more(n->accesses_crc, d->access, sizeof(*d->access), n->accesses, d->access_count);
+    n->blocks = d->block_count;
+    n->accesses = d->access_count;
+}
+
+static bool is_whole(const struct dictionary *d, const struct ring_notes *n)
+{
+    if (n->blocks > d->block_max || n->accesses > d->access_max ||
+        n->blocks_crc != crc_more(0, d->block, sizeof(*d->block), 0, n->blocks) ||
+        n->accesses_crc != crc_more(0, d->access, sizeof(*d->access), 0, n->accesses))
+        return false;
+    for (uint32_t i = 0; i < n->accesses; i++)
+        if (!access_is_valid(&d->access[i]))
+            return false;
+    return true;
+}
+
+bool dictionary_find(struct dictionary *d, void *memory, uint64_t bytes, const struct ring_notes *n)
+{
+    dictionary_init(d, memory, bytes);
+    if (!is_whole(d, n))
+        return false;
+    d->access_count = n->accesses;
+    while (d->block_count < n->blocks && block_is_valid(d, &d->block[d->block_count]))
+        d->block_count++;
+    if (d->block_count == n->blocks)
+        return true;
+    dictionary_init(d, memory, bytes);
+    return false;
 }

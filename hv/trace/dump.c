@@ -8,7 +8,9 @@
 
 #include "trace/bytes.h"
 #include "trace/crc32c.h"
+#include "trace/drain.h"
 #include "trace/dump_file.h"
+#include "trace/frame.h"
 
 #include <string.h>
 
@@ -38,8 +40,9 @@ static struct {
     uint64_t run_id;
     uint32_t file_crc;
     bool active;
-    bool done;      /* the receiver said so */
-    uint64_t heard; /* seconds: when somebody last wanted something, or got it */
+    bool done;       /* the receiver said so */
+    bool asked_gone; /* for what was sent while the guest ran, and is no longer in the ring */
+    uint64_t heard;  /* seconds: when somebody last wanted something, or got it */
     uint8_t queue[QUEUE_BYTES];
     uint32_t queue_in, queue_out; /* count bytes; they may wrap */
     uint8_t frame[INCOMING_MAX];  /* coming in */
@@ -61,25 +64,11 @@ static void poll_line(void)
     }
 }
 
-static void put_bytes(const uint8_t *bytes, uint32_t n)
-{
-    while (n--) {
-        dump.line->put(*bytes++);
-        poll_line();
-    }
-}
-
 static void send_frame(enum frame_type type, uint64_t offset, const void *payload, uint32_t bytes)
 {
-    uint8_t head[FRAME_HEADER_BYTES] = {FRAME_START, (uint8_t)type};
-    uint8_t tail[FRAME_CRC_BYTES];
+    const struct frame_line line = {.put = dump.line->put, .between = poll_line};
 
-    store16(head + 2, (uint16_t)bytes);
-    store64(head + 4, offset);
-    store32(tail, crc32c_more(crc32c(head + 1, FRAME_HEADER_BYTES - 1), payload, bytes));
-    put_bytes(head, sizeof(head));
-    put_bytes(payload, bytes);
-    put_bytes(tail, sizeof(tail));
+    frame_send(&line, type, offset, payload, bytes);
 }
 
 /* ---- frames that come in ---------------------------------------------------- */
@@ -91,20 +80,33 @@ static uint32_t clamp_payload(uint32_t bytes)
     return bytes > FRAME_PAYLOAD_MAX ? FRAME_PAYLOAD_MAX : bytes;
 }
 
-/* Notes a range to send. False when nothing of it lies in the file. */
-static bool add_range(uint64_t offset, uint64_t length, uint32_t payload)
+static void add_range(const struct range *new)
 {
-    if (offset >= dump.file.bytes || !length)
-        return false;
-    if (length > dump.file.bytes - offset)
-        length = dump.file.bytes - offset;
-
-    struct range new = {offset, offset + length, payload};
+    if (new->offset >= new->end)
+        return;
     for (uint32_t i = 0; i < dump.ranges; i++)
-        if (dump.range[i].offset == new.offset && dump.range[i].end == new.end) /* asked twice */
-            return true;
+        if (dump.range[i].offset == new->offset && dump.range[i].end == new->end) /* asked twice */
+            return;
     if (dump.ranges < RANGES_MAX)
-        dump.range[dump.ranges++] = new;
+        dump.range[dump.ranges++] = *new;
+}
+
+/* Notes what is to be sent of a range that was asked for: all of it, or what lies before and behind the bytes
+ * that are gone. False when nothing of it lies in the file. */
+static bool ask_for(uint64_t offset, uint64_t length, uint32_t payload)
+{
+    const struct dump_file *f = &dump.file;
+
+    if (offset >= f->bytes || !length)
+        return false;
+    uint64_t end = length > f->bytes - offset ? f->bytes : offset + length;
+    if (f->gone_start == f->gone_end || end <= f->gone_start || offset >= f->gone_end) {
+        add_range(&(struct range){offset, end, payload});
+        return true;
+    }
+    dump.asked_gone = true;
+    add_range(&(struct range){offset, f->gone_start, payload});
+    add_range(&(struct range){f->gone_end, end, payload});
     return true;
 }
 
@@ -114,7 +116,7 @@ static void take_request(const uint8_t *payload, uint32_t bytes)
         return;
     uint32_t frame_payload = clamp_payload(load16(payload));
     for (uint32_t at = REQUEST_HEAD; at < bytes; at += REQUEST_RANGE)
-        if (add_range(load64(payload + at), load64(payload + at + 8), frame_payload))
+        if (ask_for(load64(payload + at), load64(payload + at + 8), frame_payload))
             dump.heard = dump.line->seconds();
 }
 
@@ -214,12 +216,24 @@ static uint32_t send_part(struct range *range, uint8_t data[FRAME_PAYLOAD_MAX])
     return n;
 }
 
+static void send_gone(void)
+{
+    uint8_t payload[FRAME_GONE_BYTES];
+
+    if (!dump.asked_gone)
+        return;
+    dump.asked_gone = false;
+    store64(payload, dump.file.gone_start);
+    store64(payload + 8, dump.file.gone_end - dump.file.gone_start);
+    send_frame(FRAME_GONE, 0, payload, sizeof(payload));
+}
+
 /* Sends all that was asked for, and what is asked for meanwhile. */
 static void serve_requests(void)
 {
     uint8_t data[FRAME_PAYLOAD_MAX];
 
-    for (take_queue(); dump.ranges && !dump.done; take_queue()) {
+    for (take_queue(), send_gone(); dump.ranges && !dump.done; take_queue(), send_gone()) {
         send_part(&dump.range[0], data);
         if (dump.range[0].offset == dump.range[0].end) {
             dump.ranges--;
@@ -229,18 +243,31 @@ static void serve_requests(void)
     }
 }
 
-static void send_all(const struct dump_options *options)
+/* A part of the first pass; its CRC, which begins with `crc`. */
+static uint32_t send_all(uint64_t from, uint64_t to, uint32_t crc, const struct dump_options *options)
 {
-    struct range all = {0, dump.file.bytes, clamp_payload(options->frame_payload)};
+    struct range all = {from, to, clamp_payload(options->frame_payload)};
     uint8_t data[FRAME_PAYLOAD_MAX];
 
     while (all.offset < all.end && !dump.done) {
         uint32_t n = send_part(&all, data);
-        dump.file_crc = crc32c_more(dump.file_crc, data, n);
+        crc = crc32c_more(crc, data, n);
         if (options->progress)
-            options->progress(all.offset, all.end);
+            options->progress(all.offset, dump.file.bytes);
         serve_requests();
     }
+    return crc;
+}
+
+/* Of a ring that was drained the front, which is known at the end only, and what was not sent before. */
+static void first_pass(const struct dump_options *options)
+{
+    const struct drain *d = options->drained;
+    uint64_t front = d ? d->ring->front_bytes : 0;
+    uint32_t first = send_all(0, front, 0, options);
+    uint32_t rest = send_all(d ? d->offset : 0, dump.file.bytes, d ? d->crc : 0, options);
+
+    dump.file_crc = crc32c_join(first, rest, dump.file.bytes - front);
 }
 
 /* END three times, then once each second, and at once when a request has been served, so that its receiver
@@ -253,7 +280,7 @@ static enum dump_end answer_requests(uint32_t wait_seconds)
         send_end(times);
         do
             take_queue();
-        while (!dump.done && !dump.ranges && dump.line->seconds() == sent_at &&
+        while (!dump.done && !dump.ranges && !dump.asked_gone && dump.line->seconds() == sent_at &&
                sent_at - dump.heard < wait_seconds);
         serve_requests();
         if (!dump.done && dump.line->seconds() - dump.heard >= wait_seconds)
@@ -267,8 +294,7 @@ enum dump_end dump_send(struct ring *ring, const char *meta, uint32_t meta_bytes
 {
     dump.line = line;
     dump.run_id = run_id;
-    dump.file_crc = 0;
-    dump.done = false;
+    dump.done = dump.asked_gone = false;
     dump.queue_in = dump.queue_out = 0;
     dump.frame_have = 0;
     dump.ranges = 0;
@@ -276,7 +302,7 @@ enum dump_end dump_send(struct ring *ring, const char *meta, uint32_t meta_bytes
     dump_file_make(&dump.file, ring, meta, meta_bytes, options->compress, poll_line);
     dump_file_add(&dump.file, options->more, options->more_bytes);
     send_begin();
-    send_all(options);
+    first_pass(options);
     enum dump_end end = answer_requests(options->wait_seconds);
     dump.active = false;
     return end;

@@ -14,10 +14,13 @@ struct dump_line {
     uint64_t (*seconds)(void);
 };
 
+struct drain;
+
 struct dump_options {
-    bool compress;          /* LZ4 each segment, in place, before sending */
-    uint32_t wait_seconds;  /* how long to go on without any answer once all was sent */
-    uint32_t frame_payload; /* of the first pass: FRAME_PAYLOAD_MIN to FRAME_PAYLOAD_MAX */
+    const struct drain *drained; /* what has sent the beginning (drain.h); NULL: nothing has */
+    bool compress;               /* LZ4 each segment, in place, before sending */
+    uint32_t wait_seconds;       /* how long to go on without any answer once all was sent */
+    uint32_t frame_payload;      /* of the first pass: FRAME_PAYLOAD_MIN to FRAME_PAYLOAD_MAX */
     void (*progress)(uint64_t sent, uint64_t total); /* may be NULL */
     const void *more; /* chunks that stand between the segments and END, `more_bytes` of them */
     uint64_t more_bytes;

@@ -18,7 +18,7 @@ static uint8_t scratch[RING_SEGMENT_MAX];
 /* ---- compression ------------------------------------------------------------ */
 
 /* In place. A body that is damaged stays as it is, so that its CRC still tells. */
-static void compress_segment(struct chunk_header *h)
+void dump_file_compress(struct chunk_header *h)
 {
     uint8_t *body = (uint8_t *)(h + 1);
 
@@ -38,33 +38,29 @@ static void compress_segment(struct chunk_header *h)
 
 /* ---- layout ----------------------------------------------------------------- */
 
-/* Length of a segment's chunk in the file; a damaged one is left out. */
-static uint64_t chunk_bytes(const struct ring *ring, uint64_t index)
-{
-    if (!ring_segment_intact(ring, index))
-        return 0;
-    return sizeof(struct chunk_header) + ring_segment(ring, index)->stored_bytes;
-}
-
-static struct chunk_header text_header(enum chunk_type type, const char *text, uint32_t bytes)
+/* Behind the text stand `padding` newlines. */
+static struct chunk_header text_header(enum chunk_type type, const char *text, uint32_t bytes,
+                                       uint32_t padding)
 {
     struct chunk_header h = {.magic = TRACE_MAGIC,
                              .version = TRACE_VERSION,
                              .header_bytes = sizeof(h),
                              .type = (uint8_t)type,
-                             .stored_bytes = bytes,
-                             .body_bytes = bytes,
+                             .stored_bytes = bytes + padding,
+                             .body_bytes = bytes + padding,
                              .body_crc = crc32c(text, bytes)};
+    while (padding--)
+        h.body_crc = crc32c_more(h.body_crc, "\n", 1);
     ring_seal(&h);
     return h;
 }
 
 /* META that is too long is cut behind its last whole line. */
-static uint32_t meta_length(const char *meta, uint32_t bytes)
+static uint32_t meta_length(const char *meta, uint32_t bytes, uint32_t most)
 {
-    if (bytes <= META_BYTES_MAX)
+    if (bytes <= most)
         return bytes;
-    for (bytes = META_BYTES_MAX; bytes && meta[bytes - 1] != '\n';)
+    for (bytes = most; bytes && meta[bytes - 1] != '\n';)
         bytes--;
     return bytes;
 }
@@ -72,23 +68,26 @@ static uint32_t meta_length(const char *meta, uint32_t bytes)
 void dump_file_make(struct dump_file *file, struct ring *ring, const char *meta, uint32_t meta_bytes,
                     bool compress, void (*between)(void))
 {
-    meta_bytes = meta_length(meta, meta_bytes);
+    const uint32_t place = ring->front_bytes ? ring->front_bytes - (uint32_t)sizeof(struct chunk_header) : 0;
+    meta_bytes = meta_length(meta, meta_bytes, META_BYTES_MAX);
+    file->meta_bytes = place ? meta_length(meta, meta_bytes, place) : meta_bytes;
     file->ring = ring;
     file->meta = meta;
-    file->meta_header = text_header(CHUNK_META, meta, meta_bytes);
-    file->end_header = text_header(CHUNK_END, meta, meta_bytes);
+    file->meta_header = text_header(CHUNK_META, meta, file->meta_bytes, place ? place - file->meta_bytes : 0);
+    file->end_header = text_header(CHUNK_END, meta, meta_bytes, 0);
     file->segments = ring_count(ring);
     ring_events(ring, &file->first_event, &file->end_event);
     file->step = file->segments / DUMP_DIRECTORY + 1;
-    file->segment_start = sizeof(struct chunk_header) + meta_bytes;
+    file->gone_start = sizeof(struct chunk_header) + file->meta_header.stored_bytes;
+    file->gone_end = file->segment_start = file->gone_start + ring->gone_bytes;
 
     uint64_t offset = file->segment_start;
     for (uint64_t i = 0; i < file->segments; i++) {
         if (compress && ring_segment_intact(ring, i))
-            compress_segment(ring_segment(ring, i));
+            dump_file_compress(ring_segment(ring, i));
         if (i % file->step == 0)
             file->directory[i / file->step] = offset;
-        offset += chunk_bytes(ring, i);
+        offset += ring_chunk_bytes(ring, i);
         if (between)
             between();
     }
@@ -125,7 +124,7 @@ static void walk_to(struct dump_file *file, uint64_t offset)
         file->walk_offset = file->directory[low];
     }
     for (;;) {
-        uint64_t bytes = chunk_bytes(file->ring, file->walk_segment);
+        uint64_t bytes = ring_chunk_bytes(file->ring, file->walk_segment);
         if (offset - file->walk_offset < bytes || file->walk_segment + 1 == file->segments)
             return;
         file->walk_offset += bytes;
@@ -140,24 +139,37 @@ struct piece {
     const void *data;
 };
 
-static struct piece text_piece(const struct dump_file *file, const struct chunk_header *h, uint64_t start,
-                               uint64_t offset)
+static const char newlines[] = "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n";
+
+static struct piece meta_piece(const struct dump_file *file, uint64_t offset)
 {
-    if (offset - start < sizeof(*h))
-        return (struct piece){start, sizeof(*h), h};
-    return (struct piece){start + sizeof(*h), h->stored_bytes, file->meta};
+    const uint64_t text = sizeof(file->meta_header), padding = text + file->meta_bytes;
+    if (offset < text)
+        return (struct piece){0, text, &file->meta_header};
+    if (offset < padding)
+        return (struct piece){text, file->meta_bytes, file->meta};
+    uint64_t left = file->gone_start - offset, most = sizeof(newlines) - 1;
+    return (struct piece){offset, left < most ? left : most, newlines};
+}
+
+static struct piece end_piece(const struct dump_file *file, uint64_t offset)
+{
+    const uint64_t text = file->end_start + sizeof(file->end_header);
+    if (offset < text)
+        return (struct piece){file->end_start, sizeof(file->end_header), &file->end_header};
+    return (struct piece){text, file->end_header.stored_bytes, file->meta};
 }
 
 static struct piece piece_at(struct dump_file *file, uint64_t offset)
 {
-    if (offset < file->segment_start)
-        return text_piece(file, &file->meta_header, 0, offset);
+    if (offset < file->gone_start)
+        return meta_piece(file, offset);
     if (offset >= file->end_start)
-        return text_piece(file, &file->end_header, file->end_start, offset);
+        return end_piece(file, offset);
     if (offset >= file->more_start)
         return (struct piece){file->more_start, file->end_start - file->more_start, file->more};
     walk_to(file, offset);
-    return (struct piece){file->walk_offset, chunk_bytes(file->ring, file->walk_segment),
+    return (struct piece){file->walk_offset, ring_chunk_bytes(file->ring, file->walk_segment),
                           ring_segment(file->ring, file->walk_segment)};
 }
 

@@ -111,6 +111,8 @@ enum access_data { DATA_SAME = 0, DATA_ZERO = 1, DATA_DELTA = 2, DATA_RAW = 3 };
 #define FRAME_PAYLOAD_FIRST 256u
 #define FRAME_BEGIN_BYTES 32u /* payload */
 #define FRAME_END_BYTES 36u
+#define FRAME_STREAM_BYTES 40u
+#define FRAME_GONE_BYTES 16u
 #define FRAME_REQUEST_RANGES_MAX 8u
 enum frame_type {
     FRAME_LITERAL = 0x00, /* F7 00: a console byte F7 */
@@ -118,6 +120,8 @@ enum frame_type {
     FRAME_DATA = 0x02,
     FRAME_END = 0x03,
     FRAME_TEXT = 0x04,
+    FRAME_STREAM = 0x05,
+    FRAME_GONE = 0x06,
     FRAME_REQUEST = 0x41,
     FRAME_DONE = 0x42,
 };

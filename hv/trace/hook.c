@@ -6,6 +6,7 @@
 #include "trace/hook.h"
 
 #include "trace/bytes.h"
+#include "trace/crc32c.h"
 #include "trace/filter.h"
 #include "trace/pack.h"
 #include "trace/proof.h"
@@ -28,7 +29,8 @@ static struct {
     const struct dictionary *dictionary; /* of the raw segments that the engine closes */
     void *(*raw_claim)(uint32_t bytes);
     bool raw_open;
-    uint64_t damaged; /* raw segments that could not be read to their end */
+    uint64_t damaged;          /* raw segments that could not be read to their end */
+    uint32_t noted, noted_crc; /* bytes of the open segment's body that its header tells of */
     bool stopped;
 } hook;
 
@@ -94,6 +96,7 @@ static bool next_segment(const struct access *first)
     segment->lost_before = hook.lost;
     segment->tsc = hook.clock.tsc();
     hook.reported_lost = hook.lost;
+    hook.noted = hook.noted_crc = 0;
     stream_open(&stream, segment + 1, ring_body_capacity(hook.ring), hook.clock.has_icount, segment->tsc,
                 first);
     return true;
@@ -224,14 +227,25 @@ unsigned hook_raw_open(struct chunk_header **segment, unsigned most)
     return n;
 }
 
-static void close_raw(const struct raw_use *use)
+static struct chunk_header raw_facts(const struct raw_use *use, uint64_t first_event)
 {
-    uint32_t capacity = ring_body_capacity(hook.ring);
-    uint32_t bytes = use->bytes < capacity ? use->bytes : capacity;
-    struct chunk_header facts = {.first_event = hook.events,
+    return (struct chunk_header){.encoding = ENCODING_RAW,
+                                 .first_event = first_event,
                                  .event_count = use->events,
                                  .lost_before = hook.lost,
                                  .tsc = hook.clock.tsc()};
+}
+
+static uint32_t raw_bytes(const struct raw_use *use)
+{
+    uint32_t capacity = ring_body_capacity(hook.ring);
+    return use->bytes < capacity ? use->bytes : capacity;
+}
+
+static void close_raw(const struct raw_use *use)
+{
+    const struct chunk_header facts = raw_facts(use, hook.events);
+    const uint32_t bytes = raw_bytes(use);
 
     if (hook.proof)
         proof_segment(hook.proof, hook.dictionary, (const uint8_t *)(hook.ring->open + 1), bytes,
@@ -250,6 +264,7 @@ void hook_raw_close(const struct raw_use *use, unsigned count)
     if (hook.proof && closed && use[closed - 1].between)
         proof_checkpoint(hook.proof, hook.events);
     ring_give_back(hook.ring);
+    ring_save(hook.ring);
     hook.raw_open = false;
 }
 
@@ -283,9 +298,65 @@ void hook_pack(const struct dictionary *d, void (*progress)(uint64_t done, uint6
     hook.damaged += result.damaged;
 }
 
+void hook_flush(void)
+{
+    if (!hook.raw_open)
+        close_segment();
+}
+
+bool hook_drains(void)
+{
+    return hook.ring->mode == RING_DRAIN;
+}
+
 uint64_t hook_damaged(void)
 {
     return hook.damaged;
+}
+
+/* ---- what outlives a reset ---- */
+
+void hook_raw_note(const struct raw_use *use, unsigned from, unsigned count)
+{
+    uint64_t events = hook.events;
+
+    for (unsigned i = 0; i < count && use[i].bytes; i++) {
+        const struct chunk_header facts = raw_facts(&use[i], events);
+        if (i >= from)
+            ring_note_open(hook.ring, i, &facts, raw_bytes(&use[i]));
+        events += use[i].events;
+    }
+}
+
+void hook_note_dictionary(const struct dictionary *d, uint64_t address, uint64_t bytes)
+{
+    hook.ring->notes.dictionary = address;
+    hook.ring->notes.dictionary_bytes = bytes;
+    dictionary_note(d, &hook.ring->notes);
+}
+
+/* The body only grows, so its CRC goes on where it was. */
+static void note_packed(void)
+{
+    struct chunk_header *segment = hook.ring->open;
+    uint32_t bytes = stream_bytes(&stream);
+
+    hook.noted_crc =
+        crc32c_more(hook.noted_crc, (const uint8_t *)(segment + 1) + hook.noted, bytes - hook.noted);
+    hook.noted = bytes;
+    segment->event_count = hook.events - segment->first_event;
+    segment->body_crc = hook.noted_crc;
+    ring_note_open(hook.ring, 0, segment, bytes);
+}
+
+void hook_checkpoint(void)
+{
+    if (hook.ring->open && !hook.raw_open)
+        note_packed();
+    hook.ring->notes.lost = hook.lost;
+    hook.ring->notes.filtered = hook.filtered;
+    hook.ring->notes.tsc = hook.clock.tsc();
+    ring_save(hook.ring);
 }
 
 void hook_filtered(uint64_t count)

@@ -92,6 +92,26 @@ void hook_pack(const struct dictionary *d, void (*progress)(uint64_t done, uint6
  */
 void hook_context(uint8_t context, uint64_t cr3);
 
+/* Raw segments have to be packed as soon as they are closed: the ring is being sent. */
+bool hook_drains(void);
+
+/* ---- what outlives a reset (ring_find()) ---- */
+
+/* Of raw segments that are open: the same as for hook_raw_close(), as far as they are filled now. What was
+ * said of those before `from` still holds. */
+void hook_raw_note(const struct raw_use *use, unsigned from, unsigned count);
+
+/* Where `d` lies, in the words of who finds it again, and what it holds now. */
+void hook_note_dictionary(const struct dictionary *d, uint64_t address, uint64_t bytes);
+
+/* The ring tells of all that is recorded so far. From time to time. */
+void hook_checkpoint(void);
+
+/* ---- counts ---- */
+
+/* Closes the open segment, if there is one that is not raw: what comes next begins another. */
+void hook_flush(void);
+
 /* Counts an access that a filter kept out. */
 void hook_filtered(uint64_t count);
 

@@ -153,6 +153,14 @@ void dictionary_init(struct dictionary *d, void *memory, uint64_t bytes);
 bool dictionary_add_accesses(struct dictionary *d, const struct raw_access *a, uint32_t count);
 bool dictionary_add_blocks(struct dictionary *d, const struct raw_block *b, uint32_t count);
 
+/* What the notes say of it is brought up to date: the CRCs of what was appended are added. */
+struct ring_notes;
+void dictionary_note(const struct dictionary *d, struct ring_notes *notes);
+
+/* The dictionary in `memory` that a run before has left there, as the notes have it. False, and it is empty,
+ * when it is damaged. */
+bool dictionary_find(struct dictionary *d, void *memory, uint64_t bytes, const struct ring_notes *notes);
+
 /* ---- reading (raw.c) ---- */
 
 /* What a raw body holds, in order. False from `access` and `run` ends the reading. All but `access` may be

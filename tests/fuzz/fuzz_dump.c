@@ -5,6 +5,7 @@
 #include "recv/frames.h"
 #include "trace/bytes.h"
 #include "trace/crc32c.h"
+#include "trace/drain.h"
 #include "trace/dump.h"
 #include "trace/dump_file.h"
 #include "trace/hook.h"
@@ -25,11 +26,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define RUN 0xaau
 #define WAIT_SECONDS 2u
 
+/* Of two rings, one that was sent while it filled: what it has no more must not be sent. */
+#define EVENTS 40u
+#define EVENTS_DRAINED 60000u
+
 static const char meta[] = "format=1\nrun=00000000000000aa\nengine=vmx\nguest=fuzz\nevents=40\nend=done\n";
-static uint8_t memory[RING_BYTES_MIN] __attribute__((aligned(64)));
-static struct ring ring;
-static uint8_t *file;
-static uint64_t file_bytes;
+static struct sent {
+    uint8_t memory[RING_BYTES_MIN] __attribute__((aligned(64)));
+    struct ring ring;
+    struct drain drain;
+    uint8_t *file;
+    uint64_t bytes, gone_start, gone_end;
+} whole, drained;
+static struct sent *dumped;
 
 static struct frame_parser parser;
 static uint8_t *in;
@@ -48,14 +57,21 @@ static void on_frame(void *ctx, const struct frame *f)
     (void)ctx;
     switch (f->type) {
     case FRAME_BEGIN:
-        CHECK(f->bytes == FRAME_BEGIN_BYTES && load64(f->payload) == file_bytes);
+        CHECK(f->bytes == FRAME_BEGIN_BYTES && load64(f->payload) == dumped->bytes);
         break;
     case FRAME_END:
-        CHECK(f->bytes == FRAME_END_BYTES && load64(f->payload) == file_bytes);
+        CHECK(f->bytes == FRAME_END_BYTES && load64(f->payload) == dumped->bytes);
         break;
     case FRAME_DATA:
-        CHECK(f->bytes && f->offset <= file_bytes && f->bytes <= file_bytes - f->offset);
-        CHECK(memcmp(f->payload, file + f->offset, f->bytes) == 0);
+        CHECK(f->bytes && f->offset <= dumped->bytes && f->bytes <= dumped->bytes - f->offset);
+        CHECK(dumped == &whole || f->offset >= dumped->gone_end ||
+              f->offset + f->bytes <= dumped->gone_start);
+        CHECK(memcmp(f->payload, dumped->file + f->offset, f->bytes) == 0);
+        break;
+    case FRAME_GONE:
+        CHECK(dumped == &drained && f->bytes == FRAME_GONE_BYTES &&
+              load64(f->payload) == dumped->gone_start &&
+              load64(f->payload + 8) == dumped->gone_end - dumped->gone_start);
         break;
     case FRAME_TEXT:
         CHECK(f->bytes == 5 && memcmp(f->payload, "text\n", 5) == 0);
@@ -93,7 +109,7 @@ static uint64_t seconds(void)
 
 static void progress(uint64_t sent, uint64_t total)
 {
-    CHECK(sent <= total && total == file_bytes);
+    CHECK(sent <= total && total == dumped->bytes);
     if (!text_sent)
         CHECK(dump_text("text\n", 5));
     text_sent = true;
@@ -111,15 +127,28 @@ static void repair(void)
     }
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
+static void nowhere(uint8_t byte)
+{
+    (void)byte;
+}
+static void between(void) {}
+
+static bool send_more(struct ring *ring)
+{
+    (void)ring;
+    return drain_step(&drained.drain);
+}
+
+static void record(struct sent *s, enum ring_mode mode, unsigned events)
 {
     static const struct hook_clock clock = {.tsc = ticks};
-    static struct dump_file whole;
-    (void)argc;
-    (void)argv;
-    ring_init(&ring, memory, sizeof(memory), RING_SEGMENT_BYTES, RING_WRAP, RUN);
-    hook_init(&ring, &clock);
-    for (unsigned i = 0; i < 40; i++) {
+    static const struct frame_line line = {nowhere, between};
+    ring_init(&s->ring, s->memory, sizeof(s->memory), RING_SEGMENT_BYTES, mode, RUN);
+    hook_init(&s->ring, &clock);
+    s->ring.make_room = send_more;
+    if (mode == RING_DRAIN)
+        drain_begin(&s->drain, &s->ring, &line, meta, sizeof(meta) - 1);
+    for (unsigned i = 0; i < events; i++) {
         struct access a = {.rip = 0x1000 + i * 3,
                            .gva = 0x2000 + i * 65,
                            .gpa = 0x2000 + i * 65,
@@ -131,16 +160,38 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         hook_access(&a);
     }
     hook_stop("done");
-    dump_file_make(&whole, &ring, meta, sizeof(meta) - 1, false, NULL);
-    file_bytes = whole.bytes;
-    file = malloc(file_bytes);
-    CHECK(file);
-    dump_file_read(&whole, 0, file, file_bytes);
+}
+
+/* The file as far as it is there. */
+static void keep_file(struct sent *s)
+{
+    static struct dump_file f;
+    dump_file_make(&f, &s->ring, meta, sizeof(meta) - 1, false, NULL);
+    s->bytes = f.bytes;
+    s->gone_start = f.gone_start;
+    s->gone_end = f.gone_end;
+    s->file = malloc(f.bytes);
+    CHECK(s->file);
+    dump_file_read(&f, 0, s->file, f.gone_start);
+    dump_file_read(&f, f.gone_end, s->file + f.gone_end, f.bytes - f.gone_end);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    record(&whole, RING_WRAP, EVENTS);
+    keep_file(&whole);
+    record(&drained, RING_DRAIN, EVENTS_DRAINED);
+    while (drain_step(&drained.drain))
+        ;
+    keep_file(&drained);
+    CHECK(whole.gone_start == whole.gone_end && drained.gone_start < drained.gone_end);
     return 0;
 }
 
-/* First byte: bit 0 repair the CRCs; second: how slowly the rest comes in; third: length of a frame of the
- * first pass. */
+/* First byte: bit 0 repair the CRCs, bit 1 the ring that was drained; second: how slowly the rest comes in;
+ * third: length of a frame of the first pass. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct dump_line line = {put, get, seconds};
@@ -154,14 +205,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(in, data + 3, in_bytes);
     if (data[0] & 1)
         repair();
+    dumped = data[0] & 2 ? &drained : &whole;
     parser = (struct frame_parser){.frame = on_frame, .text = on_text};
     in_at = 0;
     puts_a_byte = data[1];
     calls = seconds_now = 0;
     text_sent = false;
-    const struct dump_options options = {
-        .wait_seconds = WAIT_SECONDS, .frame_payload = data[2] * 5u, .progress = progress};
-    dump_send(&ring, meta, sizeof(meta) - 1, RUN, &line, &options);
+    const struct dump_options options = {.drained = dumped == &drained ? &drained.drain : NULL,
+                                         .wait_seconds = WAIT_SECONDS,
+                                         .frame_payload = data[2] * 5u,
+                                         .progress = progress};
+    dump_send(&dumped->ring, meta, sizeof(meta) - 1, RUN, &line, &options);
     CHECK(!dump_text("none", 4));
     frames_flush(&parser);
     CHECK(parser.rejected == 0);

@@ -23,7 +23,7 @@ static void check_point(const struct point *p)
 /* Also after a mistake: what comes before it is used to report it. */
 static void check_options(const struct options *o)
 {
-    CHECK(o->engine <= ENGINE_DBT && o->after <= AFTER_RESET && o->ring_mode <= RING_STOP);
+    CHECK(o->engine <= ENGINE_DBT && o->after <= AFTER_RESET && o->ring_mode <= RING_DRAIN);
     CHECK(o->trace_writes || o->trace_reads);
     CHECK(o->ring_bytes >= RING_BYTES_MIN && o->ring_bytes % RING_SEGMENT_BYTES == 0);
     CHECK(o->serial_baud && 115200 % o->serial_baud == 0 && 115200 / o->serial_baud <= 0xffff);

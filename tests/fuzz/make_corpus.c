@@ -3,6 +3,7 @@
  * bytes of their dumps, and raw segments. make_corpus DIR fills DIR/trace, DIR/analyse,
  * DIR/convert, DIR/prove, DIR/recv and DIR/raw.
  */
+#include "trace/drain.h"
 #include "trace/dump.h"
 #include "trace/dump_file.h"
 #include "trace/hook.h"
@@ -252,6 +253,43 @@ static void write_line(const char *name, const uint8_t how[3], uint32_t payload)
     fclose(out);
 }
 
+static void between(void) {}
+static const struct frame_line to_file = {put, between};
+static struct drain drain;
+
+static bool send_more(struct ring *r)
+{
+    (void)r;
+    return drain_step(&drain);
+}
+
+/* A run that is sent while it goes on, and what is said when bytes of its beginning are asked for at the end.
+ */
+static void write_stream(const char *name, const uint8_t how[3])
+{
+    static const struct dump_line line = {put, get, seconds};
+    static const struct hook_clock clock = {.tsc = seconds};
+    const struct dump_options options = {.drained = &drain, .wait_seconds = 2, .frame_payload = 256};
+    const uint64_t gone[] = {400, 50};
+    out = create("recv", name);
+    fwrite(how, 1, 3, out);
+    ring_init(&ring, memory, sizeof(memory), RING_SEGMENT_BYTES, RING_DRAIN, 0xaa);
+    ring.make_room = send_more;
+    hook_init(&ring, &clock);
+    drain_begin(&drain, &ring, &to_file, meta, sizeof(meta) - 1);
+    for (unsigned i = 0; i < 200; i++) {
+        struct access a = {
+            .rip = i, .gva = i, .gpa = i, .kind = ACCESS_WRITE, .size = 8, .context = 0x0c, .has_data = 1};
+        hook_access(&a);
+    }
+    fputs("the guest's text\n", out);
+    hook_stop("done");
+    drain_step(&drain);
+    frame_send(&to_file, FRAME_GONE, 0, gone, sizeof(gone));
+    dump_send(&ring, meta, sizeof(meta) - 1, 0xaa, &line, &options);
+    fclose(out);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -271,6 +309,7 @@ int main(int argc, char **argv)
     write_packets("packets-icount", true);
     write_line("one-way", (const uint8_t[]){2, 0, 0}, 256);
     write_line("silences", (const uint8_t[]){3, 200, 255}, 16);
+    write_stream("stream", (const uint8_t[]){3, 100, 10});
     write_raw_blocks();
     write_raw_others();
     write_proof("copy", true);

@@ -54,4 +54,22 @@ asks "two row groups, each with the limits of its instruction counts" '[["2",tru
       from parquet_metadata('mix.parquet') group by row_group_id)"
 asks "where the file comes from" '[["text"]]' \
     "select decode(value) from parquet_kv_metadata('many.parquet') where decode(key) = 'engram.guest'"
+
+# The queries of docs/scale.md: the first lines of their answers, by other means.
+mv mix.parquet run.parquet
+query() { # N
+    awk -v n="$1" '/^<!-- query -->/ { q++; next } q == n && /^    / { print; seen = 1; next } q == n && seen { exit }' \
+        "$root/docs/scale.md"
+}
+awk -F, 'NR > 1 && $3 == "w" { print $10, int($2 / 10000000), substr($6, 1, length($6) - 3) }' mix.csv | sort -u |
+    awk '{ n[$1 "\",\"" $2]++ } END { for (k in n) print "[\"" k "\",\"" n[k] "\",\"" n[k] * 4 "\"]" }' | LC_ALL=C sort >dirty
+asks "docs/scale.md: pages written by process" "[$(paste -sd, dirty)]" "$(query 1)"
+line=$(node "$root/tests/tool/duckdb.mjs" "$duckdb" "$(query 2)" | grep -oP '^\[\["\K[^"]*","[^"]*')
+expected=$(cut -d, -f6 mix.csv | tail -n +2 | sed 's/[0-3].$/00/;t;s/[4-7].$/40/;t;s/[89ab].$/80/;t;s/[c-f].$/c0/' |
+    LC_ALL=C sort | uniq -c | sort -k1,1nr -k2 | awk 'NR == 1 { print $2 "\",\"" $1 }')
+[ -n "$line" ] && [ "$line" = "$expected" ]
+check "docs/scale.md: the hottest line ($line, expected $expected)"
+silent=$(node "$root/tests/tool/duckdb.mjs" "$duckdb" "select sum(silent) from ($(query 3 | sed 's/limit 20//'))")
+[ "$(tr -dc 0-9 <<<"$silent")" -gt 0 ]
+check "docs/scale.md: silent stores ($silent)"
 finish

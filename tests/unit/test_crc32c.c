@@ -38,6 +38,9 @@ static void pieces_and_alignments_agree(void **state)
             size_t middle = start + (end - start) / 3;
             uint32_t pieces = crc32c_more(crc32c(data + start, middle - start), data + middle, end - middle);
             assert_int_equal(pieces, whole);
+            uint32_t first = crc32c(data + start, middle - start),
+                     second = crc32c(data + middle, end - middle);
+            assert_int_equal(crc32c_join(first, second, end - middle), whole);
         }
 }
 

@@ -151,7 +151,7 @@ static void any_one_chunk_is_enough(void **state)
     for (uint64_t kept = 0; kept <= WRAPPED_SLOTS + 2; kept++) {
         struct walk w;
         set_up(false, 0, 1);
-        receiver.dump = (struct dump_facts){TRACED_RUN, sent_bytes, first, end};
+        receiver.dump = (struct dump_facts){TRACED_RUN, sent_bytes, first, end, 0};
         keep_one_chunk(kept);
         walk_received(&w, &receiver.dump);
         bool a_segment = kept >= 1 && kept <= WRAPPED_SLOTS;
@@ -187,13 +187,13 @@ static void facts_of_another_run_are_not_used(void **state)
     set_up(false, 0, 1);
     memcpy(received, sent, sent_bytes);
     receiver.dump.length = sent_bytes;
-    const struct dump_facts other = {TRACED_RUN + 1, sent_bytes, 0, 2 * EVENTS};
+    const struct dump_facts other = {TRACED_RUN + 1, sent_bytes, 0, 2 * EVENTS, 0};
     walk_received(&w, &other);
     assert_false(w.dump_known);
     assert_int_equal(w.findings, 0);
     assert_int_equal(w.coverage.count, 0);
     walk_free(&w);
-    const struct dump_facts same = {TRACED_RUN, sent_bytes, 0, EVENTS + 5};
+    const struct dump_facts same = {TRACED_RUN, sent_bytes, 0, EVENTS + 5, 0};
     walk_received(&w, &same);
     assert_int_equal(w.coverage.count, 1);
     assert_int_equal(w.coverage.gaps[0].first_event, EVENTS);

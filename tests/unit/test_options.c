@@ -83,6 +83,12 @@ static void every_option_is_read(void **state)
     accept("engine=dbt after=reset");
     assert_int_equal(o.engine, ENGINE_DBT);
     assert_int_equal(o.after, AFTER_RESET);
+    accept("ring-mode=drain");
+    assert_int_equal(o.ring_mode, RING_DRAIN);
+    assert_false(o.drain_loses || o.dump_previous);
+    accept("ring-mode=drain,lose dump=previous");
+    assert_int_equal(o.ring_mode, RING_DRAIN);
+    assert_true(o.drain_loses && o.dump_previous);
 }
 
 static void sizes(void **state)
@@ -205,7 +211,8 @@ static void what_is_traced(void **state)
 static void filters(void **state)
 {
     (void)state;
-    accept("filter-gpa=0x1000-0x1fff,0x8000+16 filter-gva=0xffffffff80000000-0xffffffffffffffff filter-cpl=kernel "
+    accept("filter-gpa=0x1000-0x1fff,0x8000+16 filter-gva=0xffffffff80000000-0xffffffffffffffff "
+           "filter-cpl=kernel "
            "filter-cr3=0x101000");
     assert_int_equal(o.filter.gpa.count, 2);
     assert_int_equal(o.filter.gpa.range[1].last, 0x800f);
@@ -229,7 +236,9 @@ static void mistakes_are_named(void **state)
     refuse("engine", "option 'engine' is not known");
     refuse("engine=", "it is auto, vmx or dbt");
     refuse("engine=VMX", "it is auto, vmx or dbt");
-    refuse("ring-mode=loop", "it is wrap or stop");
+    refuse("ring-mode=loop", "it is wrap, stop, drain or drain,lose");
+    refuse("ring-mode=drain,", "it is wrap, stop, drain or drain,lose");
+    refuse("dump=now", "it is end or previous");
     refuse("after=dinner", "it is halt, poweroff or reset");
     refuse("=vmx", "option '=vmx' is not known");
     refuse("trace=w \"\"", "option '' is not known");

@@ -1,5 +1,5 @@
-/* What BEGIN and END say of a dump (docs/format.md, The dump on a serial line): known however little of it
- * came. */
+/* What BEGIN, END and STREAM say of a dump (docs/format.md, The dump on a serial line): known however little
+ * of it came. */
 #ifndef ENGRAM_DUMP_FACTS_H
 #define ENGRAM_DUMP_FACTS_H
 
@@ -9,6 +9,8 @@ struct dump_facts {
     uint64_t run;
     uint64_t length;                 /* of the file */
     uint64_t first_event, end_event; /* events [first_event, end_event) lie in it; at most INT64_MAX */
+    uint64_t
+        front; /* the run goes on and the file grows, and so many bytes in its front will be others; else 0 */
 };
 
 #endif

@@ -33,6 +33,8 @@ static bool read_map(FILE *f, struct part *part)
     if (dump->first_event > dump->end_event || dump->end_event > INT64_MAX)
         return false;
     while (read_line(f, line)) {
+        if (behind == 0 && !dump->front && sscanf(line, "grows %19" SCNu64, &dump->front) == 1)
+            continue;
         if (sscanf(line, "range %19" SCNu64 " %19" SCNu64, &start, &end) != 2)
             return false;
         if (start < behind || end <= start || end > dump->length || !ranges_add(&part->have, start, end))
@@ -61,6 +63,8 @@ static bool write_map(FILE *f, const struct part *part)
     const struct dump_facts *dump = &part->dump;
     fprintf(f, "engram-part 1\nrun %016" PRIx64 "\nlength %" PRIu64 "\nevents %" PRIu64 " %" PRIu64 "\n",
             dump->run, dump->length, dump->first_event, dump->end_event);
+    if (dump->front)
+        fprintf(f, "grows %" PRIu64 "\n", dump->front);
     for (size_t i = 0; i < part->have.count; i++)
         fprintf(f, "range %" PRIu64 " %" PRIu64 "\n", part->have.spans[i].start, part->have.spans[i].end);
     return fflush(f) == 0 && !ferror(f);

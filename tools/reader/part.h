@@ -7,7 +7,10 @@
  *   run 0123456789abcdef
  *   length 123456
  *   events 0 5000
+ *   grows 8192
  *   range 0 4096
+ *
+ * The fifth line stands there only while the run goes on (docs/format.md, STREAM).
  */
 #ifndef ENGRAM_PART_H
 #define ENGRAM_PART_H

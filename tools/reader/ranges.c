@@ -71,6 +71,20 @@ void ranges_cut(struct ranges *r, uint64_t limit)
     }
 }
 
+void ranges_cut_front(struct ranges *r, uint64_t limit)
+{
+    size_t gone = 0;
+    for (; gone < r->count && r->spans[gone].end <= limit; gone++)
+        r->total -= r->spans[gone].end - r->spans[gone].start;
+    r->count -= gone;
+    if (r->count)
+        memmove(r->spans, r->spans + gone, r->count * sizeof(*r->spans));
+    if (r->count && r->spans[0].start < limit) {
+        r->total -= limit - r->spans[0].start;
+        r->spans[0].start = limit;
+    }
+}
+
 void ranges_clear(struct ranges *r)
 {
     r->count = 0;

@@ -20,6 +20,8 @@ struct ranges {
 
 /* False when there is no memory (the set is as before). start <= end. */
 bool ranges_add(struct ranges *r, uint64_t start, uint64_t end);
+/* Takes out everything below `limit`. */
+void ranges_cut_front(struct ranges *r, uint64_t limit);
 /* Takes out everything from `limit` on. */
 void ranges_cut(struct ranges *r, uint64_t limit);
 void ranges_clear(struct ranges *r);

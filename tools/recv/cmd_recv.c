@@ -1,7 +1,8 @@
-/* engram recv: the loop between a line, the receiver and the file. */
+/* engram recv and engram console: the loop between a line, the receiver, the file and a keyboard. */
 #include "command.h"
 #include "progress.h"
 #include "recv/dump_store.h"
+#include "recv/keyboard.h"
 #include "recv/line.h"
 #include "recv/receiver.h"
 #include "recv/recv_report.h"
@@ -53,7 +54,26 @@ static const char help[] =
     "  engram recv -o run.egrm capture.bin\n"
     "Exit code: 0 the dump is whole; 1 it is not, or none came; 2 wrong usage.\n";
 
+static const char console_help[] =
+    "usage: engram console [OPTION]... SOURCE\n"
+    "The guest's console, Engram's monitor and the dump over one line. What is typed goes to the guest; "
+    "Ctrl-]\n"
+    "turns to the monitor and back (help lists its commands; docs/monitor.md). The dump, also one that is "
+    "sent\n"
+    "while the guest runs, goes to a file as with `engram recv`. Ctrl-\\ ends the command, and so does the "
+    "dump.\n"
+    "SOURCE is a serial device, tcp:HOST:PORT or unix:PATH.\n\n"
+    "  -o, --output FILE   where the dump goes (trace.egrm)\n"
+    "  --baud N            speed of a serial device (115200)\n"
+    "  --max-size SIZE     refuse a longer dump (1T)\n"
+    "  --quiet             no progress\n\n"
+    "examples:\n"
+    "  engram console -o run.egrm /dev/ttyUSB0\n"
+    "  engram console -o run.egrm unix:com1\n"
+    "Exit code: 0 a dump came and is whole, or none had begun; 1 it is not whole; 2 wrong usage.\n";
+
 struct recv {
+    const char *name; /* of the command */
     const char *source, *output, *console_path;
     unsigned baud;
     uint64_t timeout_ms; /* 0: not given */
@@ -62,6 +82,8 @@ struct recv {
     FILE *console;
     bool console_mid_line;
     struct line line;
+    bool has_keyboard;
+    struct keyboard keyboard;
     struct dump_store store;
     struct receiver receiver;
     struct progress progress;
@@ -127,7 +149,8 @@ static void on_send(void *ctx, const uint8_t *bytes, size_t n)
 static void show_progress(struct recv *v, uint64_t now)
 {
     const struct receiver *r = &v->receiver;
-    if (v->quiet || !v->progress_started || !r->known || v->done_at)
+    /* How long a file will be that grows nobody knows. */
+    if (v->quiet || !v->progress_started || !r->known || r->dump.front || v->done_at)
         return;
     if (v->progress.terminal && v->console_mid_line && v->console == stdout && isatty(STDOUT_FILENO)) {
         fflush(stdout);
@@ -149,7 +172,7 @@ static bool is_over(struct recv *v, uint64_t now)
     uint64_t silence = now - r->last_byte;
     if (r->state == RECEIVER_FAILED)
         return true;
-    if (r->state == RECEIVER_COMPLETE) {
+    if (receiver_is_over(r)) {
         if (!v->done_at)
             v->done_at = now;
         if (v->line.is_file && !v->follow)
@@ -163,14 +186,15 @@ static bool is_over(struct recv *v, uint64_t now)
     uint64_t last_gain = r->last_data > r->last_end && r->ends_since_data ? r->last_end : r->last_data;
     if (!is_one_way(v) && r->end_seen && last_gain && now - last_gain >= NO_PROGRESS_MS)
         return true;
+    if (r->dump.front) /* the run goes on: as long as it likes */
+        return v->timeout_ms && silence >= v->timeout_ms;
     return silence >= (v->timeout_ms ? v->timeout_ms : STALL_MS_DEFAULT);
 }
 
 /* At a file's end: go on when it grows, up to END. */
 static bool ends_here(const struct recv *v)
 {
-    return !v->line.is_file || !v->follow || v->receiver.state == RECEIVER_COMPLETE ||
-           v->receiver.ends_since_data;
+    return !v->line.is_file || !v->follow || receiver_is_over(&v->receiver) || v->receiver.ends_since_data;
 }
 
 static void pause_ms(unsigned ms)
@@ -199,9 +223,11 @@ static bool receive(struct recv *v)
         receiver_tick(r, now);
         fflush(v->console);
         show_progress(v, now);
+        if (v->has_keyboard && !keyboard_send(&v->keyboard, &v->line))
+            interrupted = 1;
         if (now - v->map_saved_at >= MAP_MS && r->state == RECEIVER_RECEIVING && r->known) {
             v->map_saved_at = now;
-            if (!dump_store_save_map(&v->store, &r->have))
+            if (!dump_store_save_map(&v->store, &r->dump, &r->have))
                 return false;
         }
         if (is_over(v, now))
@@ -227,11 +253,13 @@ static int conclude(struct recv *v, bool line_sound)
     }
     if (r->state == RECEIVER_FAILED)
         return input_error("recv", "%s: %s", v->source, r->error);
+    if (r->state == RECEIVER_WAITING && v->has_keyboard && interrupted)
+        return EXIT_FINE; /* who sat at the console has left */
     if (r->state == RECEIVER_WAITING)
         return recv_report_nothing(r, v->source, interrupted);
-    if (!dump_store_save_map(&v->store, &r->have))
+    if (!dump_store_save_map(&v->store, &r->dump, &r->have))
         input_error("recv", "%s", v->store.error);
-    recv_report_incomplete(r, v->output, v->store.fd, !is_one_way(v));
+    recv_report_incomplete(r, v->output, v->store.fd, !is_one_way(v) && r->state != RECEIVER_EXHAUSTED);
     return EXIT_FINDINGS;
 }
 
@@ -251,7 +279,10 @@ static int run(struct recv *v)
     if (!dump_store_init(&v->store, v->output))
         return input_error("recv", "out of memory");
     receiver_init(&v->receiver, &io, v->max_bytes);
+    if (v->has_keyboard)
+        keyboard_open(&v->keyboard);
     bool line_sound = receive(v);
+    keyboard_close(&v->keyboard);
     int code = conclude(v, line_sound);
     receiver_free(&v->receiver);
     dump_store_free(&v->store);
@@ -306,35 +337,76 @@ static bool take_option(struct recv *v, int option, const char *value)
     }
 }
 
-int cmd_recv(int argc, char **argv)
+/* False: *code is the command's. */
+static bool take_arguments(struct recv *v, int argc, char **argv, int *code)
 {
-    struct recv v = {.source = "-", .output = "trace.egrm", .baud = 115200, .max_bytes = 1ull << 40};
     int option;
     while ((option = getopt_long(argc, argv, "ho:", long_options, NULL)) != -1) {
         if (option == 'h') {
-            fputs(help, stdout);
-            return finish_output("recv", EXIT_FINE);
+            fputs(v->has_keyboard ? console_help : help, stdout);
+            *code = finish_output(v->name, EXIT_FINE);
+            return false;
         }
-        if (option == '?')
-            return usage_error("recv", "see `engram recv --help`");
-        if (!take_option(&v, option, optarg))
-            return usage_error("recv", "'%s' is no value for that option; see `engram recv --help`", optarg);
+        if (option == '?') {
+            *code = usage_error(v->name, "see `engram %s --help`", v->name);
+            return false;
+        }
+        if (!take_option(v, option, optarg)) {
+            *code = usage_error(v->name, "'%s' is no value for that option; see `engram %s --help`", optarg,
+                                v->name);
+            return false;
+        }
     }
-    if (argc - optind > 1)
-        return usage_error("recv", "give one source; see `engram recv --help`");
+    if (argc - optind > 1 || (v->has_keyboard && optind == argc)) {
+        *code = usage_error(v->name, "give one source; see `engram %s --help`", v->name);
+        return false;
+    }
     if (optind < argc)
-        v.source = argv[optind];
-    v.console = v.console_path ? fopen(v.console_path, "we") : stdout;
-    if (!v.console)
-        return input_error("recv", "cannot write %s: %s", v.console_path, strerror(errno));
-    int code = EXIT_FINDINGS;
-    if (line_open(&v.line, v.source, v.baud, PATIENCE_MS)) {
-        code = run(&v);
-        line_close(&v.line);
-    } else {
-        input_error("recv", "%s", v.line.error);
-    }
-    if (v.console != stdout && fclose(v.console) != 0)
-        code = input_error("recv", "cannot write %s: %s", v.console_path, strerror(errno));
-    return finish_output("recv", code);
+        v->source = argv[optind];
+    return true;
+}
+
+static int open_and_run(struct recv *v)
+{
+    int code;
+    if (!line_open(&v->line, v->source, v->baud, PATIENCE_MS))
+        return input_error(v->name, "%s", v->line.error);
+    if (v->has_keyboard && !v->line.two_way)
+        code =
+            input_error(v->name, "%s: nothing can be typed there; a device or a socket is needed", v->source);
+    else
+        code = run(v);
+    line_close(&v->line);
+    return code;
+}
+
+static int receive_command(struct recv *v, int argc, char **argv)
+{
+    int code;
+    if (!take_arguments(v, argc, argv, &code))
+        return code;
+    v->console = v->console_path ? fopen(v->console_path, "we") : stdout;
+    if (!v->console)
+        return input_error(v->name, "cannot write %s: %s", v->console_path, strerror(errno));
+    code = open_and_run(v);
+    if (v->console != stdout && fclose(v->console) != 0)
+        code = input_error(v->name, "cannot write %s: %s", v->console_path, strerror(errno));
+    return finish_output(v->name, code);
+}
+
+int cmd_recv(int argc, char **argv)
+{
+    struct recv v = {
+        .name = "recv", .source = "-", .output = "trace.egrm", .baud = 115200, .max_bytes = 1ull << 40};
+    return receive_command(&v, argc, argv);
+}
+
+int cmd_console(int argc, char **argv)
+{
+    struct recv v = {.name = "console",
+                     .has_keyboard = true,
+                     .output = "trace.egrm",
+                     .baud = 115200,
+                     .max_bytes = 1ull << 40};
+    return receive_command(&v, argc, argv);
 }

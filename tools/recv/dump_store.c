@@ -73,12 +73,13 @@ static bool set_length(struct dump_store *s, uint64_t length)
     return fail(s, "cannot have the dump's length");
 }
 
-/* What an earlier try left is for us when run and length are the same and the file is as long. */
+/* What an earlier try left is for us when run and length are the same and the file is as long. While the run
+ * goes on the file grows. */
 static bool belongs(const struct dump_store *s, const struct part *part)
 {
     struct stat st;
-    return part->dump.run == s->dump.run && part->dump.length == s->dump.length && stat(s->path, &st) == 0 &&
-           S_ISREG(st.st_mode) && (uint64_t)st.st_size == part->dump.length;
+    return part->dump.run == s->dump.run && (part->dump.front || part->dump.length == s->dump.length) &&
+           stat(s->path, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == part->dump.length;
 }
 
 static bool start_known(struct dump_store *s, struct ranges *have)
@@ -92,7 +93,9 @@ static bool start_known(struct dump_store *s, struct ranges *have)
         return open_file(s, O_TRUNC) && set_length(s, s->dump.length);
     bool sound;
     if (belongs(s, &part)) {
-        sound = open_file(s, 0);
+        sound = open_file(s, 0) && set_length(s, s->dump.length);
+        if (part.dump.front && !s->dump.front)
+            ranges_cut_front(&part.have, part.dump.front);
         for (size_t i = 0; sound && i < part.have.count; i++)
             sound = ranges_add(have, part.have.spans[i].start, part.have.spans[i].end);
         s->resumed = have->total;
@@ -111,7 +114,8 @@ bool dump_store_start(struct dump_store *s, const struct dump_facts *dump, struc
     s->resumed = 0;
     if (!dump) /* data of an unknown run must not spoil what waits to be resumed */
         return access(s->part_path, F_OK) != 0 && open_file(s, O_TRUNC);
-    bool adopt = s->fd >= 0 && !s->named && have->total;
+    bool grew = s->named && s->dump.front && s->dump.run == dump->run;
+    bool adopt = s->fd >= 0 && (grew || (!s->named && have->total));
     s->named = true;
     s->dump = *dump;
     return adopt ? set_length(s, dump->length) : start_known(s, have);
@@ -141,10 +145,13 @@ int64_t dump_store_read(struct dump_store *s, uint64_t offset, void *to, size_t 
     return got;
 }
 
-bool dump_store_save_map(struct dump_store *s, const struct ranges *have)
+bool dump_store_save_map(struct dump_store *s, const struct dump_facts *dump, const struct ranges *have)
 {
     if (s->fd < 0 || !s->named)
         return true;
+    s->dump = *dump;
+    if (s->dump.front && !set_length(s, s->dump.length))
+        return false;
     struct part part = {.dump = s->dump, .have = *have};
     return part_save(s->part_path, &part) || fail(s, "cannot write its map, FILE.part");
 }

@@ -31,8 +31,9 @@ bool dump_store_start(struct dump_store *s, const struct dump_facts *dump, struc
 bool dump_store_write(struct dump_store *s, uint64_t offset, const uint8_t *bytes, size_t n);
 int64_t dump_store_read(struct dump_store *s, uint64_t offset, void *to, size_t n);
 
-/* Writes the map. Only with a known run; false with s->error. */
-bool dump_store_save_map(struct dump_store *s, const struct ranges *have);
+/* Writes the map, of a dump that may have grown since it began. Only with a known run; false with s->error.
+ */
+bool dump_store_save_map(struct dump_store *s, const struct dump_facts *dump, const struct ranges *have);
 /* The dump is whole: the map goes. */
 void dump_store_complete(struct dump_store *s);
 

@@ -24,6 +24,18 @@ uint64_t receiver_missing(const struct receiver *r)
     return r->known ? r->dump.length - r->have.total : 0;
 }
 
+bool receiver_hole(const struct receiver *r, uint64_t from, uint64_t limit, struct span *hole)
+{
+    if (!ranges_hole(&r->have, from, limit, hole))
+        return false;
+    if (hole->start >= r->gone.start && hole->start < r->gone.end &&
+        !ranges_hole(&r->have, r->gone.end, limit, hole))
+        return false;
+    if (hole->start < r->gone.start && hole->end > r->gone.start)
+        hole->end = r->gone.start;
+    return true;
+}
+
 static void fail(struct receiver *r, const char *why)
 {
     if (r->state != RECEIVER_FAILED)
@@ -76,15 +88,36 @@ static void check_whole(struct receiver *r)
     }
 }
 
+/* END was seen, and perhaps there is nothing left to wait for. */
+static void check_end(struct receiver *r)
+{
+    struct span hole;
+    if (!r->end_seen || r->state != RECEIVER_RECEIVING)
+        return;
+    if (receiver_missing(r) == 0) {
+        check_whole(r);
+    } else if (!receiver_hole(r, 0, r->dump.length, &hole)) {
+        r->state = RECEIVER_EXHAUSTED;
+        r->ask.open = false;
+        send_done(r);
+    }
+}
+
 static bool is_this_dump(const struct receiver *r, const struct dump_facts *dump)
 {
     return dump->run == r->dump.run && dump->length == r->dump.length;
 }
 
+/* The file of a run that has been growing has its length now; what stands in its front is sent anew. */
+static bool stops_growing(const struct receiver *r, const struct dump_facts *dump)
+{
+    return r->known && r->dump.front && !dump->front && dump->run == r->dump.run;
+}
+
 /* BEGIN and END: which dump this is. False when it is not to be received. */
 static bool learn_dump(struct receiver *r, const struct dump_facts *dump, bool begins)
 {
-    if (r->state == RECEIVER_COMPLETE) {
+    if (receiver_is_over(r)) {
         r->other_dumps += begins && !is_this_dump(r, dump);
         return false;
     }
@@ -97,8 +130,11 @@ static bool learn_dump(struct receiver *r, const struct dump_facts *dump, bool b
         return false;
     }
     /* Data of which nothing was known belong to the dump that ends, and not to one that begins. */
-    if (r->known || begins)
+    if (stops_growing(r, dump))
+        ranges_cut_front(&r->have, r->dump.front);
+    else if (r->known || begins)
         ranges_clear(&r->have);
+    r->gone = (struct span){0, 0};
     ranges_cut(&r->have, dump->length);
     r->known = true;
     r->idle = false;
@@ -139,12 +175,42 @@ static void on_begin(struct receiver *r, const struct frame *f)
         learn_dump(r, &dump, true);
 }
 
+/* The run goes on, and the file with it. */
+static void on_stream(struct receiver *r, const struct frame *f)
+{
+    struct dump_facts dump;
+    if (!read_facts(r, f, FRAME_STREAM_BYTES, &dump))
+        return;
+    dump.front = load_le(f->payload + FRAME_BEGIN_BYTES, 8);
+    if (dump.front == 0 || dump.front > dump.length ||
+        (r->known && !r->dump.front && dump.run == r->dump.run)) {
+        r->stray_frames++;
+    } else if (r->known && r->dump.front && dump.run == r->dump.run && dump.length <= r->max_bytes) {
+        r->dump.length = dump.length > r->dump.length ? dump.length : r->dump.length;
+        r->dump.end_event = dump.end_event > r->dump.end_event ? dump.end_event : r->dump.end_event;
+    } else {
+        learn_dump(r, &dump, false);
+    }
+}
+
+static void on_gone(struct receiver *r, const struct frame *f)
+{
+    uint64_t start = f->bytes == FRAME_GONE_BYTES ? load_le(f->payload, 8) : 0;
+    uint64_t bytes = f->bytes == FRAME_GONE_BYTES ? load_le(f->payload + 8, 8) : 0;
+    if (!r->known || start > r->dump.length || bytes > r->dump.length - start) {
+        r->stray_frames++;
+        return;
+    }
+    r->gone = (struct span){start, start + bytes};
+    check_end(r);
+}
+
 static void on_end(struct receiver *r, const struct frame *f)
 {
     struct dump_facts dump;
     if (!read_facts(r, f, FRAME_END_BYTES, &dump))
         return;
-    if (r->state == RECEIVER_COMPLETE && is_this_dump(r, &dump)) {
+    if (receiver_is_over(r) && is_this_dump(r, &dump)) {
         if (r->now - r->last_end >= END_BURST_MS)
             send_done(r); /* the one before got lost */
         r->last_end = r->now;
@@ -157,16 +223,15 @@ static void on_end(struct receiver *r, const struct frame *f)
     r->end_seen = true;
     r->ends_since_data++;
     r->last_end = r->now;
-    if (receiver_missing(r) == 0)
-        check_whole(r);
+    check_end(r);
     if (r->state == RECEIVER_RECEIVING)
         receiver_ask_at_end(r, first);
 }
 
 static void on_data(struct receiver *r, const struct frame *f)
 {
-    uint64_t limit = r->known ? r->dump.length : r->max_bytes;
-    if (r->state == RECEIVER_COMPLETE)
+    uint64_t limit = r->known && !r->dump.front ? r->dump.length : r->max_bytes;
+    if (receiver_is_over(r))
         return;
     if (f->offset > limit || f->bytes > limit - f->offset) {
         r->stray_frames++;
@@ -188,14 +253,15 @@ static void on_data(struct receiver *r, const struct frame *f)
         fail(r, "out of memory");
         return;
     }
+    if (r->known && f->offset + f->bytes > r->dump.length)
+        r->dump.length = f->offset + f->bytes;
     r->data_frames++;
     r->repeated_bytes += f->bytes - (r->have.total - before);
     r->ends_since_data = 0;
     r->last_data = r->now;
     if (!r->end_seen && f->bytes > r->largest_frame)
         r->largest_frame = f->bytes;
-    if (r->end_seen && receiver_missing(r) == 0)
-        check_whole(r);
+    check_end(r);
     if (r->state == RECEIVER_RECEIVING)
         receiver_ask_at_data(r, f);
 }
@@ -211,6 +277,10 @@ static void on_frame(void *ctx, const struct frame *f)
         on_end(r, f);
     else if (f->type == FRAME_DATA)
         on_data(r, f);
+    else if (f->type == FRAME_STREAM)
+        on_stream(r, f);
+    else if (f->type == FRAME_GONE)
+        on_gone(r, f);
     else if (f->type == FRAME_TEXT)
         r->io.text(r->io.ctx, f->payload, f->bytes);
     else
@@ -220,7 +290,7 @@ static void on_frame(void *ctx, const struct frame *f)
 static void on_text(void *ctx, const uint8_t *bytes, size_t n)
 {
     struct receiver *r = ctx;
-    if (r->state == RECEIVER_RECEIVING)
+    if (r->state == RECEIVER_RECEIVING && !r->dump.front)
         r->noise_bytes += n;
     else
         r->io.text(r->io.ctx, bytes, n);
@@ -279,6 +349,7 @@ void receiver_finish(struct receiver *r)
 {
     frames_flush(&r->parser);
     /* Without END there is no CRC of the whole; each frame had its own. */
-    if (r->state == RECEIVER_RECEIVING && r->known && !r->end_seen && receiver_missing(r) == 0)
+    if (r->state == RECEIVER_RECEIVING && r->known && !r->dump.front && !r->end_seen &&
+        receiver_missing(r) == 0)
         r->state = RECEIVER_COMPLETE;
 }

@@ -19,7 +19,8 @@ struct receiver_io {
     /*
      * A dump begins. `dump` is what BEGIN or END say, and `have` may be filled with what is there from an
      * earlier try; `have` is not empty when data came before (then they stay). NULL: data come of which
-     * nothing is known yet. False: not wanted (unknown data), or an error that ends it.
+     * nothing is known yet. False: not wanted (unknown data), or an error that ends it. A dump that grew
+     * (dump->front) comes here again, with front 0, when its length is known.
      */
     bool (*start)(void *ctx, const struct dump_facts *dump, struct ranges *have);
     bool (*write_at)(void *ctx, uint64_t offset, const uint8_t *bytes, size_t n);
@@ -35,8 +36,9 @@ struct receiver_io {
 enum receiver_state {
     RECEIVER_WAITING, /* for a dump */
     RECEIVER_RECEIVING,
-    RECEIVER_COMPLETE, /* all bytes are there and the file's CRC is right */
-    RECEIVER_FAILED,   /* `error` says why */
+    RECEIVER_COMPLETE,  /* all bytes are there and the file's CRC is right */
+    RECEIVER_EXHAUSTED, /* what is missing cannot be had any more */
+    RECEIVER_FAILED,    /* `error` says why */
 };
 
 struct receiver {
@@ -48,6 +50,7 @@ struct receiver {
     bool known; /* dump */
     struct dump_facts dump;
     struct ranges have;
+    struct span gone; /* Engram cannot send it any more */
     bool end_seen;
     uint32_t end_crc;
     unsigned ends_since_data; /* END frames since the last DATA */
@@ -84,5 +87,13 @@ void receiver_finish(struct receiver *r);
 
 /* Bytes still missing; 0 when the length is not known. */
 uint64_t receiver_missing(const struct receiver *r);
+
+/* The first hole in [from, limit) that can still be filled. False when there is none. */
+bool receiver_hole(const struct receiver *r, uint64_t from, uint64_t limit, struct span *hole);
+
+static inline bool receiver_is_over(const struct receiver *r)
+{
+    return r->state == RECEIVER_COMPLETE || r->state == RECEIVER_EXHAUSTED;
+}
 
 #endif

@@ -41,9 +41,9 @@ static uint64_t bytes_per_request(uint16_t frame_bytes)
 static bool next_part(const struct receiver *r, uint64_t from, uint64_t limit, struct span *part)
 {
     struct span hole;
-    if (!ranges_hole(&r->have, from, r->dump.length, part))
+    if (!receiver_hole(r, from, r->dump.length, part))
         return false;
-    while (part->end - part->start < limit && ranges_hole(&r->have, part->end, r->dump.length, &hole) &&
+    while (part->end - part->start < limit && receiver_hole(r, part->end, r->dump.length, &hole) &&
            hole.start - part->end < worth_repeating(r->ask.frame_bytes))
         part->end = hole.end;
     if (part->end - part->start > limit)
@@ -169,7 +169,7 @@ static uint64_t silence_allowed(const struct receiver *r)
 
 void receiver_ask_at_silence(struct receiver *r)
 {
-    if (!r->io.send || !r->known)
+    if (!r->io.send || !r->known || r->dump.front)
         return;
     if (r->ask.open) {
         uint64_t allowed = silence_allowed(r);

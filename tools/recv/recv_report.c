@@ -86,7 +86,12 @@ static void report_events(const struct receiver *r, int fd)
 
 void recv_report_incomplete(const struct receiver *r, const char *path, int fd, bool two_way)
 {
-    if (r->known)
+    if (r->known && r->dump.front)
+        fprintf(stderr,
+                "engram recv: %s holds the run as far as it was sent, up to event %" PRIu64
+                ": its end never came; %s of %s are missing\n",
+                path, r->dump.end_event, byte_size(receiver_missing(r)), byte_size(r->dump.length));
+    else if (r->known)
         fprintf(stderr, "engram recv: %s is NOT whole: %s of %s are missing, holes are zeros\n", path,
                 byte_size(receiver_missing(r)), byte_size(r->dump.length));
     else
@@ -95,6 +100,9 @@ void recv_report_incomplete(const struct receiver *r, const char *path, int fd, 
     if (r->known)
         report_bytes(r);
     report_events(r, fd);
+    if (r->state == RECEIVER_EXHAUSTED)
+        fprintf(stderr,
+                "engram recv: the rest was overwritten while the guest ran and cannot be sent again\n");
     if (two_way && r->known)
         fprintf(stderr,
                 "engram recv: start the same command again to get the rest while Engram still offers it\n");

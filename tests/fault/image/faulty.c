@@ -8,7 +8,9 @@
  *     dumping     in the middle of the dump
  *     undecoded   no error, but no instruction can be decoded
  *
- * Words of mutant.c may stand there too.
+ * Words of mutant.c may stand there too. A guest that is called `reset` has the machine reset half a second
+ * after it has written START.
+ *
  * In any case it says whether the processor has left VMX operation before the machine is reset or switched
  * off.
  */
@@ -20,13 +22,21 @@
 #include "uart.h"
 #include "vmx/vmx.h"
 #include "x86/cpu.h"
+#include "x86/io.h"
 
 #include <string.h>
 
 #define POLLS_INTO_DUMP 1500u
+#define RESET_GUEST "reset "
+#define POLLS_TO_RESET 25u
+#define RESET_CONTROL 0xcf9
+#define RESET_CONTROL_HARD 0x02u
+#define RESET_CONTROL_CPU 0x04u
 
 void __real_control_console_byte(uint8_t byte);
 void __wrap_control_console_byte(uint8_t byte);
+void __real_control_poll(void);
+void __wrap_control_poll(void);
 void __real_hook_stop(const char *why);
 void __wrap_hook_stop(const char *why);
 int __real_uart_get(void);
@@ -47,14 +57,27 @@ static bool asked_for(const char *fault)
     return length >= n && strcmp(guest_title() + length - n, fault) == 0;
 }
 
+static bool started;
+
 /* The byte behind STOP. */
 static bool stop_was_written(uint8_t byte)
 {
-    static char last[4];
-    bool yes = byte == '\n' && memcmp(last, "STOP", sizeof last) == 0;
+    static char last[5];
+    bool yes = byte == '\n' && memcmp(last + 1, "STOP", 4) == 0;
+    started |= byte == '\n' && memcmp(last, "START", 5) == 0;
     memmove(last, last + 1, sizeof last - 1);
     last[sizeof last - 1] = (char)byte;
     return yes;
+}
+
+void __wrap_control_poll(void)
+{
+    static unsigned polls;
+    __real_control_poll();
+    if (memcmp(guest_title(), RESET_GUEST, sizeof RESET_GUEST - 1) || !started || ++polls < POLLS_TO_RESET)
+        return;
+    out8(RESET_CONTROL, RESET_CONTROL_HARD);
+    out8(RESET_CONTROL, RESET_CONTROL_HARD | RESET_CONTROL_CPU);
 }
 
 void __wrap_control_console_byte(uint8_t byte)

@@ -1,0 +1,115 @@
+#include "deliver.h"
+
+#include "clock.h"
+#include "console.h"
+#include "control.h"
+#include "live.h"
+#include "prove.h"
+#include "trace/dump.h"
+#include "trace/hook.h"
+#include "uart.h"
+
+#define META_BYTES 16384
+#define PROGRESS_BYTES (256u << 10) /* more than 20 seconds at 115200 baud */
+
+static struct ring *ring;
+static const struct meta_source *source;
+static const struct options *options;
+static char meta[META_BYTES];
+static uint64_t kept_start; /* what the META text that is kept says of the recording's start */
+static bool begun;
+
+/* The text of META as it is now, which is kept for after a reset as well. */
+static uint32_t build_meta(void)
+{
+    uint32_t bytes = meta_build(source, meta, sizeof meta - 1);
+    ring_keep(ring, RING_META, meta, bytes);
+    kept_start = control_started_at();
+    return bytes;
+}
+
+void deliver_init(struct ring *r, const struct meta_source *s, const struct options *o)
+{
+    ring = r;
+    source = s;
+    options = o;
+    ring_keep(ring, RING_FILTER, &o->filter, sizeof o->filter);
+    uint32_t meta_bytes = build_meta();
+    if (o->ring_mode == RING_DRAIN)
+        live_begin(ring, !o->drain_loses, meta, meta_bytes);
+}
+
+/* Where the line has nothing else to do what is there goes out each second, though it does not fill a
+ * segment. */
+static void flush_for_line(void)
+{
+    static uint64_t second, events;
+    uint64_t now = clock_seconds();
+    uint64_t recorded =
+        hook_events() + (source->engine->pending_events ? source->engine->pending_events() : 0);
+    if (now == second || recorded == events || ring->sent + ring->open_count != ring->next_sequence)
+        return;
+    second = now;
+    events = recorded;
+    control_flush();
+}
+
+void deliver_poll(void)
+{
+    if (control_ended())
+        return;
+    if (control_started_at() != kept_start)
+        build_meta();
+    if (source->engine->checkpoint)
+        source->engine->checkpoint();
+    hook_checkpoint();
+    if (live_drained())
+        flush_for_line();
+    live_poll();
+}
+
+/* A long dump says how far it is. */
+static void say_progress(uint64_t sent, uint64_t total)
+{
+    static unsigned said;
+    unsigned tenths = (unsigned)(sent * 10 / total);
+    if (total < PROGRESS_BYTES || tenths == said || tenths == 10)
+        return;
+    said = tenths;
+    printk("engram: dump: %u0%% of %lu KiB sent\n", tenths, (unsigned long)(total >> 10));
+}
+
+static void send(struct ring *r, const char *text, uint32_t bytes, const struct options *o, const void *more,
+                 uint64_t more_bytes)
+{
+    if (uart_port() == 0)
+        return;
+    const struct dump_line line = {.put = uart_put, .get = uart_get, .seconds = clock_seconds};
+    const struct dump_options how = {.drained = live_drained(),
+                                     .compress = true,
+                                     .wait_seconds = o->dump_wait,
+                                     .frame_payload = FRAME_PAYLOAD_FIRST,
+                                     .progress = say_progress,
+                                     .more = more,
+                                     .more_bytes = more_bytes};
+    enum dump_end end = dump_send(r, text, bytes, ring_run_id(r), &line, &how);
+    printk("engram: dump %s\n", end == DUMP_DONE ? "received completely" : "sent; no receiver answered");
+}
+
+void deliver_ring(struct ring *r, const char *text, uint32_t bytes, const struct options *o)
+{
+    send(r, text, bytes, o, NULL, 0);
+}
+
+void deliver_trace(void)
+{
+    begun = true;
+    uint32_t meta_bytes = build_meta();
+    meta_say_what_is_missing(meta);
+    send(ring, meta, meta_bytes, options, prove_chunks(), prove_chunk_bytes());
+}
+
+bool deliver_begun(void)
+{
+    return begun;
+}
