@@ -366,9 +366,9 @@ static void finish_record(struct translation *t, uint8_t *charge)
         recorder_define(t->d, b, t->access);
     if (!charge || t->e->full)
         return;
-    memcpy(charge, &add, sizeof(add));
+    memcpy(charge + t->e->distance, &add, sizeof(add));
     if (!(t->mode & MODE_DROPPED))
-        memcpy(b->body + 3, &b->record_id, sizeof(b->record_id));
+        memcpy(b->body + 3 + t->e->distance, &b->record_id, sizeof(b->record_id));
 }
 
 static bool may_record(const struct dbt *d, const struct guest_insn *g)
@@ -460,6 +460,24 @@ static bool accesses_show_flags(const struct dbt *d)
     return d->mode & (MODE_PAGING | MODE_ALIGNED | (0x3fu * MODE_LIMITED(0)));
 }
 
+/* A block is written here and then moved as a whole: an emulator that translates our code again looks at
+ * every write to a page that it has translated from, and so does a CPU that has fetched from there. */
+static uint8_t draft[FLUSH_MARGIN];
+
+static void begin_draft(struct emit *e)
+{
+    e->distance = draft - e->p;
+    if (e->end - e->p > (ptrdiff_t)sizeof(draft))
+        e->end = e->p + sizeof(draft);
+}
+
+static void finish_draft(struct emit *e, const struct emit *before)
+{
+    memcpy(before->p, draft, (size_t)(e->p - before->p));
+    e->distance = before->distance;
+    e->end = before->end;
+}
+
 /* At most `most` instructions; false: they do not fit (`overflow`), or cannot be fetched. */
 static bool try_block(struct dbt *d, struct translation *t, uint64_t ip, bool bounce, unsigned most)
 {
@@ -487,6 +505,7 @@ static bool try_block(struct dbt *d, struct translation *t, uint64_t ip, bool bo
     if (most > 1 && !t->b->crosses)
         unroll(t);
     front_liveness(t->g, t->count, accesses_show_flags(d));
+    begin_draft(t->e);
     emit_block(t);
     return !t->overflow;
 }
@@ -514,6 +533,7 @@ struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce)
         most = t->count < most ? t->count / 2 : most / 2; /* too many accesses for one record, for instance */
         most = most ? most : 1;
     }
+    finish_draft(&d->e, &before);
     d->insn_count += t->count + 1;
     d->block_count++;
     d->counters.blocks++;
