@@ -113,7 +113,7 @@ $(B)/lz4.o: $(B)/deps.mk
 
 # What runs at CPL 3 is one object: it sees no symbol of the core, and shows only those of hv/dbt/shared.h.
 DBT_USER_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/dbt/user/*.c hv/decode/*.c)) hv/lib/string.c \
-	hv/format_text.c hv/trace/filter.c
+	hv/format_text.c hv/tally.c hv/trace/filter.c
 DBT_USER_OBJ := $(DBT_USER_SRC:%.c=$(B)/dbt-user/%.o) $(ZYDIS_FILES:%=$(B)/zydis/%.o)
 DBT_USER_SYMBOLS := dbt_shared dbt_user_engine dbt_core_call dbt_trap_entry dbt_user_run dbt_user_command dbt_user_selftest
 
@@ -214,12 +214,20 @@ $(LINUX)/stress/%: guest/linux/stress/%.c $(B)/deps.mk
 	$(SAY) CC $<
 	$(Q)$(CC) $(WARN) -O2 -D_GNU_SOURCE -static -o $@ $<
 
+# No libc, so that it runs in every guest.
+$(LINUX)/engramctl: guest/linux/engramctl.c guest/linux/engramctl.h hv/hypercall_numbers.h $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) CC $<
+	$(Q)$(CC) $(WARN) -O2 -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none \
+		-fno-tree-loop-distribute-patterns -iquote hv -static -nostdlib -no-pie -Wl,-z,noexecstack -o $@ $<
+
 $(LINUX)/vmlinuz: $(LINUX)/root
 	$(Q)cp "$$(cat $<)"/boot/vmlinuz-* $@
 
-$(LINUX)/initrd: guest/linux/init scripts/mkinitrd.sh $(STRESS) $(LINUX)/root
+$(LINUX)/initrd: guest/linux/init scripts/mkinitrd.sh $(LINUX)/engramctl $(STRESS) $(LINUX)/root
 	$(SAY) INITRD $@
-	$(Q)scripts/mkinitrd.sh $@ $< "$$(cat $(LINUX)/root)/bin/busybox" $(foreach p,$(STRESS),$(p)=stress/$(notdir $(p)))
+	$(Q)scripts/mkinitrd.sh $@ $< "$$(cat $(LINUX)/root)/bin/busybox" $(LINUX)/engramctl=bin/engramctl \
+		$(foreach p,$(STRESS),$(p)=stress/$(notdir $(p)))
 
 #: make linux    the Linux guest: build/linux/vmlinuz and build/linux/initrd
 .PHONY: linux
@@ -259,7 +267,7 @@ install: $(B)/engram
 # The guest's vector registers are in the CPU while it runs, so what runs in between must not use them: the engine
 # is compiled as for the hypervisor, and memcpy() and its kin come from hv/lib.
 
-DBT_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/decode/*.c)) hv/lib/string.c hv/format_text.c hv/trace/filter.c
+DBT_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/decode/*.c)) hv/lib/string.c hv/format_text.c hv/tally.c hv/trace/filter.c
 DBT_OBJ := $(DBT_SRC:%.c=$(B)/dbt-engine/%.o) $(ZYDIS_FILES:%=$(B)/dbt-engine/zydis/%.o)
 # Its devices run between the guest's instructions, too often to save the vector registers each time.
 DBT_DEVICES := dbt/host/pic.c dbt/host/ports.c dbt/host/timer.c
@@ -366,7 +374,7 @@ run: $(B)/engram.elf $(B)/engram guests $(if $(filter linux,$(GUEST)),linux)
 
 # What of the core touches no hardware.
 HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c error_text.c filter_options.c format_text.c memory_map.c number.c \
-	options.c power.c processors.c vmx/mtrr.c) $(GUEST_SRC)
+	options.c power.c processors.c tally.c vmx/mtrr.c) $(GUEST_SRC)
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))

@@ -321,6 +321,7 @@ struct dbt_host {
     void (*hidden)(struct dbt *d, gpa_t gpa);    /* an access touches a page with PAGE_HIDDEN */
     void (*at_break)(struct dbt *d, unsigned n); /* about to execute the instruction at break_at[n] */
     bool (*wait)(struct dbt *d);                 /* until an interrupt is due; false: none can come */
+    bool (*hypercall)(struct dbt *d); /* dbt_hypercall(); NULL: nobody hears them */
     uint32_t (*port_in)(struct dbt *d, uint16_t port, unsigned bytes);
     void (*port_out)(struct dbt *d, uint16_t port, unsigned bytes, uint32_t value);
 };

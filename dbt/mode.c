@@ -124,7 +124,7 @@ void mode_update(struct dbt *d)
     update_permissions(d);
     update_breakpoints(d);
     const uint64_t before = d->mode, mode = dbt_mode(d);
-    if ((mode ^ before) & (MODE_RECORDS | MODE_RANGES | MODE_DROPPED))
+    if ((mode ^ before) & (MODE_RECORDS | MODE_RANGES | MODE_DROPPED | MODE_USER))
         recorder_count(d);
     d->mode = mode;
     d->mode |= segment_mode(d);

@@ -13,6 +13,7 @@
 
 static const struct engine *engine;
 static const struct options *options;
+static struct filter filter;
 static char why[WHY_BYTES];
 static bool recording;
 static uint64_t tsc_start, tsc_end;
@@ -32,9 +33,19 @@ static void watch_for(const struct point *p)
     watched = p->kind == POINT_TEXT ? (uint8_t)p->text[strlen(p->text) - 1] : -1;
 }
 
+static void record_nothing(void)
+{
+    engine->set_recording(false, false, &filter);
+}
+
+static void record(void)
+{
+    engine->set_recording(options->trace_reads, options->trace_writes, &filter);
+}
+
 static void stop_recording(void)
 {
-    engine->set_recording(false, false, &options->filter);
+    record_nothing();
     if (engine->pack)
         engine->pack();
 }
@@ -45,8 +56,9 @@ static void start_recording(void)
         return;
     recording = true;
     watch_for(&options->stop);
-    tsc_start = rdtsc();
-    engine->set_recording(options->trace_reads, options->trace_writes, &options->filter);
+    if (tsc_start == 0)
+        tsc_start = rdtsc();
+    record();
 }
 
 void control_init(const struct engine *e, const struct options *o)
@@ -54,7 +66,8 @@ void control_init(const struct engine *e, const struct options *o)
     engine = e;
     options = o;
     watch_for(&o->start);
-    hook_set_filter(&o->filter);
+    filter = o->filter;
+    hook_set_filter(&filter);
     if (o->start.kind == POINT_BOOT)
         start_recording();
     else if (o->start.kind == POINT_RIP)
@@ -123,12 +136,12 @@ int control_watched_byte(void)
 /* Where parts of pages are filtered what is counted may be more than what passes, until it is packed. */
 static bool are_enough_events(void)
 {
-    if (!recording || !engine->raw || !filter_has_ranges(&options->filter))
+    if (!recording || !engine->raw || !filter_has_ranges(&filter))
         return true;
     stop_recording();
     if (hook_events() >= options->stop.events)
         return true;
-    engine->set_recording(options->trace_reads, options->trace_writes, &options->filter);
+    record();
     return false;
 }
 
@@ -136,11 +149,67 @@ void control_poll(void)
 {
     if (options->timeout != 0 && clock_seconds() >= options->timeout)
         control_end("timeout=%u: the time limit was reached", options->timeout);
-    uint64_t pending = engine->pending_events ? engine->pending_events() : 0;
-    if (options->stop.kind == POINT_EVENTS && hook_events() + pending >= options->stop.events &&
-        are_enough_events())
+    if (options->stop.kind == POINT_EVENTS && control_events() >= options->stop.events && are_enough_events())
         control_end("stop=events:%lu was reached", (unsigned long)options->stop.events);
 }
+
+/* ---- what the guest asks for by hypercall ---- */
+
+bool control_is_recording(void)
+{
+    return recording;
+}
+
+uint64_t control_events(void)
+{
+    return hook_events() + (engine->pending_events ? engine->pending_events() : 0);
+}
+
+void control_start(void)
+{
+    start_recording();
+}
+
+/* What was recorded stays as it is: recording may go on later. */
+void control_pause(void)
+{
+    if (!recording || control_ended())
+        return;
+    recording = false;
+    record_nothing();
+}
+
+const struct filter *control_filter(void)
+{
+    return &filter;
+}
+
+static void filter_changed(void)
+{
+    if (recording && !control_ended())
+        record();
+}
+
+bool control_add_process(uint64_t cr3)
+{
+    bool added = filter_add_cr3(&filter, cr3);
+    filter_changed();
+    return added;
+}
+
+void control_remove_process(uint64_t cr3)
+{
+    filter_remove_cr3(&filter, cr3);
+    filter_changed();
+}
+
+void control_all_processes(void)
+{
+    filter = options->filter; /* nothing but the processes has changed */
+    filter_changed();
+}
+
+/* ---- the end ---- */
 
 static void end_recording(void)
 {

@@ -10,6 +10,7 @@
 #include "exit.h"
 #include "finish.h"
 #include "guest/guest.h"
+#include "hypercall.h"
 #include "interrupts.h"
 #include "memory.h"
 #include "meta.h"
@@ -261,6 +262,7 @@ _Noreturn void main(uint32_t magic, uint32_t info)
     place_copy_modules(copy_physical);
     guest_load(copy_physical);
     ports_init(engine, &acpi);
+    hypercall_init(&options);
     control_init(engine, &options);
     panic_last_act(save_trace); /* from here on there is something to lose */
     printk("engram: starting guest %s\n", guest_title());

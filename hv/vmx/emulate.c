@@ -9,7 +9,6 @@
 
 #include "memory.h"
 #include "trace/bytes.h"
-#include "trace/hook.h"
 #include "x86/cpu.h"
 #include "x86/debug.h"
 
@@ -132,6 +131,6 @@ bool emulate_store(const struct insn *insn, const struct code_state *c, gva_t vi
 
     complete(insn, rip);
     counters.stores_emulated++;
-    hook_access(&a);
+    record_access(&a);
     return true;
 }

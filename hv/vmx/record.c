@@ -1,5 +1,6 @@
 #include "vmx/vmx.h"
 
+#include "trace/format.h"
 #include "trace/hook.h"
 
 static bool is_traced(struct location *p, gpa_t gpa)
@@ -42,6 +43,16 @@ void location_find(struct location *p, const struct paging_state *s, gva_t linea
     }
 }
 
+struct tally vmx_tally;
+
+void record_access(const struct access *a)
+{
+    uint64_t before = hook_events();
+    hook_access(a);
+    if (hook_events() != before)
+        tally_add(&vmx_tally, (a->context & CONTEXT_CPL_MASK) == 3, a->cr3, a->cause, 1);
+}
+
 void record_write(const struct origin *o, const struct location *p, uint8_t flags)
 {
     struct access a;
@@ -63,5 +74,5 @@ void record_write(const struct origin *o, const struct location *p, uint8_t flag
     guest_read(p->gpa, a.data, first);
     if (p->crosses)
         guest_read(p->gpa2, a.data + first, p->size - first);
-    hook_access(&a);
+    record_access(&a);
 }

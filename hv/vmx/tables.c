@@ -13,7 +13,6 @@
 #include "vmx/vmx.h"
 
 #include "trace/bytes.h"
-#include "trace/hook.h"
 #include "x86/cpu.h"
 #include "x86/paging.h"
 
@@ -223,7 +222,7 @@ static void record_entry(gpa_t at, uint64_t value, unsigned bytes)
                        .context = tables.origin.context,
                        .has_data = true};
     store64(a.data, value);
-    hook_access(&a);
+    record_access(&a);
 }
 
 /* The bits are there now: walks that come later find them. */

@@ -21,6 +21,7 @@
 
 #include "decode/insn.h"
 #include "engine.h"
+#include "tally.h"
 #include "trace/access.h"
 #include "vmx/counters.h"
 #include "vmx/ept.h"
@@ -144,7 +145,10 @@ struct origin {
     uint64_t cr3;
     uint8_t context, cause, vector;
 };
-/* Hands a write to the hook; its data are what memory holds now. */
+/* Hands an access to the hook, and counts it if it was recorded. */
+void record_access(const struct access *a);
+extern struct tally vmx_tally;
+/* A write; its data are what memory holds now. */
 void record_write(const struct origin *o, const struct location *p, uint8_t flags);
 
 /* emulate.c: true if the instruction was carried out and recorded. */
