@@ -128,7 +128,8 @@ static void forget_tables(struct process *p)
         hypercall(HYPERCALL_REMOVE_PROCESS, cr3 ^ OTHER_TABLE, NULL);
 }
 
-/* A signal that arrives meanwhile is delivered afterwards. */
+/* A signal that arrives meanwhile is delivered afterwards; one that the call itself brings about is its
+ * failure. */
 static int wait_for_trap(int pid, int *signal)
 {
     int state;
@@ -137,31 +138,43 @@ static int wait_for_trap(int pid, int *signal)
             return 0;
         if (stop_signal(state) == SIGNAL_TRAP)
             return 1;
+        if (stop_signal(state) == SIGNAL_ILL || stop_signal(state) == SIGNAL_SEGV)
+            return 0;
         *signal = stop_signal(state);
         sys_ptrace(PTRACE_CONT, pid, 0, 0);
     }
 }
 
-/* VMCALL; INT3, at the place where the stopped process goes on. */
-#define VMCALL_INT3 0xccc1010full
+/* MOV EAX, HYPERCALL_MAGIC; VMCALL; INT3: put where the stopped process goes on. EAX is set there, as behind
+ * the stop in an execve() the kernel still puts its result into the register. */
+#define CALL_WORDS 2
+static const uint64_t call_code[CALL_WORDS] = {0xc1010f00000000b8ull | (uint64_t)HYPERCALL_MAGIC << 8, 0xcc};
+
+static int exchange_code(int pid, uint64_t at, const uint64_t *code)
+{
+    int ok = 1;
+    for (unsigned i = 0; i < CALL_WORDS; i++)
+        ok = ok && sys_ptrace(PTRACE_POKETEXT, pid, at + 8 * i, (void *)code[i]) >= 0;
+    return ok;
+}
 
 static int call_in(int pid, uint32_t function, uint64_t rdx, struct registers *result, int *signal)
 {
     struct registers before, r;
-    uint64_t code;
-    if (sys_ptrace(PTRACE_GETREGS, pid, 0, &before) < 0 ||
-        sys_ptrace(PTRACE_PEEKTEXT, pid, before.rip, &code) < 0)
+    uint64_t code[CALL_WORDS];
+    if (sys_ptrace(PTRACE_GETREGS, pid, 0, &before) < 0)
         return 0;
+    for (unsigned i = 0; i < CALL_WORDS; i++)
+        if (sys_ptrace(PTRACE_PEEKTEXT, pid, before.rip + 8 * i, &code[i]) < 0)
+            return 0;
     r = before;
-    r.rax = HYPERCALL_MAGIC;
     r.rcx = function;
     r.rdx = rdx;
     r.orig_rax = ~0ull; /* no system call to begin again */
-    uint64_t patched = (code & ~0xffffffffull) | VMCALL_INT3;
-    int ok = sys_ptrace(PTRACE_POKETEXT, pid, before.rip, (void *)patched) >= 0 &&
-             sys_ptrace(PTRACE_SETREGS, pid, 0, &r) >= 0 && sys_ptrace(PTRACE_CONT, pid, 0, 0) >= 0 &&
-             wait_for_trap(pid, signal) && sys_ptrace(PTRACE_GETREGS, pid, 0, result) >= 0;
-    sys_ptrace(PTRACE_POKETEXT, pid, before.rip, (void *)code);
+    int ok = exchange_code(pid, before.rip, call_code) && sys_ptrace(PTRACE_SETREGS, pid, 0, &r) >= 0 &&
+             sys_ptrace(PTRACE_CONT, pid, 0, 0) >= 0 && wait_for_trap(pid, signal) &&
+             sys_ptrace(PTRACE_GETREGS, pid, 0, result) >= 0;
+    exchange_code(pid, before.rip, code);
     sys_ptrace(PTRACE_SETREGS, pid, 0, &before);
     return ok && (uint32_t)result->rax == HYPERCALL_DONE;
 }

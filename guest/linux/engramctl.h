@@ -71,7 +71,9 @@ static inline int is_first_thread(int pid)
 /* ---- wait4(2), ptrace(2) ---- */
 
 #define WAIT_ALL 0x40000000 /* __WALL */
+#define SIGNAL_ILL 4
 #define SIGNAL_TRAP 5
+#define SIGNAL_SEGV 11
 #define SIGNAL_STOP 19
 
 static inline int is_stopped(int state)
