@@ -264,6 +264,7 @@ struct dbt {
     uint32_t jump_cs_limit;
     struct fetch_tlb fetch[2];
     uint8_t *cache, *cache_end, *cache_start;
+    bool sparse; /* the host translates code itself (translate.c); there is room for it */
     struct emit e;
     struct block *blocks;
     uint32_t block_count, block_max;

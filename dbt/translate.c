@@ -464,6 +464,21 @@ static bool accesses_show_flags(const struct dbt *d)
  * every write to a page that it has translated from, and so does a CPU that has fetched from there. */
 static uint8_t draft[FLUSH_MARGIN];
 
+/* Such an emulator goes through all that it has translated of a page at each write there. So where code is
+ * sparse a page holds a quarter of what it could, in turns another one, as caches are indexed by the place in
+ * the page. */
+static void leave_gap(struct dbt *d)
+{
+    if (!d->sparse)
+        return;
+    uint64_t at = (uint64_t)(uintptr_t)d->e.p, quarter = PAGE_SIZE / 4, page = at & PAGE_MASK;
+    uint64_t first = page + (page >> PAGE_SHIFT) % 4 * quarter;
+    if (at >= first + quarter)
+        first = page + PAGE_SIZE + ((page >> PAGE_SHIFT) + 1) % 4 * quarter;
+    if (at < first)
+        d->e.p += first - at;
+}
+
 static void begin_draft(struct emit *e)
 {
     e->distance = draft - e->p;
@@ -516,6 +531,8 @@ static bool try_block(struct dbt *d, struct translation *t, uint64_t ip, bool bo
 struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce)
 {
     struct translation *t = &work;
+    if (!bounce)
+        leave_gap(d);
     const struct emit before = d->e;
     const uint32_t exits = d->exit_count;
     unsigned most = bounce || (d->mode & (MODE_TF | MODE_STEP)) ? 1 : DECODE_MAX;

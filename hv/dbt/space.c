@@ -23,6 +23,7 @@
 #define BLOCKS_MIN 16384u
 #define BLOCKS_MAX 131072u
 #define CODE_PER_BLOCK 512u
+#define SPARSE 4u /* times as much where code is sparse (dbt/translate.c) */
 #define INSNS_PER_BLOCK 8u
 #define EXITS_PER_BLOCK 8u
 /* A block's entry, and those of ways out in its middle. */
@@ -83,10 +84,22 @@ static void map_image(const uint8_t *start, const uint8_t *end, uint64_t flags)
 
 /* ---- the engine's own memory ---- */
 
+/* QEMU without KVM says so (its leaf 40000000H, as every hypervisor has one). */
+static bool code_is_translated(void)
+{
+    struct cpuid name = cpuid(0x40000000, 0);
+    return cpuid(1, 0).ecx >> 31 && memcmp(&name.ebx, "TCGT", 4) == 0 && memcmp(&name.ecx, "CGTC", 4) == 0;
+}
+
 static uint32_t blocks_for(const struct machine *m)
 {
     uint64_t blocks = align_down(m->ram_end / 8 / BYTES_PER_BLOCK, PAGE_SIZE);
     return blocks < BLOCKS_MIN ? BLOCKS_MIN : blocks > BLOCKS_MAX ? BLOCKS_MAX : (uint32_t)blocks;
+}
+
+static uint64_t code_bytes_for(const struct machine *m)
+{
+    return (uint64_t)blocks_for(m) * CODE_PER_BLOCK * (code_is_translated() ? SPARSE : 1);
 }
 
 static uint64_t dictionary_for(const struct machine *m)
@@ -98,7 +111,8 @@ static uint64_t dictionary_for(const struct machine *m)
 
 uint64_t space_memory_bytes(const struct machine *m)
 {
-    return align_up(dictionary_for(m) + blocks_for(m) * (BYTES_PER_BLOCK - DICTIONARY_PER_BLOCK) +
+    return align_up(dictionary_for(m) + code_bytes_for(m) +
+                        blocks_for(m) * (BYTES_PER_BLOCK - DICTIONARY_PER_BLOCK - CODE_PER_BLOCK) +
                         (m->ram_end >> PAGE_SHIFT) * (1 + sizeof(void *)) + 2 * STACK_BYTES + SLACK_BYTES,
                     LARGE_PAGE_SIZE);
 }
@@ -286,7 +300,8 @@ void space_init(const struct machine *m)
     window_init(phys_to_virt(take_memory(dictionary)), dictionary, m->ring_bytes);
     hpa_t flags = memory_next; /* what make_tables() takes first */
     make_tables(m);
-    map_code((uint64_t)blocks_for(m) * CODE_PER_BLOCK);
+    map_code(code_bytes_for(m));
+    d->sparse = code_is_translated();
     map_budget();
     map_window(m, window_end);
     mark_pages(m, phys_to_virt(flags));
