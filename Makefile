@@ -117,7 +117,7 @@ $(B)/lz4.o: $(B)/deps.mk
 
 # What runs at CPL 3 is one object: it sees no symbol of the core, and shows only those of hv/dbt/shared.h.
 DBT_USER_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/dbt/user/*.c hv/decode/*.c)) hv/lib/string.c \
-	hv/format_text.c hv/trace/filter.c
+	hv/format_text.c hv/tally.c hv/trace/filter.c
 DBT_USER_OBJ := $(DBT_USER_SRC:%.c=$(B)/dbt-user/%.o) $(ZYDIS_FILES:%=$(B)/zydis/%.o)
 DBT_USER_SYMBOLS := dbt_shared dbt_user_engine dbt_core_call dbt_trap_entry dbt_user_run dbt_user_command dbt_user_selftest
 
@@ -218,12 +218,20 @@ $(LINUX)/stress/%: guest/linux/stress/%.c $(B)/deps.mk
 	$(SAY) CC $<
 	$(Q)$(CC) $(WARN) -O2 -D_GNU_SOURCE -static -o $@ $<
 
+# No libc, so that it runs in every guest.
+$(LINUX)/engramctl: guest/linux/engramctl.c guest/linux/engramctl.h hv/hypercall_numbers.h $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) CC $<
+	$(Q)$(CC) $(WARN) -O2 -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none \
+		-fno-tree-loop-distribute-patterns -iquote hv -static -nostdlib -no-pie -Wl,-z,noexecstack -o $@ $<
+
 $(LINUX)/vmlinuz: $(LINUX)/root
 	$(Q)cp "$$(cat $<)"/boot/vmlinuz-* $@
 
-$(LINUX)/initrd: guest/linux/init scripts/mkinitrd.sh $(STRESS) $(LINUX)/root
+$(LINUX)/initrd: guest/linux/init scripts/mkinitrd.sh $(LINUX)/engramctl $(STRESS) $(LINUX)/root
 	$(SAY) INITRD $@
-	$(Q)scripts/mkinitrd.sh $@ $< "$$(cat $(LINUX)/root)/bin/busybox" $(foreach p,$(STRESS),$(p)=stress/$(notdir $(p)))
+	$(Q)scripts/mkinitrd.sh $@ $< "$$(cat $(LINUX)/root)/bin/busybox" $(LINUX)/engramctl=bin/engramctl \
+		$(foreach p,$(STRESS),$(p)=stress/$(notdir $(p)))
 
 #: make linux    the Linux guest: build/linux/vmlinuz and build/linux/initrd
 .PHONY: linux
@@ -263,7 +271,7 @@ install: $(B)/engram
 # The guest's vector registers are in the CPU while it runs, so what runs in between must not use them: the engine
 # is compiled as for the hypervisor, and memcpy() and its kin come from hv/lib.
 
-DBT_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/decode/*.c)) hv/lib/string.c hv/format_text.c hv/trace/filter.c
+DBT_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/decode/*.c)) hv/lib/string.c hv/format_text.c hv/tally.c hv/trace/filter.c
 DBT_OBJ := $(DBT_SRC:%.c=$(B)/dbt-engine/%.o) $(ZYDIS_FILES:%=$(B)/dbt-engine/zydis/%.o)
 # Its devices run between the guest's instructions, too often to save the vector registers each time.
 DBT_DEVICES := dbt/host/pic.c dbt/host/ports.c dbt/host/timer.c
@@ -376,7 +384,7 @@ run: $(B)/engram.elf $(B)/engram guests $(if $(filter linux,$(GUEST)),linux)
 
 # What of the core touches no hardware.
 HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c error_text.c filter_options.c format_text.c memory_map.c \
-	monitor/command.c monitor/edit.c number.c options.c power.c processors.c proof_text.c vmx/mtrr.c) $(GUEST_SRC)
+	monitor/command.c monitor/edit.c number.c options.c power.c processors.c proof_text.c tally.c vmx/mtrr.c) $(GUEST_SRC)
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))
@@ -468,6 +476,12 @@ BENCH_PROGRAMS := $(BENCH)/native $(BENCH)/stopwatch $(BENCH)/plugin1.so $(BENCH
 #:                 PARTS='vmx peers mix tool'  ROUNDS=5  SECONDS_EACH=0.3  (docs/performance.md)
 bench: $(B)/engram.elf $(B)/engram $(B)/dbt-host $(B)/mix-native guests $(BENCH_PROGRAMS)
 	@PARTS='$(PARTS)' ROUNDS='$(ROUNDS)' SECONDS_EACH='$(SECONDS_EACH)' tests/bench/run.sh
+
+#: make bench-linux  the Linux guest from its start to power-off, under QEMU, its recording plugin and Engram; takes
+#:                 WORDS='work=1' (guest/linux/init)  ROUNDS=1
+.PHONY: bench-linux
+bench-linux: $(B)/engram.elf linux $(BENCH_PROGRAMS)
+	@WORDS='$(WORDS)' ROUNDS='$(ROUNDS)' tests/bench/linux.sh
 
 $(B)/bench-deps: scripts/setup.sh $(B)/deps.mk
 	@scripts/setup.sh bench > $@

@@ -260,7 +260,7 @@ static void emit_stub(struct translation *t, struct pending *p)
 
     if (e->full)
         return;
-    emit_patch(p->place, start);
+    emit_point(e, p->place, start);
     if (p->side)
         emit_side(t, p);
     if (t->bounce && (p->kind == DBT_EXIT_CHAIN || p->kind == DBT_EXIT_INDIRECT)) {

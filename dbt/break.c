@@ -66,12 +66,21 @@ bool break_deliver(struct dbt *d)
     return true;
 }
 
-bool breakpoints_changed(struct dbt *d)
+static bool is_on_code(const struct sys_breakpoint *b)
+{
+    return b->bytes && b->kind == BREAK_BEFORE;
+}
+
+bool breakpoints_changed(struct dbt *d, bool *on_code)
 {
     struct sys_breakpoint now[SYS_BREAKPOINTS];
     sys_breakpoints(&d->cpu, now);
+    *on_code = false;
     if (memcmp(now, d->breakpoints, sizeof now) == 0)
         return false;
+    for (unsigned n = 0; n < SYS_BREAKPOINTS; n++)
+        if (memcmp(&now[n], &d->breakpoints[n], sizeof now[n]) != 0)
+            *on_code = *on_code || is_on_code(&now[n]) || is_on_code(&d->breakpoints[n]);
     memcpy(d->breakpoints, now, sizeof now);
     return true;
 }

@@ -6,11 +6,9 @@
 #include "dbt/switch.h"
 #include "dbt/vector.h"
 
-#define FLUSH_MARGIN 65536u /* bytes that the largest block takes at most */
-
 static unsigned hash_of(uint64_t ip, uint64_t mode)
 {
-    return (unsigned)((ip ^ (mode ^ mode >> 20) << 40) * 0x9e3779b97f4a7c15ull >> 51) % HASH_ENTRIES;
+    return (unsigned)((ip ^ (mode ^ mode >> 20) << 40) * 0x9e3779b97f4a7c15ull >> (64 - HASH_BITS));
 }
 
 /* ---- jump tables ---- */

@@ -317,7 +317,7 @@ static bool emit_vex(struct translation *t, const struct guest_insn *g, const st
     emit_tail(e, g, reg, rm, c->base);
     /* A register in the immediate byte: outside 64-bit mode there are 8 of them. */
     if (t->code_size != CODE_64 && has_operand_encoding(g, ZYDIS_OPERAND_ENCODING_IS4) && !e->full)
-        e->p[-1] &= 0x7f;
+        e->p[e->distance - 1] &= 0x7f;
     return true;
 }
 

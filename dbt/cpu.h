@@ -99,6 +99,10 @@ struct dbt_cpu {
     void (*tlb_flush_page)(struct dbt_cpu *c, gva_t at); /* INVLPG */
 };
 
+/* VMCALL with the magic number in EAX: the registers become its result. False: there is nobody who hears it, or
+ * not for this code; nothing has happened. */
+bool dbt_hypercall(struct dbt_cpu *c);
+
 /* Sets c->fault and returns false, for `return dbt_raise(…)`. In dbt/sys/raise.c. */
 bool dbt_raise(struct dbt_cpu *c, uint8_t vector);
 bool dbt_raise_error(struct dbt_cpu *c, uint8_t vector, uint32_t error);

@@ -20,6 +20,7 @@
 #include "dbt/memory.h"
 #include "dbt/record.h"
 #include "dbt/sys/sys.h"
+#include "decode/insn.h"
 
 #define SCRATCH R12 /* after a probe: the host address of the operand */
 #define SCRATCH2 R13
@@ -191,10 +192,30 @@ struct fetch_tlb {
     uint64_t page[FETCH_ENTRIES], frame[FETCH_ENTRIES]; /* addresses; page ~0: none */
 };
 
-#define HASH_ENTRIES 8192u
+#define HASH_BITS 15
+#define HASH_ENTRIES (1u << HASH_BITS)
+#define FLUSH_MARGIN 65536u /* bytes that the largest block takes at most */
 #define BOUNCE_SLOTS 2u
 #define BOUNCE_BYTES 128u /* 64 of an operand, which is aligned there as it is in memory */
 #define DBT_BREAKS 2u
+
+/* Blocks on bounce buffers that stay in the code cache: the same instructions come there again and again, as
+ * those that access devices. Their translation depends on the mode, the place and the bytes. */
+#define KEPT_BOUNCES 512u
+struct kept_bounce {
+    uint64_t ip, mode, cs_base, flushes;
+    const struct block *block; /* NULL: none */
+    uint8_t length, bytes[INSN_BYTES_MAX];
+    uint8_t access[BOUNCE_SLOTS], size[BOUNCE_SLOTS];
+};
+
+/* Instructions that C code executes, as they were decoded last at their place. */
+#define DECODED_INSNS 512u
+struct decoded_insn {
+    uint64_t rip;
+    bool valid;
+    struct insn insn;
+};
 
 struct dbt {
     struct dbt_cpu cpu; /* first: the two are cast into each other */
@@ -243,6 +264,7 @@ struct dbt {
     uint32_t jump_cs_limit;
     struct fetch_tlb fetch[2];
     uint8_t *cache, *cache_end, *cache_start;
+    bool sparse; /* the host translates code itself (translate.c); there is room for it */
     struct emit e;
     struct block *blocks;
     uint32_t block_count, block_max;
@@ -269,6 +291,8 @@ struct dbt {
     bool restart;          /* an exit that has not executed the instruction at RIP */
     uint8_t access_flags;  /* of what dbt_read() and dbt_write() record: ACCESS_LOCKED, ACCESS_REP */
     uint8_t bounce_access[BOUNCE_SLOTS], bounce_bytes[BOUNCE_SLOTS];
+    struct kept_bounce kept[KEPT_BOUNCES];
+    struct decoded_insn decoded[DECODED_INSNS];
     struct dbt_counters counters;
     char stop_line[200];
 };
@@ -298,6 +322,7 @@ struct dbt_host {
     void (*hidden)(struct dbt *d, gpa_t gpa);    /* an access touches a page with PAGE_HIDDEN */
     void (*at_break)(struct dbt *d, unsigned n); /* about to execute the instruction at break_at[n] */
     bool (*wait)(struct dbt *d);                 /* until an interrupt is due; false: none can come */
+    bool (*hypercall)(struct dbt *d); /* dbt_hypercall(); NULL: nobody hears them */
     uint32_t (*port_in)(struct dbt *d, uint16_t port, unsigned bytes);
     void (*port_out)(struct dbt *d, uint16_t port, unsigned bytes, uint32_t value);
 };
@@ -392,6 +417,8 @@ bool slow_run_bounced(struct dbt *d);
 bool raise_trap(struct dbt *d);
 /* The bytes at CS:ip, at most 15; fewer where the second page is absent. False: fault. */
 bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available);
+/* The instruction at v.rip, until the next call; NULL: fault. */
+const struct insn *slow_decode(struct dbt *d);
 /* Code may lie there: within its segment, canonical. */
 bool slow_may_execute(const struct dbt *d, uint64_t ip);
 /* The instruction at v.rip, for exits that need to know more of it than their site says; NULL: it cannot be

@@ -159,5 +159,7 @@ size_t dbt_counters_text(const struct dbt *d, char *text, size_t size)
     for (size_t i = 0; i < ARRAY_SIZE(all) && used < size; i++)
         used += format_text(text + used, size - used, "counter.dbt.%s=%lu\n", all[i].name,
                             (unsigned long)all[i].value);
+    if (used < size)
+        used += tally_text(&d->recorder.tally, text + used, size - used);
     return used < size ? used : size;
 }

@@ -14,8 +14,10 @@
 typedef uint8_t host_reg;
 #define HOST_NONE 0xffu
 
+/* Code is written at some distance from where it will run, which is what all pointers to it mean. */
 struct emit {
     uint8_t *p, *end;
+    ptrdiff_t distance;
     bool full; /* something did not fit; what was written is of no use */
 };
 
@@ -44,7 +46,7 @@ static inline struct operand state_indexed(size_t offset, host_reg index)
 static inline void emit8(struct emit *e, unsigned v)
 {
     if (e->p < e->end)
-        *e->p++ = (uint8_t)v;
+        *(e->p++ + e->distance) = (uint8_t)v;
     else
         e->full = true;
 }
@@ -54,7 +56,7 @@ static inline void emit_bytes(struct emit *e, const void *from, size_t n)
         e->full = true;
         return;
     }
-    memcpy(e->p, from, n);
+    memcpy(e->p + e->distance, from, n);
     e->p += n;
 }
 static inline void emit32(struct emit *e, uint32_t v)
@@ -248,19 +250,25 @@ static inline void emit_pext(struct emit *e, host_reg to, host_reg from, struct 
 
 enum condition { CC_O, CC_NO, CC_B, CC_AE, CC_Z, CC_NZ, CC_BE, CC_A };
 
-/* Points the 32-bit displacement at `place` to `target`. */
+/* Points the 32-bit displacement at `place` to `target`: in code that is where it runs, … */
 static inline void emit_patch(uint8_t *place, const uint8_t *target)
 {
     int32_t d = (int32_t)(target - (place + 4));
     memcpy(place, &d, 4);
 }
-/* Each returns the place of the displacement for emit_patch(). */
+/* … and in what is being written. */
+static inline void emit_point(struct emit *e, uint8_t *place, const uint8_t *target)
+{
+    int32_t d = (int32_t)(target - (place + 4));
+    memcpy(place + e->distance, &d, 4);
+}
+/* Each returns the place of the displacement for emit_point() and emit_patch(). */
 static inline uint8_t *emit_jmp(struct emit *e, const uint8_t *target)
 {
     emit8(e, 0xe9);
     emit32(e, 0);
     if (!e->full)
-        emit_patch(e->p - 4, target ? target : e->p);
+        emit_point(e, e->p - 4, target ? target : e->p);
     return e->p - 4;
 }
 static inline uint8_t *emit_jcc(struct emit *e, unsigned cc, const uint8_t *target)
@@ -269,7 +277,7 @@ static inline uint8_t *emit_jcc(struct emit *e, unsigned cc, const uint8_t *targ
     emit8(e, 0x80 | cc);
     emit32(e, 0);
     if (!e->full)
-        emit_patch(e->p - 4, target ? target : e->p);
+        emit_point(e, e->p - 4, target ? target : e->p);
     return e->p - 4;
 }
 /* JRCXZ, or JECXZ with `bytes` 4: 8-bit displacement, to be set with emit_here(). */
@@ -284,7 +292,7 @@ static inline uint8_t *emit_jrcxz(struct emit *e, unsigned bytes)
 static inline void emit_here(struct emit *e, uint8_t *short_place)
 {
     if (!e->full)
-        *short_place = (uint8_t)(e->p - (short_place + 1));
+        short_place[e->distance] = (uint8_t)(e->p - (short_place + 1));
 }
 static inline void emit_jmp_mem(struct emit *e, struct operand m)
 {

@@ -48,6 +48,7 @@ static void tlb_flush_callback(struct dbt_cpu *c, bool global)
     tlb_flush_all(d);
     cache_forget_jumps(d);
     if (d->recorder.on && c->v.cr3 != d->recorded_cr3) {
+        recorder_count(d);
         d->recorded_cr3 = c->v.cr3;
         recorder_number(d, RAW_CR3, c->v.cr3);
     }
@@ -286,6 +287,20 @@ bool dbt_read(struct dbt_cpu *c, gva_t at, void *to, unsigned bytes, unsigned ac
         read_physical(d, p.gpa[1], (uint8_t *)to + p.first, bytes - p.first);
     record(d, at, &p, to, bytes, ACCESS_READ, cause);
     sys_note_access(c, at, bytes, false);
+    return true;
+}
+
+bool dbt_peek(struct dbt_cpu *c, gva_t at, void *to, unsigned bytes)
+{
+    struct dbt *d = dbt_of(c);
+    for (unsigned done = 0, part; done < bytes; done += part) {
+        gpa_t gpa;
+        unsigned in_page = (unsigned)(PAGE_SIZE - ((at + done) & (PAGE_SIZE - 1)));
+        part = bytes - done < in_page ? bytes - done : in_page;
+        if (!dbt_translate(c, at + done, DBT_READ, &gpa) || !is_ram(d, gpa, part))
+            return false;
+        memcpy((uint8_t *)to + done, d->ram + gpa, part);
+    }
     return true;
 }
 

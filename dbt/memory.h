@@ -40,6 +40,10 @@ bool dbt_walk_is_silent(struct dbt_cpu *c, gva_t at, unsigned access);
 bool dbt_read(struct dbt_cpu *c, gva_t at, void *to, unsigned bytes, unsigned access, uint8_t cause);
 bool dbt_write(struct dbt_cpu *c, gva_t at, const void *from, unsigned bytes, unsigned access, uint8_t cause);
 
+/* The same access as dbt_read() makes, by the program and to RAM alone, but neither recorded nor seen by
+ * breakpoints; of any length. False: it cannot be made. */
+bool dbt_peek(struct dbt_cpu *c, gva_t at, void *to, unsigned bytes);
+
 /* Physical accesses of the page walker: not recorded here. 4 or 8 bytes, aligned. MMIO reads ones. */
 uint64_t dbt_physical_read(struct dbt_cpu *c, gpa_t at, unsigned bytes);
 void dbt_physical_write(struct dbt_cpu *c, gpa_t at, uint64_t value, unsigned bytes);

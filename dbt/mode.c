@@ -98,12 +98,15 @@ static void update_permissions(struct dbt *d)
     tlb_flush_all(d);
 }
 
-/* Blocks end before instruction breakpoints, and pages with others are in no TLB. */
+/* Blocks end before instruction breakpoints, and pages with others are in no TLB. Without paging these decide
+ * as well whether accesses can show flags (translate.c). */
 static void update_breakpoints(struct dbt *d)
 {
-    if (!breakpoints_changed(d))
+    bool on_code;
+    if (!breakpoints_changed(d, &on_code))
         return;
-    cache_flush(d);
+    if (on_code || !(d->cpu.v.cr0 & CR0_PG))
+        cache_flush(d);
     tlb_flush_all(d);
 }
 
@@ -124,7 +127,7 @@ void mode_update(struct dbt *d)
     update_permissions(d);
     update_breakpoints(d);
     const uint64_t before = d->mode, mode = dbt_mode(d);
-    if ((mode ^ before) & (MODE_RECORDS | MODE_RANGES | MODE_DROPPED))
+    if ((mode ^ before) & (MODE_RECORDS | MODE_RANGES | MODE_DROPPED | MODE_USER))
         recorder_count(d);
     d->mode = mode;
     d->mode |= segment_mode(d);

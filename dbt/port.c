@@ -34,3 +34,9 @@ void port_out(struct dbt_cpu *c, uint16_t port, unsigned bytes, uint32_t value)
     dbt_of(c)->host->port_out(dbt_of(c), port, bytes, value);
     write_a20(dbt_of(c), a20_bit(port, bytes), value);
 }
+
+bool dbt_hypercall(struct dbt_cpu *c)
+{
+    struct dbt *d = dbt_of(c);
+    return d->host->hypercall && d->host->hypercall(d);
+}

@@ -3,6 +3,7 @@
 #include "dbt/sys/sys.h"
 
 #include "trace/bytes.h"
+#include "trace/format.h"
 #include "x86/cpu.h"
 
 #include <string.h>
@@ -13,6 +14,8 @@ void recorder_count(struct dbt *d)
 {
     uint64_t events = dbt_events(d) - d->recorder.events;
     d->recorder.events += events;
+    if (events)
+        tally_add(&d->recorder.tally, d->mode & MODE_USER, d->recorded_cr3, CAUSE_INSTRUCTION, events);
     d->recorder.filtered += (d->budget >> 32) - events;
     d->budget = (uint32_t)d->budget;
     d->traced = 0;
@@ -205,6 +208,7 @@ void recorder_access(struct dbt *d, const struct access *a)
     memcpy(to, &s, sizeof(s));
     memcpy(to + sizeof(s), a->data, raw_padded(a->size));
     d->recorder.events++;
+    tally_add(&d->recorder.tally, (a->context & CONTEXT_CPL_MASK) == 3, a->cr3, a->cause, 1);
 }
 
 void recorder_number(struct dbt *d, enum raw_id id, uint64_t value)

@@ -16,6 +16,7 @@
 #ifndef ENGRAM_DBT_RECORD_H
 #define ENGRAM_DBT_RECORD_H
 
+#include "tally.h"
 #include "trace/filter.h"
 #include "trace/raw.h"
 #include "types.h"
@@ -26,6 +27,7 @@
 struct recorder {
     bool on, reads, writes;
     struct filter filter;
+    struct tally tally;
     uint64_t events, filtered; /* of this segment so far; d->budget holds more: recorder_count() */
     uint8_t *start, *end; /* of the segment's body; struct dbt's `record` is where the next record goes */
     uint32_t blocks_max, accesses_max;  /* of the dictionary */
@@ -45,8 +47,8 @@ static inline unsigned record_data_bytes(unsigned size)
     return raw_padded(size);
 }
 
-/* Moves what translated code has counted into `events` and `filtered`: before the mode changes what it
- * counts, and before it can overflow. */
+/* Moves what translated code has counted into `events`, `filtered` and the tally: before the mode or CR3
+ * changes what it counts, and before it can overflow. */
 void recorder_count(struct dbt *d);
 /* Whether accesses of this kind are recorded where the filter lets them by. */
 bool recorder_wants(const struct dbt *d, unsigned kind);

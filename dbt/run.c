@@ -204,28 +204,20 @@ static void handle_trap(struct dbt *d)
 
 static void handle_system(struct dbt *d, const struct exit_site *x)
 {
-    uint8_t bytes[INSN_BYTES_MAX];
-    size_t available;
-    struct insn insn;
-
     go_back_to(d, x->block, x->insn);
     d->counters.system++;
-    if (!slow_fetch(d, d->cpu.v.rip, bytes, &available)) {
-        dbt_deliver(d);
-        return;
-    }
-    if (!insn_decode(&insn, bytes, available, (enum code_size)(d->mode & MODE_CODE_SIZE))) {
-        dbt_raise(&d->cpu, VECTOR_UD);
+    const struct insn *insn = slow_decode(d);
+    if (!insn) {
         dbt_deliver(d);
         return;
     }
     uint64_t rip = d->cpu.v.rip;
-    d->access_flags = insn.rep ? ACCESS_REP : 0;
-    bool done = sys_execute(&d->cpu, &insn);
+    d->access_flags = insn->rep ? ACCESS_REP : 0;
+    bool done = sys_execute(&d->cpu, insn);
     d->access_flags = 0;
     if (!done)
         dbt_deliver(d);
-    else if (insn.rep && d->cpu.v.rip == rip) /* INS and OUTS with iterations to come */
+    else if (insn->rep && d->cpu.v.rip == rip) /* INS and OUTS with iterations to come */
         dbt_spend_iterations(d, 1);
     else
         d->budget -= 1;

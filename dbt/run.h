@@ -30,8 +30,8 @@ void refuse_branch(struct dbt *d, const struct block *b, unsigned insn);
 void handle_miss(struct dbt *d, const struct exit_site *x);
 
 /* ---- break.c ---- */
-/* Since this was last asked: the guest's debug registers break elsewhere. */
-bool breakpoints_changed(struct dbt *d);
+/* Since this was last asked: the guest's debug registers break elsewhere; *on_code: instructions, or did. */
+bool breakpoints_changed(struct dbt *d, bool *on_code);
 /* A block that begins at one is entered from the dispatcher alone. */
 bool break_is_at(const struct dbt *d, const struct block *b);
 /* The host is asked where it has a break at RIP. True: it was. */

@@ -26,7 +26,7 @@ bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available)
            first = in_page < INSN_BYTES_MAX ? in_page : INSN_BYTES_MAX;
     gpa_t gpa;
 
-    if (!dbt_translate(&d->cpu, at, DBT_FETCH, &gpa))
+    if (!fetch_translate(d, at, &gpa))
         return false;
     if (gpa >= d->ram_bytes)
         return dbt_stop_unsupported(&d->cpu, "code outside RAM");
@@ -36,13 +36,34 @@ bool slow_fetch(struct dbt *d, uint64_t ip, uint8_t *bytes, size_t *available)
     if (first == INSN_BYTES_MAX ||
         insn_decode(&insn, bytes, first, (enum code_size)(d->mode & MODE_CODE_SIZE)))
         return true;
-    if (!dbt_translate(&d->cpu, at + first, DBT_FETCH, &gpa))
+    if (!fetch_translate(d, at + first, &gpa))
         return false;
     if (gpa >= d->ram_bytes)
         return dbt_stop_unsupported(&d->cpu, "code outside RAM");
     memcpy(bytes + first, d->ram + gpa, INSN_BYTES_MAX - first);
     *available = INSN_BYTES_MAX;
     return true;
+}
+
+const struct insn *slow_decode(struct dbt *d)
+{
+    const uint64_t rip = d->cpu.v.rip;
+    const enum code_size size = (enum code_size)(d->mode & MODE_CODE_SIZE);
+    struct decoded_insn *k = &d->decoded[(rip ^ rip >> 9) % DECODED_INSNS];
+    uint8_t bytes[INSN_BYTES_MAX];
+    size_t available;
+
+    if (!slow_fetch(d, rip, bytes, &available))
+        return NULL;
+    if (k->valid && k->rip == rip && k->insn.code_size == size && k->insn.length <= available &&
+        memcmp(k->insn.bytes, bytes, k->insn.length) == 0)
+        return &k->insn;
+    k->rip = rip;
+    k->valid = insn_decode(&k->insn, bytes, available, size);
+    if (k->valid)
+        return &k->insn;
+    dbt_raise(&d->cpu, VECTOR_UD);
+    return NULL;
 }
 
 bool slow_may_execute(const struct dbt *d, uint64_t ip)
@@ -203,7 +224,8 @@ bool raise_trap(struct dbt *d)
 /* The block of the instruction at v.rip, on bounce buffers; what it took of the cache is given back by
  * drop_bounced(). */
 struct bounced {
-    struct block *block;
+    const struct block *block;
+    bool stays; /* there is nothing to give back */
     struct emit e;
     uint32_t blocks, insns, exits;
 };
@@ -219,6 +241,8 @@ static bool translate_bounced(struct dbt *d, struct bounced *b)
 
 static void drop_bounced(struct dbt *d, const struct bounced *b)
 {
+    if (b->stays)
+        return;
     d->e = b->e;
     d->block_count = b->blocks;
     d->insn_count = b->insns;
@@ -273,6 +297,41 @@ static bool run_on_buffers(struct dbt *d, const struct insn *insn, const struct 
     return ok;
 }
 
+static struct kept_bounce *kept_place(struct dbt *d)
+{
+    return &d->kept[(d->cpu.v.rip ^ d->cpu.v.rip >> 9) % KEPT_BOUNCES];
+}
+
+static bool find_kept(struct dbt *d, const struct insn *insn, struct bounced *b)
+{
+    const struct kept_bounce *k = kept_place(d);
+    if (!k->block || k->ip != d->cpu.v.rip || k->mode != d->mode || k->cs_base != d->cpu.v.seg[SEG_CS].base ||
+        k->flushes != d->counters.flushes || k->length != insn->length ||
+        memcmp(k->bytes, insn->bytes, k->length) != 0)
+        return false;
+    memcpy(d->bounce_access, k->access, sizeof(k->access));
+    memcpy(d->bounce_bytes, k->size, sizeof(k->size));
+    *b = (struct bounced){.block = k->block, .stays = true};
+    return true;
+}
+
+static void keep(struct dbt *d, const struct insn *insn, struct bounced *b)
+{
+    struct kept_bounce *k = kept_place(d);
+    if (!b->block || cache_is_nearly_full(d))
+        return;
+    *k = (struct kept_bounce){.ip = d->cpu.v.rip,
+                              .mode = d->mode,
+                              .cs_base = d->cpu.v.seg[SEG_CS].base,
+                              .flushes = d->counters.flushes,
+                              .block = b->block,
+                              .length = insn->length};
+    memcpy(k->bytes, insn->bytes, insn->length);
+    memcpy(k->access, d->bounce_access, sizeof(k->access));
+    memcpy(k->size, d->bounce_bytes, sizeof(k->size));
+    b->stays = true;
+}
+
 static unsigned slots_used(const struct dbt *d)
 {
     unsigned slots = 0;
@@ -285,7 +344,11 @@ static bool plan_and_run(struct dbt *d, const struct insn *insn, struct access_l
 {
     struct plan plan;
     struct bounced b;
-    bool ok = translate_bounced(d, &b);
+    bool ok = find_kept(d, insn, &b);
+    if (!ok) {
+        ok = translate_bounced(d, &b);
+        keep(d, insn, &b);
+    }
     d->access_flags = (insn->locked ? ACCESS_LOCKED : 0) | (insn->rep ? ACCESS_REP : 0);
     if (ok)
         ok = make_plan(d, list, slots_used(d), &plan)
@@ -298,16 +361,12 @@ static bool plan_and_run(struct dbt *d, const struct insn *insn, struct access_l
 
 bool slow_execute(struct dbt *d)
 {
-    uint8_t bytes[INSN_BYTES_MAX];
-    size_t available;
-    struct insn insn;
     static struct access_list list;
 
     d->counters.bounces++;
-    if (!slow_fetch(d, d->cpu.v.rip, bytes, &available))
+    const struct insn *insn = slow_decode(d);
+    if (!insn)
         return false;
-    if (!insn_decode(&insn, bytes, available, (enum code_size)(d->mode & MODE_CODE_SIZE)))
-        return dbt_raise(&d->cpu, VECTOR_UD);
-    insn_accesses(&insn, &d->cpu.v, NULL, &list);
-    return check_segments(d, &insn, &list) && plan_and_run(d, &insn, &list);
+    insn_accesses(insn, &d->cpu.v, NULL, &list);
+    return check_segments(d, insn, &list) && plan_and_run(d, insn, &list);
 }

@@ -302,6 +302,7 @@ static void record_run(struct dbt *d, const struct string_form *f, const struct 
     if (r.what & RUN_B_DATA)
         copy_elements(d, f, data + array, to, n);
     d->recorder.events += n * passing;
+    tally_add(&d->recorder.tally, d->mode & MODE_USER, d->cpu.v.cr3, CAUSE_INSTRUCTION, n * passing);
 }
 
 /* ---- the instruction ---- */

@@ -366,9 +366,9 @@ static void finish_record(struct translation *t, uint8_t *charge)
         recorder_define(t->d, b, t->access);
     if (!charge || t->e->full)
         return;
-    memcpy(charge, &add, sizeof(add));
+    memcpy(charge + t->e->distance, &add, sizeof(add));
     if (!(t->mode & MODE_DROPPED))
-        memcpy(b->body + 3, &b->record_id, sizeof(b->record_id));
+        memcpy(b->body + 3 + t->e->distance, &b->record_id, sizeof(b->record_id));
 }
 
 static bool may_record(const struct dbt *d, const struct guest_insn *g)
@@ -460,6 +460,39 @@ static bool accesses_show_flags(const struct dbt *d)
     return d->mode & (MODE_PAGING | MODE_ALIGNED | (0x3fu * MODE_LIMITED(0)));
 }
 
+/* A block is written here and then moved as a whole: an emulator that translates our code again looks at
+ * every write to a page that it has translated from, and so does a CPU that has fetched from there. */
+static uint8_t draft[FLUSH_MARGIN];
+
+/* Such an emulator goes through all that it has translated of a page at each write there. So where code is
+ * sparse a page holds a quarter of what it could, in turns another one, as caches are indexed by the place in
+ * the page. */
+static void leave_gap(struct dbt *d)
+{
+    if (!d->sparse)
+        return;
+    uint64_t at = (uint64_t)(uintptr_t)d->e.p, quarter = PAGE_SIZE / 4, page = at & PAGE_MASK;
+    uint64_t first = page + (page >> PAGE_SHIFT) % 4 * quarter;
+    if (at >= first + quarter)
+        first = page + PAGE_SIZE + ((page >> PAGE_SHIFT) + 1) % 4 * quarter;
+    if (at < first)
+        d->e.p += first - at;
+}
+
+static void begin_draft(struct emit *e)
+{
+    e->distance = draft - e->p;
+    if (e->end - e->p > (ptrdiff_t)sizeof(draft))
+        e->end = e->p + sizeof(draft);
+}
+
+static void finish_draft(struct emit *e, const struct emit *before)
+{
+    memcpy(before->p, draft, (size_t)(e->p - before->p));
+    e->distance = before->distance;
+    e->end = before->end;
+}
+
 /* At most `most` instructions; false: they do not fit (`overflow`), or cannot be fetched. */
 static bool try_block(struct dbt *d, struct translation *t, uint64_t ip, bool bounce, unsigned most)
 {
@@ -487,6 +520,7 @@ static bool try_block(struct dbt *d, struct translation *t, uint64_t ip, bool bo
     if (most > 1 && !t->b->crosses)
         unroll(t);
     front_liveness(t->g, t->count, accesses_show_flags(d));
+    begin_draft(t->e);
     emit_block(t);
     return !t->overflow;
 }
@@ -497,6 +531,8 @@ static bool try_block(struct dbt *d, struct translation *t, uint64_t ip, bool bo
 struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce)
 {
     struct translation *t = &work;
+    if (!bounce)
+        leave_gap(d);
     const struct emit before = d->e;
     const uint32_t exits = d->exit_count;
     unsigned most = bounce || (d->mode & (MODE_TF | MODE_STEP)) ? 1 : DECODE_MAX;
@@ -514,6 +550,7 @@ struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce)
         most = t->count < most ? t->count / 2 : most / 2; /* too many accesses for one record, for instance */
         most = most ? most : 1;
     }
+    finish_draft(&d->e, &before);
     d->insn_count += t->count + 1;
     d->block_count++;
     d->counters.blocks++;

@@ -34,9 +34,19 @@ static void watch_for(const struct point *p)
     watched = p->kind == POINT_TEXT ? (uint8_t)p->text[strlen(p->text) - 1] : -1;
 }
 
-static void stop_recording(void)
+static void record_nothing(void)
 {
     engine->set_recording(false, false, &filter);
+}
+
+static void record(void)
+{
+    engine->set_recording(options->trace_reads, options->trace_writes, &filter);
+}
+
+static void stop_recording(void)
+{
+    record_nothing();
     if (engine->pack)
         engine->pack();
 }
@@ -51,7 +61,7 @@ static void start_recording(void)
         prove_begin();
         tsc_start = rdtsc();
     }
-    engine->set_recording(options->trace_reads, options->trace_writes, &filter);
+    record();
 }
 
 void control_init(const struct engine *e, const struct options *o)
@@ -91,9 +101,9 @@ void control_flush(void)
 {
     if (!recording || control_ended())
         return;
-    engine->set_recording(false, false, &filter);
+    record_nothing();
     hook_flush();
-    engine->set_recording(options->trace_reads, options->trace_writes, &filter);
+    record();
 }
 
 bool control_is_recording(void)
@@ -178,7 +188,7 @@ static bool are_enough_events(void)
     stop_recording();
     if (hook_events() >= options->stop.events)
         return true;
-    engine->set_recording(options->trace_reads, options->trace_writes, &filter);
+    record();
     return false;
 }
 
@@ -186,11 +196,61 @@ void control_poll(void)
 {
     if (options->timeout != 0 && clock_seconds() >= options->timeout)
         control_end("timeout=%u: the time limit was reached", options->timeout);
-    uint64_t pending = engine->pending_events ? engine->pending_events() : 0;
-    if (options->stop.kind == POINT_EVENTS && hook_events() + pending >= options->stop.events &&
-        are_enough_events())
+    if (options->stop.kind == POINT_EVENTS && control_events() >= options->stop.events && are_enough_events())
         control_end("stop=events:%lu was reached", (unsigned long)options->stop.events);
 }
+
+/* ---- what the guest asks for by hypercall ---- */
+
+uint64_t control_events(void)
+{
+    return hook_events() + (engine->pending_events ? engine->pending_events() : 0);
+}
+
+void control_start(void)
+{
+    start_recording();
+}
+
+/* What was recorded stays as it is: recording may go on later. */
+void control_pause(void)
+{
+    if (!recording || control_ended())
+        return;
+    recording = false;
+    record_nothing();
+    prove_give_up("recording paused in between");
+}
+
+static void filter_changed(void)
+{
+    prove_give_up("other processes were not recorded");
+    if (recording && !control_ended())
+        record();
+}
+
+bool control_add_process(uint64_t cr3)
+{
+    bool added = filter_add_cr3(&filter, cr3);
+    filter_changed();
+    return added;
+}
+
+void control_remove_process(uint64_t cr3)
+{
+    filter_remove_cr3(&filter, cr3);
+    filter_changed();
+}
+
+void control_all_processes(void)
+{
+    filter.has_cr3 = options->filter.has_cr3;
+    filter.cr3_count = options->filter.cr3_count;
+    memcpy(filter.cr3, options->filter.cr3, sizeof(filter.cr3));
+    filter_changed();
+}
+
+/* ---- the end ---- */
 
 static void end_recording(void)
 {

@@ -30,6 +30,17 @@ int control_watched_byte(void);
 /* Now and then while the guest runs: time limit, number of events. */
 void control_poll(void);
 
+/* Hypercalls: recording goes on, or pauses; which processes are recorded, by their CR3, from the first that
+ * is added on. False: there is no room for another. */
+void control_start(void);
+void control_pause(void);
+bool control_is_recording(void);
+uint64_t control_events(void); /* recorded so far */
+bool control_add_process(uint64_t cr3);
+void control_remove_process(uint64_t cr3);
+void control_all_processes(void);
+const struct filter *control_filter(void);
+
 /* Ends the run; the first reason counts. */
 void control_end(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -116,7 +116,7 @@ struct engine {
     /* Calls back with EXIT_TRIGGER when the guest is about to execute linear address `at`. */
     void (*set_trigger)(enum trigger t, bool armed, gva_t at);
 
-    /* Adds lines `counter.NAME=value` for META. */
+    /* Adds lines `counter.NAME=value` and `tally.NAME=value` for META. */
     size_t (*counters)(char *text, size_t size);
 
     /* Leaves the processor as probe() found it: for good, before the machine is halted, reset or switched

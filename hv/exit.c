@@ -5,6 +5,7 @@
 #include "deliver.h"
 #include "fixup.h"
 #include "guest_uart.h"
+#include "hypercall.h"
 #include "monitor/monitor.h"
 #include "ports.h"
 #include "x86/cpu.h"
@@ -48,6 +49,15 @@ static void exit_xsetbv(const struct engine *engine, struct vcpu *v, const struc
     engine->advance(v, e);
 }
 
+static void exit_hypercall(const struct engine *engine, struct vcpu *v, const struct vm_exit *e)
+{
+    engine->save_state(v);
+    if (hypercall_execute(engine, v))
+        engine->advance(v, e);
+    else
+        engine->inject_exception(v, VECTOR_UD, false, 0);
+}
+
 void handle_exit(const struct engine *engine, struct vcpu *v, const struct vm_exit *e)
 {
     switch (e->kind) {
@@ -69,7 +79,7 @@ void handle_exit(const struct engine *engine, struct vcpu *v, const struct vm_ex
             control_console_byte(e->sent.text[i]);
         break;
     case EXIT_HYPERCALL:
-        engine->inject_exception(v, VECTOR_UD, false, 0);
+        exit_hypercall(engine, v, e);
         break;
     case EXIT_POLL:
         guest_uart_poll();

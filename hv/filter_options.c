@@ -59,10 +59,16 @@ const char *filter_parse_levels(uint8_t *levels, const char *text)
 const char *filter_parse_cr3(struct filter *f, const char *text)
 {
     f->has_cr3 = strcmp(text, "all") != 0;
-    f->cr3 = 0;
+    f->cr3_count = 0;
     if (!f->has_cr3)
         return NULL;
-    if (!whole_number(text, (1ull << 52) - 1, &f->cr3) || f->cr3 & 0xfff)
-        return "ADDR is the address of the top page table, such as 0x1000000: a multiple of 4096";
-    return NULL;
+    for (;; text++) {
+        uint64_t cr3;
+        if (!read_number(text, &text, &cr3) || (*text && *text != ',') || cr3 & 0xfff || cr3 >> 52)
+            return "ADDR is the address of the top page table, such as 0x1000000: a multiple of 4096";
+        if (!filter_add_cr3(f, cr3))
+            return "there are at most 32 addresses";
+        if (!*text)
+            return NULL;
+    }
 }

@@ -13,7 +13,7 @@ const char *filter_parse_ranges(struct filter_ranges *r, const char *text);
 /* Numbers 0 to 3 with commas between them; kernel is 0 to 2, user 3. */
 const char *filter_parse_levels(uint8_t *levels, const char *text);
 
-/* Where the top table lies. */
+/* Where the top tables lie, with commas between them. */
 const char *filter_parse_cr3(struct filter *f, const char *text);
 
 #endif

@@ -11,6 +11,7 @@
 #include "exit.h"
 #include "finish.h"
 #include "guest/guest.h"
+#include "hypercall.h"
 #include "interrupts.h"
 #include "memory.h"
 #include "monitor/monitor.h"
@@ -279,6 +280,7 @@ _Noreturn void main(uint32_t magic, uint32_t info)
     ports_init(engine, &acpi);
     set_up_delivery();
     monitor_init(engine, &machine, &ring);
+    hypercall_init(&options);
     control_init(engine, &options);
     panic_last_act(save_trace); /* from here on there is something to lose */
     printk("engram: starting guest %s\n", guest_title());

@@ -232,9 +232,11 @@ static bool set_start(struct options *o, const char *value, struct reason *r)
         return set_rip(&o->start, rest, r);
     if ((rest = after_prefix(value, "text:")))
         return set_text(&o->start, rest, r);
-    if (strcmp(value, "boot"))
-        return WRONG(r, "it is boot, rip:ADDR or text:STRING");
-    o->start = (struct point){.kind = POINT_BOOT};
+    static const char *const names[] = {"boot", "hypercall", NULL};
+    int i = choose(value, names);
+    if (i < 0)
+        return WRONG(r, "it is boot, rip:ADDR, text:STRING or hypercall");
+    o->start = (struct point){.kind = i ? POINT_HYPERCALL : POINT_BOOT};
     return true;
 }
 
@@ -301,6 +303,18 @@ static bool set_after(struct options *o, const char *value, struct reason *r)
     return true;
 }
 
+static bool set_hypercalls(struct options *o, const char *value, struct reason *r)
+{
+    static const char *const names[] = {
+        [HYPERCALLS_USER] = "user", [HYPERCALLS_KERNEL] = "kernel", [HYPERCALLS_OFF] = "off", NULL};
+    int i = choose(value, names);
+
+    if (i < 0)
+        return WRONG(r, "it is user, kernel or off");
+    o->hypercalls = (enum hypercalls_from)i;
+    return true;
+}
+
 static bool set_args(struct options *o, const char *value, struct reason *r)
 {
     size_t length = strlen(value);
@@ -322,13 +336,14 @@ static const struct option {
     {"filter-gpa", "RANGES|all", "all", set_filter_gpa},
     {"filter-gva", "RANGES|all", "all", set_filter_gva},
     {"filter-cpl", "LEVELS|all", "all", set_filter_cpl},
-    {"filter-cr3", "ADDR|all", "all", set_filter_cr3},
+    {"filter-cr3", "ADDRS|all", "all", set_filter_cr3},
     {"ring", "SIZE", "16M", set_ring},
     {"ring-mode", "wrap|stop|drain|drain,lose", "wrap", set_ring_mode},
     {"proof", "off|on|pages", "off", set_proof},
     {"serial", "com1..com4|0xPORT[,BAUD]|none", "com1,115200", set_serial},
-    {"start", "boot|rip:ADDR|text:STRING", "boot", set_start},
+    {"start", "boot|rip:ADDR|text:STRING|hypercall", "boot", set_start},
     {"stop", "end|rip:ADDR|text:STRING|events:N", "end", set_stop},
+    {"hypercalls", "user|kernel|off", "user", set_hypercalls},
     {"timeout", "SECONDS", "0", set_timeout},
     {"after", "halt|poweroff|reset", "halt", set_after},
     {"args", "STRING", "", set_args},

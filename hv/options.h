@@ -13,15 +13,19 @@ enum engine_choice { ENGINE_AUTO, ENGINE_VMX, ENGINE_DBT };
 
 enum prove { PROVE_OFF, PROVE_ON, PROVE_PAGES };
 
+/* Whose hypercalls count; those of others are #UD. */
+enum hypercalls_from { HYPERCALLS_USER, HYPERCALLS_KERNEL, HYPERCALLS_OFF };
+
 enum after_run { AFTER_HALT, AFTER_POWEROFF, AFTER_RESET };
 
 /* When recording starts or the run stops. */
 enum point_kind {
-    POINT_BOOT,   /* start: with the guest's first instruction */
-    POINT_END,    /* stop: when the guest ends, or the run is ended from outside */
-    POINT_RIP,    /* about to execute the instruction at linear address `rip` */
-    POINT_TEXT,   /* the guest has written `text` to its serial line */
-    POINT_EVENTS, /* stop: `events` accesses have been recorded */
+    POINT_BOOT,      /* start: with the guest's first instruction */
+    POINT_END,       /* stop: when the guest ends, or the run is ended from outside */
+    POINT_RIP,       /* about to execute the instruction at linear address `rip` */
+    POINT_TEXT,      /* the guest has written `text` to its serial line */
+    POINT_EVENTS,    /* stop: `events` accesses have been recorded */
+    POINT_HYPERCALL, /* start: when the guest asks for it */
 };
 
 #define POINT_TEXT_MAX 63
@@ -46,6 +50,7 @@ struct options {
     uint16_t serial_port; /* I/O port, 0 for none */
     uint32_t serial_baud; /* divides 115200 */
     struct point start, stop;
+    enum hypercalls_from hypercalls;
     uint32_t timeout; /* seconds, 0 for none */
     enum after_run after;
     char guest_args[GUEST_ARGS_MAX + 1]; /* of the built-in guest */

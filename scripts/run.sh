@@ -11,7 +11,7 @@
 #   MODULES=FILES                 the guest's modules; of a Linux kernel, its initrd
 #   MEGS=256                      the machine's memory in MiB (512 for GUEST=linux)
 #   OPTIONS=WORDS                 more options of Engram (docs/options.md)
-#   RUN_SECONDS=600               how long the machine may take
+#   RUN_SECONDS=600               how long the machine may take (1800 for GUEST=linux)
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -30,6 +30,7 @@ if [ "$guest" = linux ]; then
     # Linux does not come up on Bochs's newer models. At this many instructions a second its clock and its timer keep
     # about the pace that they have on a real machine.
     BOCHS_CPU=${BOCHS_CPU:-broadwell_ult} BOCHS_IPS=${BOCHS_IPS:-100000000}
+    seconds=${RUN_SECONDS:-1800}
 fi
 export MEGS=${MEGS:-256}
 BOCHS_MEGS=$MEGS

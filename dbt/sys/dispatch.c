@@ -104,9 +104,9 @@ static const struct entry *find_0f01_register(const struct sys_insn *i)
         uint8_t modrm;
         struct entry entry;
     } exact[] = {
-        {0xca, {STEP, op_clac}},   {0xcb, {STEP, op_stac}},   {0xd0, {STEP, op_xgetbv}},
-        {0xd1, {STEP, op_xsetbv}}, {0xf8, {STEP, op_swapgs}}, {0xf9, {STEP, op_rdtscp}},
-        {0xfc, {STEP, op_clzero}},
+        {0xc1, {STEP, op_vmcall}}, {0xca, {STEP, op_clac}},   {0xcb, {STEP, op_stac}},
+        {0xd0, {STEP, op_xgetbv}}, {0xd1, {STEP, op_xsetbv}}, {0xf8, {STEP, op_swapgs}},
+        {0xf9, {STEP, op_rdtscp}}, {0xfc, {STEP, op_clzero}},
     };
     static const struct entry group[8] = {[4] = {STEP, op_smsw}, [6] = {STEP, op_lmsw}};
     for (unsigned n = 0; n < ARRAY_SIZE(exact); n++)

@@ -312,6 +312,8 @@ sys_handler op_flush_line, op_clzero, op_movdir64b;
 sys_handler op_fnstenv, op_fldenv, op_fnsave, op_frstor, op_fninit, op_fnclex;
 /* xstate.c */
 sys_handler op_fxsave, op_fxrstor, op_xsave, op_xsaveopt, op_xsavec, op_xsaves, op_xrstor, op_xrstors;
+/* hypercall.c */
+sys_handler op_vmcall;
 /* flags.c */
 sys_handler op_cli, op_sti, op_pushf, op_popf, op_hlt, op_clac, op_stac;
 

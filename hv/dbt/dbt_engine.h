@@ -93,11 +93,13 @@ size_t profile_text(char *text, size_t size);
 bool request_begin(struct vcpu *v, struct vm_exit *e);
 /* What the core has left in `v` goes back; true if the core has to see `e` first. */
 bool request_finish(struct vcpu *v, struct vm_exit *e);
-/* The MSR access under way raises #GP. */
+/* The MSR access under way raises #GP, the hypercall #UD. */
 void request_refuse(void);
 /* The requests that have to do with records; false: it is another one. */
 bool request_record(void);
 uint64_t request_hidden_touches(void);
+/* The text that the hypercall under way names. */
+bool request_read_text(void *to, size_t bytes);
 bool dbt_fatal(struct vm_exit *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -233,11 +233,11 @@ static void dbt_advance(struct vcpu *v, const struct vm_exit *e)
     (void)e;
 }
 
-/* Only MSR accesses end in an exception that the core chooses: #GP(0). */
+/* Only MSR accesses and hypercalls end in an exception that the core chooses: #GP(0), #UD. */
 static void dbt_inject_exception(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
 {
     (void)v;
-    if (vector != VECTOR_GP || !has_error || error != 0)
+    if (vector != VECTOR_UD && (vector != VECTOR_GP || !has_error || error != 0))
         panic("the DBT engine was asked to raise exception %u: an error of the core", vector);
     request_refuse();
 }
@@ -250,14 +250,12 @@ static void dbt_intercept_port(uint16_t port, bool on)
     dbt_shared.core_ports[port / 8] = gate_ports[port / 8];
 }
 
-/* Asked for string I/O only, which the DBT engine does not hand over. */
+/* Asked for the text of a hypercall, which CPL 3 has read; string I/O it does not hand over. */
 static bool dbt_read_guest(struct vcpu *v, gva_t from, void *to, size_t bytes)
 {
     (void)v;
     (void)from;
-    (void)to;
-    (void)bytes;
-    return false;
+    return request_read_text(to, bytes);
 }
 
 static void dbt_engine_set_recording(bool reads, bool writes, const struct filter *filter)

@@ -10,6 +10,7 @@ static const char *const names[] = {
     [REQUEST_CPUID] = "cpuid",
     [REQUEST_READ_MSR] = "read_msr",
     [REQUEST_WRITE_MSR] = "write_msr",
+    [REQUEST_HYPERCALL] = "hypercall",
     [REQUEST_TEXT] = "text",
     [REQUEST_POLL] = "poll",
     [REQUEST_INTERRUPTS] = "interrupts",

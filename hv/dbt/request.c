@@ -132,6 +132,24 @@ static bool begin_port(struct vcpu *v, struct vm_exit *e, bool in)
     return true;
 }
 
+static bool text_was_read; /* of the hypercall under way, which is a mark */
+
+static bool begin_hypercall(struct vm_exit *e)
+{
+    text_was_read = dbt_shared.ok;
+    refused = false;
+    e->kind = EXIT_HYPERCALL;
+    return true;
+}
+
+bool request_read_text(void *to, size_t bytes)
+{
+    if (open_request != REQUEST_HYPERCALL || !text_was_read || bytes > sizeof dbt_shared.line)
+        return false;
+    memcpy(to, dbt_shared.line, bytes);
+    return true;
+}
+
 static bool begin_end(struct vm_exit *e)
 {
     static char text[TEXT_BYTES];
@@ -171,6 +189,8 @@ bool request_begin(struct vcpu *v, struct vm_exit *e)
     case REQUEST_READ_MSR:
     case REQUEST_WRITE_MSR:
         return begin_msr(v, e, open_request == REQUEST_WRITE_MSR);
+    case REQUEST_HYPERCALL:
+        return begin_hypercall(e);
     case REQUEST_TEXT:
         return text_begin(e);
     case REQUEST_POLL:
@@ -200,6 +220,15 @@ bool request_begin(struct vcpu *v, struct vm_exit *e)
     }
 }
 
+/* Of CPUID and hypercalls. */
+static void copy_results(uint64_t *to, const uint64_t *from)
+{
+    to[RAX] = from[RAX];
+    to[RBX] = from[RBX];
+    to[RCX] = from[RCX];
+    to[RDX] = from[RDX];
+}
+
 bool request_finish(struct vcpu *v, struct vm_exit *e)
 {
     uint64_t *gpr = dbt_user_engine.cpu.v.gpr;
@@ -210,16 +239,17 @@ bool request_finish(struct vcpu *v, struct vm_exit *e)
             port_bytes == 4 ? (uint32_t)v->gpr[RAX] : v->gpr[RAX] & ((1u << 8 * port_bytes) - 1);
         break;
     case REQUEST_CPUID:
-        gpr[RAX] = v->gpr[RAX];
-        gpr[RBX] = v->gpr[RBX];
-        gpr[RCX] = v->gpr[RCX];
-        gpr[RDX] = v->gpr[RDX];
+        copy_results(gpr, v->gpr);
         break;
     case REQUEST_READ_MSR:
         dbt_shared.value = v->gpr[RDX] << 32 | (uint32_t)v->gpr[RAX];
         dbt_shared.ok = !refused;
         break;
     case REQUEST_WRITE_MSR:
+        dbt_shared.ok = !refused;
+        break;
+    case REQUEST_HYPERCALL:
+        copy_results(gpr, v->gpr);
         dbt_shared.ok = !refused;
         break;
     case REQUEST_WAIT:

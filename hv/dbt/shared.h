@@ -34,6 +34,8 @@ enum dbt_request {
     REQUEST_CPUID,     /* registers in the vcpu, as its results */
     REQUEST_READ_MSR,  /* value: number; answer: value, and 1 in `ok` if the MSR is there */
     REQUEST_WRITE_MSR, /* value: number, value2: what */
+    REQUEST_HYPERCALL, /* registers in the vcpu, as its results; of a mark `line` is the text, if it could be
+                          read: then `ok` is 1. Answer: 1 in `ok` if it was one */
     REQUEST_TEXT,      /* `text` has gone out on the console's line */
     REQUEST_POLL,
     REQUEST_INTERRUPTS, /* the CPU takes interrupts from now on */
@@ -65,7 +67,7 @@ enum dbt_command {
 #define RECORD_READS 1u
 #define RECORD_WRITES 2u
 
-#define SHARED_TEXT 2048u
+#define SHARED_TEXT 4096u
 #define TEXT_AT_ONCE 256u
 #define PORTS 65536u
 

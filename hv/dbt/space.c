@@ -18,10 +18,19 @@
 #define NO_EXECUTE (1ull << 63)
 #define TABLE_ADDRESS 0x000ffffffffff000ull
 
-#define CODE_BYTES MIB(8)
-#define BLOCKS_MAX 16384u
-#define INSNS_MAX (8u * BLOCKS_MAX)
-#define EXITS_MAX (8u * BLOCKS_MAX)
+/* The code cache and its tables may take an eighth of the RAM: a kernel with its programs has some fifty
+ * thousand blocks, and what does not fit is translated again and again. */
+#define BLOCKS_MIN 16384u
+#define BLOCKS_MAX 131072u
+#define CODE_PER_BLOCK 512u
+#define SPARSE 4u /* times as much where code is sparse (dbt/translate.c) */
+#define INSNS_PER_BLOCK 8u
+#define EXITS_PER_BLOCK 8u
+/* A block's entry, and those of ways out in its middle. */
+#define DICTIONARY_PER_BLOCK (2u * (sizeof(struct raw_block) + 5u * sizeof(struct raw_access)))
+#define BYTES_PER_BLOCK                                                                                      \
+    (CODE_PER_BLOCK + DICTIONARY_PER_BLOCK + sizeof(struct block) +                                          \
+     INSNS_PER_BLOCK * sizeof(struct block_insn) + EXITS_PER_BLOCK * sizeof(struct exit_site))
 #define STACK_BYTES KIB(64)
 #define GUARD_BYTES KIB(64) /* unmapped, behind everything */
 #define SLACK_BYTES MIB(1)
@@ -75,16 +84,36 @@ static void map_image(const uint8_t *start, const uint8_t *end, uint64_t flags)
 
 /* ---- the engine's own memory ---- */
 
-static uint64_t table_bytes(const struct machine *m)
+/* QEMU without KVM says so (its leaf 40000000H, as every hypervisor has one). */
+static bool code_is_translated(void)
 {
-    return (m->ram_end >> PAGE_SHIFT) * (1 + sizeof(void *)) + BLOCKS_MAX * sizeof(struct block) +
-           INSNS_MAX * sizeof(struct block_insn) + EXITS_MAX * sizeof(struct exit_site);
+    struct cpuid name = cpuid(0x40000000, 0);
+    return cpuid(1, 0).ecx >> 31 && memcmp(&name.ebx, "TCGT", 4) == 0 && memcmp(&name.ecx, "CGTC", 4) == 0;
+}
+
+static uint32_t blocks_for(const struct machine *m)
+{
+    uint64_t blocks = align_down(m->ram_end / 8 / BYTES_PER_BLOCK, PAGE_SIZE);
+    return blocks < BLOCKS_MIN ? BLOCKS_MIN : blocks > BLOCKS_MAX ? BLOCKS_MAX : (uint32_t)blocks;
+}
+
+static uint64_t code_bytes_for(const struct machine *m)
+{
+    return (uint64_t)blocks_for(m) * CODE_PER_BLOCK * (code_is_translated() ? SPARSE : 1);
+}
+
+static uint64_t dictionary_for(const struct machine *m)
+{
+    uint64_t for_ring = dictionary_bytes(m->ring_bytes),
+             for_blocks = align_up(blocks_for(m) * DICTIONARY_PER_BLOCK, PAGE_SIZE);
+    return for_ring > for_blocks ? for_ring : for_blocks;
 }
 
 uint64_t space_memory_bytes(const struct machine *m)
 {
-    return align_up(dictionary_bytes(m->ring_bytes) + CODE_BYTES + table_bytes(m) + 2 * STACK_BYTES +
-                        SLACK_BYTES,
+    return align_up(dictionary_for(m) + code_bytes_for(m) +
+                        blocks_for(m) * (BYTES_PER_BLOCK - DICTIONARY_PER_BLOCK - CODE_PER_BLOCK) +
+                        (m->ram_end >> PAGE_SHIFT) * (1 + sizeof(void *)) + 2 * STACK_BYTES + SLACK_BYTES,
                     LARGE_PAGE_SIZE);
 }
 
@@ -97,24 +126,30 @@ static hpa_t take_memory(uint64_t bytes)
     return at;
 }
 
+/* From `va` on, where `pa` can be mapped with large pages. */
+static uint64_t in_step(uint64_t va, hpa_t pa)
+{
+    return va + ((pa - va) & (LARGE_PAGE_SIZE - 1));
+}
+
 /* Writable at CPL 3, which clears it. */
 static void *user_alloc(uint64_t bytes)
 {
     bytes = align_up(bytes, PAGE_SIZE);
-    uint64_t va = user_next;
     hpa_t pa = take_memory(bytes);
+    uint64_t va = in_step(user_next, pa);
     map(va, pa, bytes, USER | WRITABLE | NO_EXECUTE);
     user_next = va + bytes + GUARD_BYTES;
     return (void *)va;
 }
 
-static void map_code(void)
+static void map_code(uint64_t bytes)
 {
-    hpa_t pa = take_memory(CODE_BYTES);
-    map(USER_CODE, pa, CODE_BYTES, USER | WRITABLE);
-    user_space.code_bytes = CODE_BYTES;
+    hpa_t pa = take_memory(bytes);
+    map(USER_CODE, pa, bytes, USER | WRITABLE);
+    user_space.code_bytes = bytes;
     dbt_shared.code = (void *)USER_CODE;
-    dbt_shared.code_bytes = CODE_BYTES;
+    dbt_shared.code_bytes = bytes;
 }
 
 _Static_assert(USER_BUDGET % GIB(1) == 0 && USER_BUDGET_BYTES <= GIB(1),
@@ -156,15 +191,16 @@ static void make_tables(const struct machine *m)
 {
     struct dbt *d = &dbt_user_engine;
     uint64_t pages = m->ram_end >> PAGE_SHIFT;
+    uint32_t blocks = blocks_for(m);
     user_next = USER_MEMORY;
     d->page_flags = user_alloc(pages);
     d->page_blocks = user_alloc(pages * sizeof(void *));
-    d->block_max = BLOCKS_MAX;
-    d->insn_max = INSNS_MAX;
-    d->exit_max = EXITS_MAX;
-    d->blocks = user_alloc(BLOCKS_MAX * sizeof(*d->blocks));
-    d->insns = user_alloc(INSNS_MAX * sizeof(*d->insns));
-    d->exits = user_alloc(EXITS_MAX * sizeof(*d->exits));
+    d->block_max = blocks;
+    d->insn_max = INSNS_PER_BLOCK * blocks;
+    d->exit_max = EXITS_PER_BLOCK * blocks;
+    d->blocks = user_alloc(d->block_max * sizeof(*d->blocks));
+    d->insns = user_alloc(d->insn_max * sizeof(*d->insns));
+    d->exits = user_alloc(d->exit_max * sizeof(*d->exits));
     user_space.stack = (uint64_t)user_alloc(STACK_BYTES) + STACK_BYTES;
     user_space.command_stack = (uint64_t)user_alloc(STACK_BYTES) + STACK_BYTES;
 }
@@ -260,11 +296,12 @@ void space_init(const struct machine *m)
     hpa_t window_end = m->ram_end > GIB(4) ? m->ram_end : GIB(4);
     memory_next = m->engine_memory.start;
     memory_end = m->engine_memory.end;
-    uint64_t dictionary = dictionary_bytes(m->ring_bytes);
+    uint64_t dictionary = dictionary_for(m);
     window_init(phys_to_virt(take_memory(dictionary)), dictionary, m);
     hpa_t flags = memory_next; /* what make_tables() takes first */
     make_tables(m);
-    map_code();
+    map_code(code_bytes_for(m));
+    d->sparse = code_is_translated();
     map_budget();
     map_window(m, window_end);
     mark_pages(m, phys_to_virt(flags));

@@ -13,6 +13,27 @@ bool filter_add(struct filter_ranges *r, uint64_t first, uint64_t last)
     return true;
 }
 
+bool filter_add_cr3(struct filter *f, uint64_t cr3)
+{
+    f->has_cr3 = true;
+    for (uint32_t i = 0; i < f->cr3_count; i++)
+        if (f->cr3[i] == (cr3 & CR3_ADDRESS))
+            return true;
+    if (f->cr3_count == FILTER_PROCESSES)
+        return false;
+    f->cr3[f->cr3_count++] = cr3 & CR3_ADDRESS;
+    return true;
+}
+
+void filter_remove_cr3(struct filter *f, uint64_t cr3)
+{
+    for (uint32_t i = 0; i < f->cr3_count; i++)
+        if (f->cr3[i] == (cr3 & CR3_ADDRESS)) {
+            f->cr3[i] = f->cr3[--f->cr3_count];
+            return;
+        }
+}
+
 static bool touches(const struct filter_ranges *r, uint64_t first, uint64_t last)
 {
     for (uint32_t i = 0; i < r->count; i++)
@@ -30,7 +51,12 @@ bool filter_context(const struct filter *f, uint8_t context, uint64_t cr3)
 {
     if (f->levels && !(f->levels >> (context & CONTEXT_CPL_MASK) & 1))
         return false;
-    return !f->has_cr3 || f->cr3 == (cr3 & CR3_ADDRESS);
+    if (!f->has_cr3)
+        return true;
+    uint32_t i = 0;
+    while (i < f->cr3_count && f->cr3[i] != (cr3 & CR3_ADDRESS))
+        i++;
+    return i < f->cr3_count;
 }
 
 bool filter_page(const struct filter *f, uint64_t gva, uint64_t gpa)

@@ -1,6 +1,6 @@
 /*
- * Which accesses are recorded. One filter holds for a whole run; one that is all
- * zero lets everything by.
+ * Which accesses are recorded. A filter that is all zero lets everything by; of a
+ * run's filter only the processes change while it lasts.
  *
  * Engines ask early and coarsely, once for the code that runs (filter_context) and
  * once for a page (filter_page), so that what cannot pass costs little. Whether an
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #define FILTER_RANGES 8u
+#define FILTER_PROCESSES 32u
 
 /* Addresses `first` to `last`, both included. */
 struct filter_range {
@@ -29,13 +30,18 @@ struct filter_ranges {
 
 struct filter {
     struct filter_ranges gpa, gva; /* an access passes if any of its bytes lies in a range of both */
-    uint64_t cr3;                  /* compared without PCID and the bits that control caching */
-    bool has_cr3;
+    bool has_cr3; /* one of these decides, compared without PCID and the bits that control caching */
+    uint32_t cr3_count;
+    uint64_t cr3[FILTER_PROCESSES];
     uint8_t levels; /* bit n: CPL n; 0: every */
 };
 
 /* False: there is no room for another range. */
 bool filter_add(struct filter_ranges *r, uint64_t first, uint64_t last);
+
+/* The address of the top page table, as filters compare it. False: there is no room for another one. */
+bool filter_add_cr3(struct filter *f, uint64_t cr3);
+void filter_remove_cr3(struct filter *f, uint64_t cr3);
 
 /* True if addresses decide. */
 static inline bool filter_has_ranges(const struct filter *f)

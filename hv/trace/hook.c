@@ -268,9 +268,20 @@ void hook_raw_close(const struct raw_use *use, unsigned count)
     hook.raw_open = false;
 }
 
+/* What is left for packing to filter: the engine has looked at CPL and CR3 itself, and may have done so by
+ * other processes than those that the filter names by now. */
+static const struct filter *address_filter(void)
+{
+    static struct filter addresses;
+    if (!hook.filter || !filter_has_ranges(hook.filter))
+        return NULL;
+    addresses = (struct filter){.gpa = hook.filter->gpa, .gva = hook.filter->gva};
+    return &addresses;
+}
+
 uint64_t hook_raw_count(const struct dictionary *d, const uint8_t *body, uint32_t bytes)
 {
-    return pack_count(d, hook.filter, body, bytes);
+    return pack_count(d, address_filter(), body, bytes);
 }
 
 void hook_raw_lost(uint64_t events)
@@ -285,7 +296,7 @@ void hook_pack(const struct dictionary *d, void (*progress)(uint64_t done, uint6
     const struct pack_job job = {.ring = hook.ring,
                                  .dictionary = d,
                                  .stream = &stream,
-                                 .filter = hook.filter,
+                                 .filter = address_filter(),
                                  .limit = hook.limit,
                                  .progress = progress};
     pack_ring(&job, &result);

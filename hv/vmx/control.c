@@ -19,8 +19,17 @@ static uint64_t cr4_mask(void)
     return vmx_caps.cr4_fixed_1 | CR4_HIDDEN;
 }
 
+/* VM entries and exits leave CD and NW as they are (SDM Vol. 3C, 27.3.2.1, 28.5.1): the CPU's are the
+ * guest's, also where MOV to CR0 exits. Some firmware leaves them set. */
+static void set_caching(uint64_t guest_cr0)
+{
+    const uint64_t caching = CR0_CD | CR0_NW;
+    write_cr0((read_cr0() & ~caching) | (guest_cr0 & caching));
+}
+
 void control_registers_init(const struct vcpu *v)
 {
+    set_caching(v->cr0);
     vmwrite(VMCS_CR0_MASK, cr0_mask());
     vmwrite(VMCS_CR4_MASK, cr4_mask());
     vmwrite(VMCS_CR0_SHADOW, v->cr0);
@@ -31,6 +40,7 @@ void control_registers_init(const struct vcpu *v)
 
 void control_set_cr0(uint64_t value)
 {
+    set_caching(value);
     vmwrite(VMCS_CR0_SHADOW, value);
     vmwrite(VMCS_GUEST_CR0, value | cr0_mask());
 }

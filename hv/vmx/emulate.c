@@ -133,6 +133,6 @@ bool emulate_store(const struct insn *insn, const struct code_state *c, gva_t vi
 
     complete(insn, rip);
     counters.stores_emulated++;
-    hook_access(&a);
+    hand_over(&a);
     return true;
 }

@@ -2,6 +2,7 @@
 #include "vmx/vmx.h"
 
 #include "trace/bytes.h"
+#include "trace/format.h"
 #include "trace/hook.h"
 
 #include <string.h>
@@ -69,6 +70,16 @@ void location_overwrite(const struct location *p)
     hook_overwrite(p->gpa2, p->size - first);
 }
 
+struct tally vmx_tally;
+
+void hand_over(const struct access *a)
+{
+    uint64_t before = hook_events();
+    hook_access(a);
+    if (hook_events() != before)
+        tally_add(&vmx_tally, (a->context & CONTEXT_CPL_MASK) == 3, a->cr3, a->cause, 1);
+}
+
 void record_access(const struct origin *o, const struct location *p, uint8_t kind, uint8_t flags,
                    const uint8_t *data)
 {
@@ -90,7 +101,7 @@ void record_access(const struct origin *o, const struct location *p, uint8_t kin
     a.context = o->context;
     a.has_data = true;
     memcpy(a.data, data, p->size);
-    hook_access(&a);
+    hand_over(&a);
 }
 
 void record_walk(const struct origin *o, gpa_t entry, uint64_t value, unsigned bytes)

@@ -13,6 +13,7 @@
 #include "x86/cpu.h"
 #include "x86/debug.h"
 #include "x86/exceptions.h"
+#include "x86/paging.h"
 
 struct vmx vmx;
 
@@ -228,12 +229,31 @@ static void vmx_inject_exception(struct vcpu *v, uint8_t vector, bool has_error,
     event_set(vector, EVENT_HARDWARE_EXCEPTION, has_error, error, 0);
 }
 
+/* Canonical, and at CPL 3 on pages of the user (SDM Vol. 3A, 4.6.1). */
+static bool may_read(const struct paging_state *s, gva_t from, size_t bytes)
+{
+    bool user = (vmread(VMCS_GUEST_SS_ACCESS) >> SEGMENT_DPL_SHIFT & 3) == 3;
+    unsigned unused = s->cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;
+    for (size_t done = 0; done < bytes; done += PAGE_SIZE - ((from + done) & (PAGE_SIZE - 1))) {
+        struct walk w;
+        gva_t at = from + done;
+        if (s->efer & EFER_LMA && (gva_t)((int64_t)(at << unused) >> unused) != at)
+            return false;
+        if (!guest_walk(s, at, &w))
+            return false;
+        for (unsigned i = 0; user && i < w.levels; i++)
+            if (!(w.entry[i] & PTE_USER))
+                return false;
+    }
+    return true;
+}
+
 static bool vmx_read_guest(struct vcpu *v, gva_t from, void *to, size_t bytes)
 {
     struct paging_state s;
     (void)v;
     paging_state_load(&s);
-    return guest_read_linear(&s, from, to, bytes) == bytes;
+    return may_read(&s, from, bytes) && guest_read_linear(&s, from, to, bytes) == bytes;
 }
 
 static void vmx_set_recording(bool reads, bool writes, const struct filter *filter)
@@ -256,6 +276,12 @@ static void vmx_set_recording(bool reads, bool writes, const struct filter *filt
     vmx_update_exception_bitmap();
 }
 
+static size_t vmx_texts(char *text, size_t size)
+{
+    size_t used = vmx_counters_text(text, size);
+    return used < size ? used + tally_text(&vmx_tally, text + used, size - used) : used;
+}
+
 const struct engine vmx_engine = {
     .name = "vmx",
     .probe = vmx_probe,
@@ -268,6 +294,6 @@ const struct engine vmx_engine = {
     .read_guest = vmx_read_guest,
     .set_recording = vmx_set_recording,
     .set_trigger = trigger_set,
-    .counters = vmx_counters_text,
+    .counters = vmx_texts,
     .stop = vmx_stop,
 };

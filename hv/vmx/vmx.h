@@ -23,6 +23,7 @@
 #include "dbt/sys/sys.h"
 #include "decode/insn.h"
 #include "engine.h"
+#include "tally.h"
 #include "trace/access.h"
 #include "vmx/counters.h"
 #include "vmx/ept.h"
@@ -152,6 +153,9 @@ struct origin {
     uint64_t cr3;
     uint8_t context, cause, vector;
 };
+/* Hands an access to the hook, and counts it if it was recorded. */
+void hand_over(const struct access *a);
+extern struct tally vmx_tally;
 /* To the hook, if this kind is recorded; `data` are of the location's size. */
 void record_access(const struct origin *o, const struct location *p, uint8_t kind, uint8_t flags,
                    const uint8_t *data);

@@ -30,7 +30,7 @@ static bool on_item(void *ctx, const struct trace_item *item)
 {
     struct limit *limit = ctx;
     if (limit->items < 4096)
-        print_item(nowhere, item, limit->form);
+        print_item(nowhere, item, limit->form, NULL);
     return ++limit->items < 100000;
 }
 

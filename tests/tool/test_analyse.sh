@@ -31,6 +31,16 @@ printf '0000000000000000 T first\n0000000000000010 t second\n' >moved
 analyses top --symbols moved@400000 --by symbol top.egrm
 says "top: symbols at an offset" '["first","second"]' '[.symbol[].symbol]'
 
+exits 0 "$engram" print --symbols symbols --symbols moved@401000 top.egrm && [ "$(sed 's/.* //' out | paste -sd' ')" = \
+    "first first second second first first" ]
+check "print: names behind the lines, from two lists"
+exits 0 "$engram" print --symbols symbols --json --rip 400010 --count 1 top.egrm
+says "print: names in JSON" '["second",0]' '[.symbol,.symbol_offset]'
+printf '0000000000400000 A absolute\n00000000000f0000 T far\n0000000000400008 T near\n' >symbols
+exits 0 "$engram" print --symbols symbols top.egrm && [ "$(grep -o 'in .*' out | sort | uniq -c | paste -sd' ' | tr -s ' ')" = \
+    " 2 in near+0x8" ]
+check "print: absolute symbols are no places, and one without a size does not reach far"
+
 # ---- heatmap: 4 instructions at page 1, then 4 at page 100 ----
 for i in 0 1 2 3; do echo "w $((0x1000 + 8 * i)) 8 =$i"; done >text
 for i in 0 1 2 3; do echo "r $((0x64000 + 8 * i)) 8 =$i"; done >>text

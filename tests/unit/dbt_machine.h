@@ -139,6 +139,12 @@ void dbt_physical_write(struct dbt_cpu *c, gpa_t at, uint64_t value, unsigned by
         poke(at, value, bytes);
 }
 
+bool dbt_hypercall(struct dbt_cpu *c)
+{
+    (void)c;
+    return false;
+}
+
 void dbt_record_walk(struct dbt_cpu *c, gpa_t entry, uint64_t value, unsigned bytes)
 {
     (void)c;

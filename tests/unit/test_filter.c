@@ -153,19 +153,48 @@ static void words(void **state)
             fail_msg("'%s' was taken", no_levels[i]);
 
     struct filter f;
+    assert_null(filter_parse_cr3(&f, "0x1000,0x2000,0x1000"));
+    assert_int_equal(f.cr3_count, 2);
+    assert_non_null(filter_parse_cr3(&f, "0x1000,"));
     assert_non_null(filter_parse_cr3(&f, "0x1001"));
     assert_non_null(filter_parse_cr3(&f, "0x10000000000000"));
     assert_null(filter_parse_cr3(&f, "all"));
     assert_false(f.has_cr3);
 }
 
+/* The first process that is added shuts all others out, and they stay out when it is gone. */
+static void processes_come_and_go(void **state)
+{
+    (void)state;
+    struct filter f = {0};
+    assert_true(filter_add_cr3(&f, 0x5018));
+    assert_true(filter_context(&f, 3, 0x5000));
+    assert_true(filter_context(&f, 0, 0x5fff));
+    assert_false(filter_context(&f, 0, 0x6000));
+    for (uint64_t i = 1; i < FILTER_PROCESSES; i++)
+        assert_true(filter_add_cr3(&f, 0x10000 + (i << 12)));
+    assert_true(filter_add_cr3(&f, 0x5000));
+    assert_false(filter_add_cr3(&f, 0x4000));
+    filter_remove_cr3(&f, 0x5000);
+    assert_false(filter_context(&f, 3, 0x5000));
+    assert_true(filter_context(&f, 3, 0x10000 + (7 << 12)));
+    assert_true(filter_add_cr3(&f, 0x4000));
+    f.cr3_count = 0;
+    assert_false(filter_context(&f, 3, 0x4000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(none_lets_everything_by),       cmocka_unit_test(one_byte_of_an_access_is_enough),
-        cmocka_unit_test(an_access_on_two_pages),        cmocka_unit_test(both_kinds_of_address_decide),
-        cmocka_unit_test(the_ends_of_the_address_space), cmocka_unit_test(page_walks_have_no_linear_address),
-        cmocka_unit_test(code_by_level_and_cr3),         cmocka_unit_test(words),
+        cmocka_unit_test(processes_come_and_go),
+        cmocka_unit_test(none_lets_everything_by),
+        cmocka_unit_test(one_byte_of_an_access_is_enough),
+        cmocka_unit_test(an_access_on_two_pages),
+        cmocka_unit_test(both_kinds_of_address_decide),
+        cmocka_unit_test(the_ends_of_the_address_space),
+        cmocka_unit_test(page_walks_have_no_linear_address),
+        cmocka_unit_test(code_by_level_and_cr3),
+        cmocka_unit_test(words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

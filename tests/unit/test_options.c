@@ -212,14 +212,14 @@ static void filters(void **state)
 {
     (void)state;
     accept("filter-gpa=0x1000-0x1fff,0x8000+16 filter-gva=0xffffffff80000000-0xffffffffffffffff "
-           "filter-cpl=kernel "
-           "filter-cr3=0x101000");
+           "filter-cpl=kernel filter-cr3=0x101000");
     assert_int_equal(o.filter.gpa.count, 2);
     assert_int_equal(o.filter.gpa.range[1].last, 0x800f);
     assert_int_equal(o.filter.gva.count, 1);
     assert_int_equal(o.filter.levels, 7);
     assert_true(o.filter.has_cr3);
-    assert_int_equal(o.filter.cr3, 0x101000);
+    assert_int_equal(o.filter.cr3_count, 1);
+    assert_int_equal(o.filter.cr3[0], 0x101000);
     accept("filter-gpa=all filter-gva=all filter-cpl=all filter-cr3=all");
     assert_false(filter_has_ranges(&o.filter));
     refuse("filter-gpa=5", "RANGES are FIRST-LAST or FIRST+BYTES");

@@ -150,7 +150,7 @@ static void show_side(struct diff *d, unsigned which, unsigned n)
             json_number(&d->j, NULL, item->number);
         else if (i < 8) {
             printf("%c", which ? '+' : '-');
-            print_item(stdout, item, PRINT_LINES);
+            print_item(stdout, item, PRINT_LINES, NULL);
         } else if (i == 8)
             printf("%c ... and %u more\n", which ? '+' : '-', n - i);
     }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SYMBOL_REACH (1u << 20) /* of one without a size: behind the last of a program others may follow */
 #define SHT_SYMTAB 2u
 #define SHT_DYNSYM 11u
 #define STT_SECTION 3u
@@ -143,7 +144,8 @@ static void parse_line(struct symbols *out, const char *line, const char *end, u
             break;
         address = address << 4 | (uint64_t)(digit - hex);
     }
-    if (p == line || end - p < 4 || p[0] != ' ' || p[2] != ' ')
+    /* Absolute ones (A) are no places: the kernel's are offsets in the data of each CPU. */
+    if (p == line || end - p < 4 || p[0] != ' ' || p[2] != ' ' || (p[1] | 0x20) == 'a')
         return;
     const char *name = p + 3, *stop = name;
     while (stop < end && (unsigned char)*stop > ' ')
@@ -236,5 +238,5 @@ const struct symbol *symbols_find(const struct symbols *s, uint64_t address)
     if (low == 0)
         return NULL;
     const struct symbol *found = &s->list[low - 1];
-    return found->bytes && address - found->address >= found->bytes ? NULL : found;
+    return address - found->address >= (found->bytes ? found->bytes : SYMBOL_REACH) ? NULL : found;
 }

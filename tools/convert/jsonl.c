@@ -8,7 +8,7 @@
 static bool on_item(void *state, struct conversion *c, const struct trace_item *item)
 {
     (void)state;
-    print_item(c->out, item, PRINT_JSON);
+    print_item(c->out, item, PRINT_JSON, NULL);
     return !ferror(c->out) || convert_fail(c, "cannot write: %s", strerror(errno));
 }
 

@@ -1,4 +1,5 @@
 /* engram print: the accesses of a trace, a line each. */
+#include "analyse/symbols.h"
 #include "command.h"
 #include "reader/filter.h"
 #include "reader/walk.h"
@@ -17,6 +18,10 @@ static const char help[] =
     "  --count N                  no more than N lines of accesses\n"
     "  --events                   interrupts, marks, losses, context changes and so on as well, in between\n"
     "  --json                     JSON, an object a line; data are bytes in memory order\n"
+    "  --symbols FILE[@OFFSET]    names for the code: an ELF file, or a list as System.map and "
+    "/proc/kallsyms "
+    "are; may\n"
+    "                             come again\n"
     "  --format lines|json|oracle oracle: \"W gva gpa size data\", lower-case hexadecimal (size decimal), "
     "data as\n"
     "                             bytes in memory order; gpa is \"A,B\" when the access continues on page "
@@ -28,6 +33,7 @@ static const char help[] =
     "  engram print --count 20 trace.egrm\n"
     "  engram print --from i:1000000 --to i:1000100 trace.egrm\n"
     "  engram print --gva ffff800000001000-ffff800000001fff --kind w trace.egrm\n"
+    "  engram print --symbols System.map --symbols program.elf --events trace.egrm\n"
     "  engram print --json --rip 100000+2000 trace.egrm | jq .data\n"
     "Exit code: 0 fine; 1 the file is damaged or incomplete (all that is sound was printed); 2 wrong "
     "usage.\n";
@@ -37,6 +43,7 @@ struct print_options {
     uint64_t count;
     bool others;
     enum print_form form;
+    struct symbols symbols;
     const char *path;
     uint64_t printed;
 };
@@ -48,9 +55,9 @@ static bool on_item(void *ctx, const struct trace_item *item)
         return false;
     if (item->kind != ITEM_ACCESS) {
         if (o->others)
-            print_item(stdout, item, o->form);
+            print_item(stdout, item, o->form, &o->symbols);
     } else if (filter_matches(&o->filter, item)) {
-        print_item(stdout, item, o->form);
+        print_item(stdout, item, o->form, &o->symbols);
         o->printed++;
     }
     return !ferror(stdout);
@@ -76,7 +83,7 @@ static bool parse_form(const char *s, enum print_form *form)
     return false;
 }
 
-enum { OPT_COUNT = 256, OPT_JSON, OPT_EVENTS, OPT_FORMAT };
+enum { OPT_COUNT = 256, OPT_JSON, OPT_EVENTS, OPT_FORMAT, OPT_SYMBOLS };
 
 static const struct option long_options[] = {
     FILTER_OPTIONS,
@@ -84,6 +91,7 @@ static const struct option long_options[] = {
     {"json", no_argument, NULL, OPT_JSON},
     {"events", no_argument, NULL, OPT_EVENTS},
     {"format", required_argument, NULL, OPT_FORMAT},
+    {"symbols", required_argument, NULL, OPT_SYMBOLS},
     {"help", no_argument, NULL, 'h'},
     {0},
 };
@@ -100,6 +108,8 @@ static bool take_option(struct print_options *o, int option, const char *value)
     case OPT_JSON:
         o->form = PRINT_JSON;
         return true;
+    case OPT_SYMBOLS:
+        return true;
     default:
         o->others = true;
         return true;
@@ -110,6 +120,7 @@ int cmd_print(int argc, char **argv)
 {
     struct print_options o = {.count = UINT64_MAX};
     filter_init(&o.filter);
+    const char *why = NULL;
     int option, index = 0;
     while ((option = getopt_long(argc, argv, "h", long_options, &index)) != -1) {
         if (option == 'h') {
@@ -118,6 +129,8 @@ int cmd_print(int argc, char **argv)
         }
         if (option == '?')
             return usage_error("print", "see `engram print --help`");
+        if (option == OPT_SYMBOLS && (why = symbols_load(&o.symbols, optarg)))
+            return input_error("print", "%s: %s", optarg, why);
         if (!take_option(&o, option, optarg))
             return usage_error("print", "--%s: '%s' is none; see `engram print --help`",
                                long_options[index].name, optarg);
@@ -138,5 +151,6 @@ int cmd_print(int argc, char **argv)
         code = EXIT_FINDINGS;
     walk_free(&w);
     input_close(&in);
+    symbols_free(&o.symbols);
     return finish_output("print", code);
 }

@@ -323,6 +323,7 @@ void info_print(FILE *out, const struct info *info)
     print_spans(out, info);
     print_counts(out, info);
     print_losses(out, info);
+    info_print_tally(out, info);
     print_proof(out, info);
     print_all_counters(out, &info->walk.meta);
     print_cost(out, info);

@@ -23,4 +23,7 @@ bool info_time(const struct info *info, uint64_t *ticks, double *seconds);
 /* Traced writes of the whole run: what counters are related to. 0 when the file does not tell. */
 uint64_t info_run_writes(const struct info *info);
 
+/* info_tally.c */
+void info_print_tally(FILE *out, const struct info *info);
+
 #endif

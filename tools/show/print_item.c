@@ -1,5 +1,6 @@
 /* Lines for people, JSON for programs, a bare list for comparing with other tracers. */
 #include "show/print_item.h"
+#include "analyse/symbols.h"
 #include "color.h"
 #include "command.h"
 #include "emit.h"
@@ -7,6 +8,7 @@
 #include "text.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static const char *const flag_name[] = {"mmio", "locked", "rep", "crosses"};
 #define FLAGS (sizeof(flag_name) / sizeof(flag_name[0]))
@@ -28,7 +30,15 @@ static char *put_data(char *p, const struct access *a)
     return emit_bytes(p, a->data, a->size);
 }
 
-static void access_line(FILE *out, const struct trace_item *item)
+/* Where in the code: a name, and how far behind it. */
+static void put_place(FILE *out, const struct symbol *s, uint64_t rip)
+{
+    put_text(out, s->name, strlen(s->name));
+    if (rip != s->address)
+        fprintf(out, "+0x%" PRIx64, rip - s->address);
+}
+
+static void access_line(FILE *out, const struct trace_item *item, const struct symbols *symbols)
 {
     const struct access *a = &item->access;
     char line[LINE_MAX_BYTES],
@@ -55,8 +65,15 @@ static void access_line(FILE *out, const struct trace_item *item)
     for (unsigned i = 0; i < FLAGS; i++)
         if (a->flags & (1u << i))
             p = emit_text(emit_text(p, " "), flag_name[i]);
-    *p++ = '\n';
+    const struct symbol *s = symbols_find(symbols, a->rip);
+    if (!s)
+        *p++ = '\n';
     fwrite(line, 1, (size_t)(p - line), out);
+    if (!s)
+        return;
+    fputs(" in ", out);
+    put_place(out, s, a->rip);
+    fputc('\n', out);
 }
 
 static char *json_address(char *p, const char *key, uint64_t address)
@@ -75,10 +92,10 @@ static char *json_flags(char *p, uint8_t flags)
             comma = ",";
         }
     }
-    return emit_text(p, "]}\n");
+    return emit_text(p, "]");
 }
 
-static void access_json(FILE *out, const struct trace_item *item)
+static void access_json(FILE *out, const struct trace_item *item, const struct symbols *symbols)
 {
     const struct access *a = &item->access;
     char line[LINE_MAX_BYTES], *p = emit_decimal(emit_text(line, "{\"event\":"), item->number);
@@ -100,6 +117,13 @@ static void access_json(FILE *out, const struct trace_item *item)
         p = emit_decimal(emit_text(p, ",\"vector\":"), a->vector);
     p = json_flags(p, a->flags);
     fwrite(line, 1, (size_t)(p - line), out);
+    const struct symbol *s = symbols_find(symbols, a->rip);
+    if (s) {
+        fputs(",\"symbol\":", out);
+        put_json_text(out, s->name, strlen(s->name));
+        fprintf(out, ",\"symbol_offset\":%" PRIu64, a->rip - s->address);
+    }
+    fputs("}\n", out);
 }
 
 static void access_oracle(FILE *out, const struct trace_item *item)
@@ -220,13 +244,15 @@ static void other_json(FILE *out, const struct trace_item *item)
     fputs("}\n", out);
 }
 
-void print_item(FILE *out, const struct trace_item *item, enum print_form form)
+void print_item(FILE *out, const struct trace_item *item, enum print_form form, const struct symbols *symbols)
 {
+    static const struct symbols none;
     bool access = item->kind == ITEM_ACCESS;
+    symbols = symbols ? symbols : &none;
     if (form == PRINT_JSON)
-        access ? access_json(out, item) : other_json(out, item);
+        access ? access_json(out, item, symbols) : other_json(out, item);
     else if (form == PRINT_LINES)
-        access ? access_line(out, item) : other_line(out, item);
+        access ? access_line(out, item, symbols) : other_line(out, item);
     else if (access)
         access_oracle(out, item);
 }

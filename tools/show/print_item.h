@@ -8,7 +8,11 @@
 
 enum print_form { PRINT_LINES, PRINT_JSON, PRINT_ORACLE };
 
-/* PRINT_ORACLE prints accesses only: "W gva gpa size data", see `engram print --help`. */
-void print_item(FILE *out, const struct trace_item *item, enum print_form form);
+struct symbols;
+
+/* PRINT_ORACLE prints accesses only: "W gva gpa size data", see `engram print --help`, without names.
+ * `symbols`: of the code, or NULL. */
+void print_item(FILE *out, const struct trace_item *item, enum print_form form,
+                const struct symbols *symbols);
 
 #endif

@@ -6,6 +6,7 @@
 #include "dbt/dbt.h"
 #include "dbt/sys/sys.h"
 #include "dbt/user/user.h"
+#include "hypercall_numbers.h"
 #include "x86/cpu.h"
 
 #include <string.h>
@@ -223,6 +224,17 @@ static bool user_write_msr(struct dbt_cpu *c, uint32_t msr, uint64_t value)
     return shared->ok;
 }
 
+/* The text of a mark has to be read here: the core does not know the guest's memory. */
+static bool user_hypercall(struct dbt *d)
+{
+    struct dbt_cpu *c = &d->cpu;
+    uint32_t bytes = (uint32_t)c->v.gpr[RDX];
+    shared->ok = (uint32_t)c->v.gpr[RCX] == HYPERCALL_MARK && bytes <= HYPERCALL_MARK_MAX &&
+                 dbt_peek(c, c->v.gpr[RSI], shared->line, bytes);
+    user_ask(REQUEST_HYPERCALL);
+    return shared->ok;
+}
+
 static uint64_t user_tsc(struct dbt_cpu *c)
 {
     (void)c;
@@ -267,6 +279,7 @@ static void init(void)
                                    .hidden = user_hidden,
                                    .at_break = user_at_break,
                                    .wait = user_wait,
+                                   .hypercall = user_hypercall,
                                    .port_in = user_port_in,
                                    .port_out = user_port_out};
     struct dbt_cpu *c = &engine->cpu;

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# How long the Linux guest takes from its start to power-off: under plain QEMU, under QEMU with the recording plugin, and
+# under Engram's DBT engine with all writes recorded, in QEMU and, where there is a KVM, under that. Under Engram time
+# counts from Engram's first line, as what comes before is firmware. To build/bench/linux.tsv.
+#
+#   WORDS='work=1'   of the kernel's command line (guest/linux/init)
+#   ROUNDS=1
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$root"
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+# shellcheck source=scripts/machine.sh
+. scripts/machine.sh
+rounds=${ROUNDS:-1}
+# shellcheck source=tests/bench/peer.sh
+. tests/bench/peer.sh
+
+kernel=build/linux/vmlinuz initrd=build/linux/initrd out=build/bench/linux.tsv
+words="console=ttyS0 nokaslr panic=-1 quiet ${WORDS:-work=1}"
+common=(-m 512 -nodefaults -display none -monitor none -no-reboot -serial stdio)
+
+# from_first_line COMMAND...: seconds until the guest has switched the machine off; - if it has not.
+from_first_line() {
+    local line first= last= pid
+    coproc MACHINE { exec timeout 900 "$@" 2>$log </dev/null; }
+    pid=$MACHINE_PID
+    while IFS= read -r line <&"${MACHINE[0]}"; do
+        last=$EPOCHREALTIME
+        first=${first:-$last}
+        case $line in
+        *'engram: the guest switched the machine off'*) kill "$pid" 2>/dev/null || true; break ;;
+        *'reboot: Power down'*) reached=1 ;;
+        *'DONE '*) reached=1 ;;
+        esac
+    done 2>/dev/null
+    wait "$pid" 2>/dev/null || true
+    [ -n "${reached:-}" ] && awk -v a="$first" -v b="$last" 'BEGIN { printf "%.1f\n", b - a }' || echo -
+}
+
+modules="$kernel $words,$initrd"
+run() {
+    case $1 in
+    qemu) from_first_line "${qemu_root}qemu-system-x86_64" "${firmware[@]}" -cpu max "${common[@]}" -kernel $kernel \
+        -initrd $initrd -append "$words" ;;
+    plugin-w) from_first_line "${qemu_root}qemu-system-x86_64" "${firmware[@]}" -cpu max "${common[@]}" -kernel $kernel \
+        -initrd $initrd -append "$words" -plugin "$plugin,kinds=w,ring=256" ;;
+    dbt-w) from_first_line "${qemu_root}qemu-system-x86_64" "${firmware[@]}" -cpu max "${common[@]}" \
+        -kernel build/engram.elf -append "engine=dbt" -initrd "$modules" ;;
+    dbt-w-kvm) from_first_line qemu-system-x86_64 -enable-kvm -cpu "$kvm" "${common[@]}" -kernel build/engram.elf \
+        -append "engine=dbt" -initrd "$modules" ;;
+    esac
+}
+
+peers=(qemu plugin-w dbt-w)
+if kvm=$(kvm_cpu); then peers+=(dbt-w-kvm); fi
+say "linux ($words): ${peers[*]}; QEMU $version"
+mkdir -p build/bench
+printf '#round\tpeer\tseconds\n' >$out
+for ((round = 1; round <= rounds; round++)); do
+    for peer in "${peers[@]}"; do
+        printf '%s\t%s\t%s\n' $round "$peer" "$(run "$peer")" | tee -a $out
+    done
+done
