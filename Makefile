@@ -10,6 +10,8 @@ endif
 
 CC := gcc
 NASM := nasm
+# nasm 2.16 does not list what it includes.
+GUEST_INCLUDES := $(wildcard guest/include/*.inc)
 # `make V=1` shows the commands.
 Q := $(if $(V),,@)
 SAY = @$(if $(V),:,printf '  %-8s %s\n')
@@ -50,13 +52,15 @@ $(B)/test-deps: scripts/setup.sh $(B)/deps.mk
 
 # ---- the hypervisor ---------------------------------------------------------
 
+# What loads a guest also builds on a host.
+GUEST_SRC := $(filter-out hv/guest/guest.c,$(sort $(wildcard hv/guest/*.c)))
 HV_SRC := $(sort $(wildcard hv/*.c hv/*/*.c))
 HV_ASM := $(sort $(wildcard boot/*.asm hv/*.asm hv/*/*.asm))
 HV_OBJ := $(HV_SRC:%.c=$(B)/%.o) $(HV_ASM:%.asm=$(B)/%.asm.o) \
 	$(ZYDIS_FILES:%=$(B)/zydis/%.o) $(B)/lz4.o $(B)/builtin.o $(B)/dbt-user.o
 
 # GRUB takes 64-bit ELF, `qemu -kernel` only 32-bit: one image in the 32-bit form serves both.
-$(B)/engram.elf: $(B)/engram64.elf
+$(B)/engram.elf $(B)/engram-faulty.elf: %.elf: %64.elf
 	$(SAY) OBJCOPY $@
 	$(Q)objcopy -O elf32-i386 $< $@
 
@@ -65,11 +69,21 @@ $(B)/engram64.elf: $(HV_OBJ) linker.ld
 	$(Q)ld -nostdlib -z max-page-size=0x1000 -z noexecstack --no-warn-rwx-segments -T linker.ld -o $@ $(HV_OBJ)
 
 # The same hypervisor with errors of its own that a test asks for: functions wrapped when it is linked.
+FAULTY_IMAGES := $(B)/engram-faulty.elf $(B)/tests/fault/image/breaker.elf
 FAULTY_WRAPS := control_console_byte hook_stop uart_get uart_drain insn_fetch
-$(B)/engram-faulty.elf: $(HV_OBJ) $(B)/tests/fault/image/faulty.o linker.ld
+$(B)/engram-faulty64.elf: $(filter-out $(B)/dbt-user.o,$(HV_OBJ)) $(B)/dbt-user-faulty.o \
+		$(B)/tests/fault/image/faulty.o linker.ld
 	$(SAY) LD $@
 	$(Q)ld -nostdlib -z max-page-size=0x1000 -z noexecstack --no-warn-rwx-segments -T linker.ld \
 		$(FAULTY_WRAPS:%=--wrap=%) -o $@ $(filter %.o,$^)
+
+$(B)/tests/fault/image/breaker.o: tests/fault/image/breaker.asm $(GUEST_INCLUDES) $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) NASM $<
+	$(Q)$(NASM) -w+error -f elf32 -I guest/include/ -o $@ $<
+$(B)/tests/fault/image/breaker.elf: $(B)/tests/fault/image/breaker.o guest/guest.ld
+	$(SAY) LD $@
+	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments -T guest/guest.ld -o $@ $<
 
 $(B)/tests/fault/image/%.o: tests/fault/image/%.c $(B)/deps.mk
 	@mkdir -p $(@D)
@@ -98,13 +112,18 @@ $(B)/lz4.o: $(B)/deps.mk
 		-DLZ4_memmove=memmove -include hv/lib/include/string.h -c -o $@ $(LZ4_SRC)/lib/lz4.c
 
 # What runs at CPL 3 is one object: it sees no symbol of the core, and shows only those of hv/dbt/shared.h.
-DBT_USER_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/dbt/user/*.c hv/decode/*.c)) hv/lib/string.c hv/format_text.c
+DBT_USER_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/dbt/user/*.c hv/decode/*.c)) hv/lib/string.c \
+	hv/format_text.c hv/trace/filter.c
 DBT_USER_OBJ := $(DBT_USER_SRC:%.c=$(B)/dbt-user/%.o) $(ZYDIS_FILES:%=$(B)/zydis/%.o)
 DBT_USER_SYMBOLS := dbt_shared dbt_user_engine dbt_core_call dbt_trap_entry dbt_user_run dbt_user_command dbt_user_selftest
 
-$(B)/dbt-user.o: $(DBT_USER_OBJ) hv/dbt/user.ld
+DBT_USER_FAULTY_WRAPS := port_out translate_block
+$(B)/dbt-user-faulty.o: $(DBT_USER_OBJ) $(B)/tests/fault/image/faulty_user.o
+$(B)/dbt-user-faulty.o: private WRAPS := $(DBT_USER_FAULTY_WRAPS:%=--wrap=%)
+$(B)/dbt-user.o: $(DBT_USER_OBJ)
+$(B)/dbt-user.o $(B)/dbt-user-faulty.o: hv/dbt/user.ld
 	$(SAY) LD $@
-	$(Q)ld -r -d -z noexecstack -T hv/dbt/user.ld -o $@ $(DBT_USER_OBJ)
+	$(Q)ld -r -d -z noexecstack -T hv/dbt/user.ld $(WRAPS) -o $@ $(filter %.o,$^)
 	$(Q)if nm -u $@ | grep .; then echo "$@: the above must be in it" >&2; rm -f $@; exit 1; fi
 	$(Q)objcopy $(DBT_USER_SYMBOLS:%=--keep-global-symbol=%) $@
 
@@ -125,8 +144,6 @@ $(B)/builtin.o: $(B)/guest/benchmark.elf hv/builtin.S
 GUEST_NAMES := $(filter-out aout,$(patsubst guest/%.asm,%,$(sort $(wildcard guest/*.asm))))
 GUESTS := $(GUEST_NAMES:%=$(B)/guest/%.elf) $(B)/guest/aout.bin $(B)/guest/mix.elf $(B)/guest/mix32.elf
 GUEST_FORMAT_elf64 := elf64
-# nasm 2.16 does not list what it includes.
-GUEST_INCLUDES := $(wildcard guest/include/*.inc)
 GUEST_LINK_elf64 := elf_x86_64
 guests: $(GUESTS)
 
@@ -180,32 +197,76 @@ $(B)/mix-native: $(B)/host/tests/bench/mix_native.o $(MIX_SRC:guest/mix/%.c=$(B)
 	$(SAY) LD $@
 	$(Q)$(CC) -no-pie -o $@ $^
 
+# ---- the Linux guest ----------------------------------------------------------
+# Debian's kernel as it is, and a root file system in memory with busybox, guest/linux/init and the programs of
+# guest/linux/stress/.
+
+LINUX := $(B)/linux
+# Where the packages were unpacked.
+$(LINUX)/root: scripts/setup.sh scripts/fetch.sh scripts/lib.sh $(B)/deps.mk
+	@mkdir -p $(@D)
+	@scripts/setup.sh linux >/dev/null
+	@scripts/fetch.sh linux | tail -n 1 >$@
+
+STRESS := $(patsubst guest/linux/stress/%.c,$(LINUX)/stress/%,$(sort $(wildcard guest/linux/stress/*.c)))
+$(LINUX)/stress/%: guest/linux/stress/%.c $(B)/deps.mk
+	@mkdir -p $(@D)
+	$(SAY) CC $<
+	$(Q)$(CC) $(WARN) -O2 -D_GNU_SOURCE -static -o $@ $<
+
+$(LINUX)/vmlinuz: $(LINUX)/root
+	$(Q)cp "$$(cat $<)"/boot/vmlinuz-* $@
+
+$(LINUX)/initrd: guest/linux/init scripts/mkinitrd.sh $(STRESS) $(LINUX)/root
+	$(SAY) INITRD $@
+	$(Q)scripts/mkinitrd.sh $@ $< "$$(cat $(LINUX)/root)/bin/busybox" $(foreach p,$(STRESS),$(p)=stress/$(notdir $(p)))
+
+#: make linux    the Linux guest: build/linux/vmlinuz and build/linux/initrd
+.PHONY: linux
+linux: $(LINUX)/vmlinuz $(LINUX)/initrd
+
 # ---- the host command -------------------------------------------------------
 
 TRACE_SRC := $(sort $(wildcard hv/trace/*.c))
-TOOL_SRC := $(sort $(wildcard tools/*.c))
+TOOL_SRC := $(sort $(wildcard tools/*.c tools/*/*.c))
 TOOL_OBJ := $(patsubst %.c,$(B)/host/%.o,$(TOOL_SRC) $(TRACE_SRC))
+
+# What the command is linked with.
+TOOL_LIBRARIES := -llz4 -lzstd -lm
 
 $(B)/engram: $(TOOL_OBJ)
 	$(SAY) LD $@
-	$(Q)$(CC) -o $@ $^ -llz4
+	$(Q)$(CC) -o $@ $^ $(TOOL_LIBRARIES)
 
 $(B)/host/%.o: %.c $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (host)"
 	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The report's page lies in the program.
+REPORT_PAGE := $(wildcard tools/report/page.html tools/report/page.css tools/report/page.js)
+$(B)/host/tools/report/page.o $(B)/asan/tools/report/page.o $(B)/fuzz/tools/report/page.o: $(REPORT_PAGE)
+
+#: make install  the host command, its man page and completion; PREFIX=/usr/local DESTDIR=
+PREFIX ?= /usr/local
+.PHONY: install
+install: $(B)/engram
+	install -D -m 755 $(B)/engram $(DESTDIR)$(PREFIX)/bin/engram
+	install -D -m 644 docs/engram.1 $(DESTDIR)$(PREFIX)/share/man/man1/engram.1
+	install -D -m 644 tools/engram.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/engram
+
 # ---- the DBT engine as a Linux process --------------------------------------
 # The guest's vector registers are in the CPU while it runs, so what runs in between must not use them: the engine
 # is compiled as for the hypervisor, and memcpy() and its kin come from hv/lib.
 
-DBT_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/decode/*.c)) hv/lib/string.c hv/format_text.c
+DBT_SRC := $(sort $(wildcard dbt/*.c dbt/sys/*.c hv/decode/*.c)) hv/lib/string.c hv/format_text.c hv/trace/filter.c
 DBT_OBJ := $(DBT_SRC:%.c=$(B)/dbt-engine/%.o) $(ZYDIS_FILES:%=$(B)/dbt-engine/zydis/%.o)
 # Its devices run between the guest's instructions, too often to save the vector registers each time.
 DBT_DEVICES := dbt/host/pic.c dbt/host/ports.c dbt/host/timer.c
 DBT_HOST_OBJ := $(ZYDIS_FORMATTER_FILES:%=$(B)/host/zydis/%.o) $(DBT_DEVICES:%.c=$(B)/dbt-engine/%.o) \
 	$(patsubst %.c,$(B)/host/%.o,$(filter-out $(DBT_DEVICES), $(sort $(wildcard dbt/host/*.c))) $(addprefix hv/, \
-	bootinfo.c elf.c error_text.c memory_map.c multiboot_guest.c multiboot_header.c multiboot_info.c) $(TRACE_SRC))
+	bootinfo.c error_text.c filter_options.c memory_map.c number.c) $(GUEST_SRC) \
+	$(filter-out hv/trace/filter.c, $(TRACE_SRC)))
 
 $(B)/dbt-host: $(DBT_OBJ) $(DBT_HOST_OBJ)
 	$(SAY) LD $@
@@ -266,11 +327,11 @@ $(B)/$(BEHAVIOUR)s.elf $(B)/$(FEATURE).elf: $(BEHAVIOUR)/behaviour.ld
 	$(Q)ld -m elf_i386 -nostdlib -z noexecstack -z max-page-size=0x1000 --no-warn-rwx-segments -T $(BEHAVIOUR)/behaviour.ld -o $@ \
 		$(filter %.o,$^)
 
-#: make dbt-tests  the DBT engine as a Linux process: differential, guests
+#: make dbt-tests  the DBT engine: differential, behaviours, storms, guests
 DBT_TEST_DEPS := $(B)/dbt-host $(B)/dbt-differential $(B)/mix-native $(B)/pin $(B)/pins.bin $(DBT_GUESTS) \
 	$(B)/$(BEHAVIOUR)s.elf $(B)/$(FEATURE).elf
 .PHONY: dbt-tests
-dbt-tests: $(DBT_TEST_DEPS) $(B)/engram guests $(B)/bin/bochs2list $(B)/bin/listcmp
+dbt-tests: $(DBT_TEST_DEPS) $(B)/engram.elf $(B)/engram guests $(B)/bin/bochs2list $(B)/bin/listcmp
 	@tests/run.sh dbt
 
 $(B)/dbt-engine/%.o: %.c $(B)/deps.mk
@@ -293,17 +354,19 @@ $(B)/engram.iso: $(B)/engram.elf boot/grub.cfg scripts/mkiso.sh
 	$(Q)scripts/mkiso.sh $@ $(B)/engram.elf boot/grub.cfg
 
 #: make run      boot, trace, dump over serial, decode, show the result; takes
-#:                 MACHINE=auto|kvm|bochs|qemu  ENGINE=auto|vmx|dbt  GUEST=FILE  CMDLINE='arguments of the guest'
+#:                 MACHINE=auto|kvm|bochs|qemu  ENGINE=auto|vmx|dbt  GUEST=FILE|linux
+#:                 CMDLINE='arguments of the guest'  MODULES='files for the guest'
 #:                 OPTIONS='options of Engram, see docs/options.md'
-run: $(B)/engram.elf $(B)/engram guests
-	@MACHINE='$(MACHINE)' ENGINE='$(ENGINE)' GUEST='$(GUEST)' CMDLINE='$(CMDLINE)' OPTIONS='$(OPTIONS)' scripts/run.sh
+run: $(B)/engram.elf $(B)/engram guests $(if $(filter linux,$(GUEST)),linux)
+	@MACHINE='$(MACHINE)' ENGINE='$(ENGINE)' GUEST='$(GUEST)' CMDLINE='$(CMDLINE)' MODULES='$(MODULES)' \
+		OPTIONS='$(OPTIONS)' scripts/run.sh
 
 # ---- tests ------------------------------------------------------------------
 # tests/unit/test_NAME.c is one program, linked with all that also builds on a host, under sanitizers.
 
 # What of the core touches no hardware.
-HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c elf.c error_text.c format_text.c memory_map.c multiboot_guest.c \
-	multiboot_header.c multiboot_info.c options.c power.c vmx/mtrr.c)
+HV_PURE := $(addprefix hv/,acpi.c bootinfo.c cpuid.c error_text.c filter_options.c format_text.c memory_map.c number.c \
+	options.c power.c processors.c vmx/mtrr.c) $(GUEST_SRC)
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SRC := $(TRACE_SRC) $(HV_PURE) $(sort $(wildcard hv/decode/*.c)) $(filter-out tools/main.c,$(TOOL_SRC))
@@ -319,7 +382,7 @@ $(B)/asan/dbt_sys.a: $(DBT_SYS_SRC:%.c=$(B)/asan/%.o)
 TEST_PROGRAMS := $(patsubst %,$(B)/bin/%,$(basename $(notdir $(wildcard tests/oracle/*.c tests/fault/*.c tests/tool/*.c))))
 
 #: make test     all tests: unit, tool, fuzz, oracle, boot, fault
-test: $(B)/engram.elf $(B)/engram-faulty.elf $(B)/engram guests $(UNIT) $(TEST_PROGRAMS) $(FUZZ) $(DBT_TEST_DEPS)
+test: $(B)/engram.elf $(FAULTY_IMAGES) $(B)/engram guests $(UNIT) $(TEST_PROGRAMS) $(FUZZ) $(DBT_TEST_DEPS)
 	@tests/run.sh
 
 vpath %.c tests/oracle tests/fault tests/tool
@@ -333,14 +396,14 @@ unit: $(UNIT)
 	@tests/run.sh unit
 
 #: make machine-tests  what boots guests; TESTS='tests/boot/test_X.sh ...' for some of it
-machine-tests: $(B)/engram.elf $(B)/engram-faulty.elf $(B)/engram $(B)/dbt-host $(B)/mix-native guests $(TEST_PROGRAMS)
+machine-tests: $(B)/engram.elf $(FAULTY_IMAGES) $(B)/engram $(B)/dbt-host $(B)/mix-native guests $(TEST_PROGRAMS)
 	@tests/run.sh $(or $(TESTS),oracle boot fault)
 
 .PRECIOUS: $(B)/tests/% $(B)/asan/%.o
 $(B)/tests/test_%: $(B)/asan/tests/unit/test_%.o $(UNIT_OBJ) $(B)/asan/dbt_sys.a
 	@mkdir -p $(@D)
 	$(SAY) LD $@
-	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcmocka -llz4
+	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(TOOL_LIBRARIES)
 
 # The guest's memory is the test's.
 $(B)/tests/test_walk: $(B)/asan/hv/vmx/walk.o
@@ -369,16 +432,16 @@ fuzz: $(FUZZ)
 .PRECIOUS: $(B)/fuzz/%.o $(B)/host/zydis/%.o
 $(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(FUZZ_OBJ)
 	$(SAY) LD $@
-	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ -llz4
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(TOOL_LIBRARIES)
 
 $(B)/fuzz/%.o: %.c $(B)/test-deps
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (fuzzing)"
 	$(Q)clang $(HOST_CFLAGS) $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-#: make corpus   writes the first inputs of the trace, recv and raw fuzzers anew
+#: make corpus   writes the first inputs of the trace, analyse, convert, recv and raw fuzzers anew
 corpus: $(B)/fuzz/make_corpus
-	@mkdir -p tests/fuzz/corpus/trace tests/fuzz/corpus/recv tests/fuzz/corpus/raw
+	@mkdir -p $(addprefix tests/fuzz/corpus/,trace analyse convert recv raw)
 	$(Q)$< tests/fuzz/corpus
 
 $(B)/fuzz/make_corpus: $(B)/host/tests/fuzz/make_corpus.o $(TRACE_SRC:%.c=$(B)/host/%.o)
@@ -392,7 +455,7 @@ BENCH := $(B)/bench
 BENCH_PROGRAMS := $(BENCH)/native $(BENCH)/stopwatch $(BENCH)/plugin1.so $(BENCH)/plugin2.so
 
 #: make bench    what a traced write costs in the VMX engine, and all engines against native and QEMU; takes
-#:                 PARTS='vmx peers mix'  ROUNDS=5  SECONDS_EACH=0.3  (docs/performance.md)
+#:                 PARTS='vmx peers mix tool'  ROUNDS=5  SECONDS_EACH=0.3  (docs/performance.md)
 bench: $(B)/engram.elf $(B)/engram $(B)/dbt-host $(B)/mix-native guests $(BENCH_PROGRAMS)
 	@PARTS='$(PARTS)' ROUNDS='$(ROUNDS)' SECONDS_EACH='$(SECONDS_EACH)' tests/bench/run.sh
 

@@ -155,19 +155,48 @@ static size_t tlb_field(const struct translation *t, size_t field)
 
 static size_t tag_field(const struct translation *t, unsigned access)
 {
-    return tlb_field(t, access & DBT_WRITE ? offsetof(struct tlb, write) : offsetof(struct tlb, read));
+    return tlb_field(t, access & PROBE_WRITE ? offsetof(struct tlb, write) : offsetof(struct tlb, read));
 }
 
 static struct pending *note_miss(struct translation *t, uint8_t *place, unsigned access, unsigned bytes,
                                  bool free)
 {
     struct pending *p = add_exit(t, DBT_EXIT_MISS, place);
-    p->probe_access = (uint8_t)access;
+    p->probe_access = access & PROBE_WRITE ? DBT_WRITE : DBT_READ;
     p->probe_bytes = (uint8_t)bytes;
     p->undo_tag = !free;
     p->restore_rcx = free;
-    p->not_first = t->access_count > t->b->insn[t->index].records;
+    p->not_first = t->probed;
+    t->probed = true;
     return p;
+}
+
+static bool is_recorded(const struct translation *t, unsigned kind)
+{
+    return !t->bounce && t->mode & (kind == ACCESS_WRITE ? MODE_WRITES : MODE_READS);
+}
+
+/* The page's bit, once for each access that is recorded, to the record pointer's high half. */
+static void emit_touch(struct translation *t, unsigned access, host_reg index, host_reg with)
+{
+    unsigned records = (access & PROBE_READ && is_recorded(t, ACCESS_READ)) +
+                       (access & PROBE_WRITE && is_recorded(t, ACCESS_WRITE));
+    if (!(t->mode & MODE_RANGES) || records == 0)
+        return;
+    emit_load(t->e, 8, with, state_indexed(tlb_field(t, offsetof(struct tlb, traced)), index));
+    emit_lea(t->e, 8, RECORD,
+             (struct operand){.base = RECORD, .index = with, .scale = (uint8_t)records, .disp = 0});
+}
+
+/* Where the instruction may be left once its page has been touched: what the block has touched before. */
+static void emit_save_record(struct translation *t)
+{
+    const struct guest_insn *g = &t->g[t->index];
+    bool two = g->class == G_STRING || (g->memory >= 0 && g->class != G_COPY);
+    if (!(t->mode & MODE_RANGES) || t->saved || !(two || g->can_fault))
+        return;
+    emit_store(t->e, 8, RECORD, STATE(saved_record));
+    t->saved = true;
 }
 
 static struct pending *emit_lookup(struct translation *t, unsigned access, unsigned bytes)
@@ -177,6 +206,7 @@ static struct pending *emit_lookup(struct translation *t, unsigned access, unsig
     emit_cmp_imm32(e, 8, SCRATCH, (int32_t)(PAGE_SIZE - bytes));
     struct pending *miss = note_miss(t, emit_jcc(e, CC_A, NULL), access, bytes, false);
     emit_add_mem(e, 8, SCRATCH, state_indexed(tlb_field(t, offsetof(struct tlb, host)), SCRATCH2));
+    emit_touch(t, access, SCRATCH2, SCRATCH2);
     return miss;
 }
 
@@ -192,6 +222,7 @@ static struct pending *emit_lookup_flag_free(struct translation *t, unsigned acc
     uint8_t *hit = emit_jrcxz(e, 8);
     struct pending *miss = note_miss(t, emit_jmp(e, NULL), access, bytes, true);
     emit_here(e, hit);
+    emit_touch(t, access, SCRATCH2, RCX);
     emit_load(e, 8, RCX, STATE(spilled_rcx));
     emit_load(e, 8, SCRATCH2, state_indexed(tlb_field(t, offsetof(struct tlb, addend)), SCRATCH2));
     emit_lea(e, 8, SCRATCH, (struct operand){.base = SCRATCH, .index = SCRATCH2, .scale = 1, .disp = 0});
@@ -229,13 +260,13 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
             t->overflow = true;
             return;
         }
-        t->d->bounce_access[t->bounced] = (uint8_t)access;
+        t->d->bounce_access[t->bounced] = access & PROBE_WRITE ? DBT_WRITE : DBT_READ;
         t->d->bounce_bytes[t->bounced] = (uint8_t)bytes;
         emit_load(e, 8, SCRATCH, state_at(offsetof(struct dbt, bounce_at) + 8u * t->bounced++));
         return;
     }
     bool writes_code =
-        access & DBT_WRITE && a->segment == SEG_CS && t->code_size != CODE_64 && t->mode & MODE_PROTECTED;
+        access & PROBE_WRITE && a->segment == SEG_CS && t->code_size != CODE_64 && t->mode & MODE_PROTECTED;
     if (t->mode & (MODE_LIMITED(a->segment) | MODE_ALIGNED) || writes_code) {
         emit_linear(t, SCRATCH, a);
         struct pending *p = note_miss(t, emit_jmp(e, NULL), access, bytes, true);
@@ -245,8 +276,11 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
         return;
     }
     if (t->held && same_address(&t->held_address, a) && bytes <= t->held_bytes &&
-        (t->held_access & DBT_WRITE || !(access & DBT_WRITE)))
+        (t->held_access & PROBE_WRITE || !(access & PROBE_WRITE))) {
+        t->probed = true; /* by an instruction before: this one cannot start anew without it */
         return;
+    }
+    emit_save_record(t);
     const bool spoils = t->g[t->index].flags_dead;
     if (spoils)
         put_flags_aside(t);
@@ -255,7 +289,7 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
     emit_move_zx(e, 1, SCRATCH2, SCRATCH2);
     struct pending *miss = spoils ? emit_lookup(t, access, bytes) : emit_lookup_flag_free(t, access, bytes);
     miss->segment = a->segment;
-    t->held = true;
+    t->held = !(t->mode & MODE_RANGES); /* there every access touches its page */
     t->held_address = *a;
     t->held_access = (uint8_t)access;
     t->held_bytes = (uint8_t)bytes;
@@ -263,9 +297,10 @@ void emit_probe(struct translation *t, const struct address *a, unsigned access,
 
 /* ---- record ---- */
 
-static bool is_recorded(const struct translation *t, unsigned kind)
+static struct operand record_at(const struct translation *t, unsigned place)
 {
-    return !t->bounce && (kind == ACCESS_WRITE ? t->d->record_writes : t->d->record_reads);
+    return (struct operand){
+        .base = RECORD, .index = HOST_NONE, .scale = 1, .low = t->mode & MODE_RANGES, .disp = (int32_t)place};
 }
 
 /* Nothing but a constant: the dictionary holds it. */
@@ -320,7 +355,7 @@ static void store_address(struct translation *t, const struct address *a, unsign
         if (keep)
             emit_load(t->e, 8, SCRATCH, STATE(temp[3]));
     }
-    emit_store(t->e, width, from, at(RECORD, (int32_t)place));
+    emit_store(t->e, width, from, record_at(t, place));
 }
 
 unsigned emit_record(struct translation *t, const struct address *a, unsigned kind, unsigned bytes,
@@ -328,6 +363,11 @@ unsigned emit_record(struct translation *t, const struct address *a, unsigned ki
 {
     if (!is_recorded(t, kind))
         return 0;
+    if (t->mode & MODE_DROPPED) {
+        t->overflow = t->overflow || t->access_count == RECORDS_MAX;
+        t->access_count++;
+        return 0;
+    }
     const unsigned width = address_bytes(t), place = t->record_bytes ? t->record_bytes : RAW_BLOCK_HEAD;
     int64_t distance = 0;
     const struct known_address *known = is_constant(t, a) ? NULL : find_known(t, a, &distance);
@@ -427,7 +467,13 @@ void emit_record_data(struct translation *t, unsigned place, unsigned bytes)
     for (unsigned done = 0; done < bytes;) {
         unsigned rest = bytes - done, part = rest >= 8 ? 8 : rest >= 4 ? 4 : rest >= 2 ? 2 : 1;
         emit_load_zx(t->e, part, SCRATCH2, at(SCRATCH, (int32_t)done));
-        emit_store(t->e, part, SCRATCH2, at(RECORD, (int32_t)(place + done)));
+        emit_store(t->e, part, SCRATCH2, record_at(t, place + done));
         done += part;
     }
+}
+
+void emit_record_value(struct translation *t, unsigned place, unsigned bytes, host_reg from)
+{
+    if (place)
+        emit_store(t->e, bytes, from, record_at(t, place));
 }

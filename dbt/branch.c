@@ -6,10 +6,35 @@ uint64_t wrap_ip(const struct translation *t, uint64_t ip)
     return t->code_size == CODE_64 ? ip : t->code_size == CODE_32 ? (uint32_t)ip : (uint16_t)ip;
 }
 
+/* RECORD moves over a record, which gets another id if that is not 0; with a filter for addresses, if the
+ * record holds an access to a traced page. */
+static void emit_move_on(struct translation *t, uint32_t id, unsigned bytes)
+{
+    struct emit *e = t->e;
+    uint8_t *untouched = NULL;
+    if (t->mode & MODE_RANGES) {
+        emit_store(e, 8, RCX, STATE(spilled_rcx));
+        emit_rorx(e, 8, RCX, RECORD, 32);
+        emit_move(e, 4, RECORD, RECORD);
+        untouched = emit_jrcxz(e, 4);
+        emit_move(e, 4, RCX, RCX);
+        emit_load(e, 8, SCRATCH, STATE(traced));
+        emit_lea(e, 8, SCRATCH, (struct operand){.base = SCRATCH, .index = RCX, .scale = 1, .disp = 0});
+        emit_store(e, 8, SCRATCH, STATE(traced));
+    }
+    if (id)
+        emit_store_imm32(e, 4, id, at(RECORD, 0));
+    emit_lea(e, 8, RECORD, at(RECORD, (int32_t)bytes));
+    if (t->mode & MODE_RANGES) {
+        emit_here(e, untouched);
+        emit_load(e, 8, RCX, STATE(spilled_rcx));
+    }
+}
+
 void emit_close(struct translation *t)
 {
     if (!t->closed && t->record_bytes)
-        emit_lea(t->e, 8, RECORD, at(RECORD, (int32_t)t->record_bytes));
+        emit_move_on(t, 0, t->record_bytes);
     t->closed = true;
 }
 
@@ -154,11 +179,10 @@ static void translate_jmp_indirect(struct translation *t, const struct guest_ins
     unsigned bytes = g->z.operand_width / 8;
     if (g->memory >= 0) {
         struct address a = address_of(t, g, &g->op[g->memory]);
-        emit_probe(t, &a, DBT_READ, bytes);
+        emit_probe(t, &a, PROBE_READ, bytes);
         unsigned place = emit_record(t, &a, ACCESS_READ, bytes, 0);
         emit_load_zx(t->e, bytes, SCRATCH2, at(SCRATCH, 0));
-        if (place)
-            emit_store(t->e, bytes, SCRATCH2, at(RECORD, (int32_t)place));
+        emit_record_value(t, place, bytes, SCRATCH2);
     } else {
         emit_get_gpr(t, SCRATCH2, front_gpr(g->op[0].reg.value));
         if (bytes < 8)
@@ -199,10 +223,8 @@ static void emit_side(struct translation *t, const struct pending *p)
     uint32_t prefix = recorder_prefix(t->d, b, p->insn);
     uint64_t unused_events = b->record_count - i->records;
 
-    if (prefix && prefix != b->record_id)
-        emit_store_imm32(e, 4, prefix, at(RECORD, 0));
     if (prefix)
-        emit_lea(e, 8, RECORD, at(RECORD, (int32_t)i->record_bytes));
+        emit_move_on(t, prefix != b->record_id ? prefix : 0, i->record_bytes);
     if (!unused_events && b->budget == p->insn)
         return;
     emit_constant(e, SCRATCH, (uint64_t)(b->budget - p->insn) - (unused_events << 32));

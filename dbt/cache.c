@@ -8,9 +8,9 @@
 
 #define FLUSH_MARGIN 65536u /* bytes that the largest block takes at most */
 
-static unsigned hash_of(uint64_t ip, uint32_t mode)
+static unsigned hash_of(uint64_t ip, uint64_t mode)
 {
-    return (unsigned)((ip ^ (uint64_t)mode << 40) * 0x9e3779b97f4a7c15ull >> 51) % HASH_ENTRIES;
+    return (unsigned)((ip ^ (mode ^ mode >> 20) << 40) * 0x9e3779b97f4a7c15ull >> 51) % HASH_ENTRIES;
 }
 
 /* ---- jump tables ---- */

@@ -53,6 +53,8 @@ struct dbt_cpu {
     uint32_t has;      /* bits enum sys_has: instructions that this CPU knows */
     uint64_t pdpte[4]; /* with PAE paging, as the CPU holds them; loaded by sys_load_pdptes() */
 
+    uint64_t a20_closed; /* bits of physical addresses that are 0: bit 20 while the A20 gate is closed */
+
     /* MSRs that the guest may change and the engine must know (others go through the core). */
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
     uint64_t star, lstar, cstar, fmask, kernel_gs_base, tsc_aux, pat;

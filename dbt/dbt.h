@@ -41,7 +41,9 @@ struct tlb {
     uint64_t read[TLB_ENTRIES], write[TLB_ENTRIES];
     uint64_t host[TLB_ENTRIES];   /* where the page lies in this address space */
     uint64_t addend[TLB_ENTRIES]; /* host - page address */
+    uint64_t traced[TLB_ENTRIES]; /* 1 << 32 if the filter lets accesses to the page by, else 0 */
 };
+#define TRACED (1ull << 32)
 
 /* What a block's translation depends on besides the code. */
 #define MODE_CODE_SIZE 0x3u /* enum code_size */
@@ -63,6 +65,11 @@ struct tlb {
 #define MODE_NO_VEX 0x04000000u    /* real or virtual-8086 mode */
 #define MODE_NO_AVX 0x08000000u    /* by CR4.OSXSAVE and XCR0 */
 #define MODE_NO_AVX512 0x10000000u /* by CR4.OSXSAVE and XCR0 */
+#define MODE_READS (1ull << 32)    /* are recorded */
+#define MODE_WRITES (1ull << 33)   /* are recorded */
+#define MODE_RECORDS (MODE_READS | MODE_WRITES)
+#define MODE_RANGES (1ull << 34)  /* … where the page is traced: see record.h */
+#define MODE_DROPPED (1ull << 35) /* … or rather would be: the filter does not let code of this kind by */
 
 enum exit_kind_dbt {
     DBT_EXIT_CHAIN,    /* a direct branch whose target is not linked yet */
@@ -130,6 +137,7 @@ struct block_insn {
     uint16_t record_bytes; /* and how many bytes these take */
     uint8_t length;
     uint8_t flags;   /* enum flags_place, behind its probes */
+    bool saved;      /* left at the instruction, the block has touched what saved_record says */
     uint8_t spilled; /* host registers whose guest value is in spill[]: count */
     uint8_t spill_reg[3];
 };
@@ -138,7 +146,8 @@ struct block_insn {
 
 struct block {
     uint64_t ip, cs_base;
-    uint32_t cs_limit, mode;
+    uint64_t mode;
+    uint32_t cs_limit;
     uint8_t insn_count;
     uint8_t budget; /* instructions charged at the head */
     bool valid;
@@ -194,11 +203,12 @@ struct dbt {
     uint64_t host_rsp, resume, exit_flags;
     uint64_t record, scratch, scratch2;
     /* The low half is the address that every block loads from, one lower for each instruction; the high half
-     * counts the events recorded in this segment. */
+     * counts accesses (recorder_count). */
     uint64_t budget;
+    uint64_t traced;     /* of these with MODE_RANGES, those to traced pages */
     uint64_t zero;       /* minus the low half: instructions since the start */
     uint64_t iterations; /* of REPs that are not complete: they take time and are no instructions */
-    uint64_t spill[4], spilled_rcx, saved_flags, temp[4];
+    uint64_t spill[4], spilled_rcx, saved_flags, saved_record, temp[4];
     uint64_t exit_site;
     uint64_t branch; /* the block, by its number, that an indirect branch has ended last */
     uint64_t trap_pc, trap_address, trap_vector;
@@ -218,19 +228,18 @@ struct dbt {
     struct block **page_blocks;
     const struct dbt_host *host;
 
-    /* Recording. */
-    bool record_reads, record_writes;
     struct recorder recorder;
 
     /* The code cache. */
     void (*enter)(struct dbt *d, const void *code);
     uint8_t *leave, *leave_trap, *leave_indirect;
-    uint8_t *vector_routines;                     /* vector.c */
-    uint8_t *resume_at[JUMP_TABLES];              /* goes on at the IP in SCRATCH2, by way of that table */
-    uint32_t jump_mode[JUMP_TABLES], jump_tables; /* of tables 1 to jump_tables - 1 */
-    uint32_t jump_filled;                         /* bit n: table n holds something */
-    unsigned jump_table;                          /* of the present mode */
-    uint64_t jump_cs_base;                        /* of what the tables hold: they are looked up by IP */
+    uint8_t *vector_routines;        /* vector.c */
+    uint8_t *resume_at[JUMP_TABLES]; /* goes on at the IP in SCRATCH2, by way of that table */
+    uint64_t jump_mode[JUMP_TABLES];
+    uint32_t jump_tables;  /* of tables 1 to jump_tables - 1 */
+    uint32_t jump_filled;  /* bit n: table n holds something */
+    unsigned jump_table;   /* of the present mode */
+    uint64_t jump_cs_base; /* of what the tables hold: they are looked up by IP */
     uint32_t jump_cs_limit;
     struct fetch_tlb fetch[2];
     uint8_t *cache, *cache_end, *cache_start;
@@ -242,7 +251,7 @@ struct dbt {
     struct block_insn *insns;
     uint32_t insn_count, insn_max;
     struct block *hash[HASH_ENTRIES];
-    uint32_t mode;
+    uint64_t mode;
     gva_t
         break_at[DBT_BREAKS]; /* linear addresses where the host wants to be asked; blocks end before them */
     bool break_armed[DBT_BREAKS];
@@ -252,6 +261,8 @@ struct dbt {
     bool stepping;           /* what the host waits for is so near that blocks are single instructions */
     bool between_iterations; /* of a REP: events there show RF set (SDM Vol. 3B, 17.3.1.1) */
     bool mode_dirty;
+    uint32_t touched; /* accesses to traced pages in the block that was left in its middle */
+    uint64_t untold[2][TLB_ENTRIES / 64]; /* TLB entries that a reader of the records does not know */
     const uint8_t *retry;  /* where the host code of an instruction begins that is to start anew */
     uint64_t recorded_cr3; /* that a reader of the records knows */
     uint64_t permissions;  /* what the TLB's rights were derived from */
@@ -311,8 +322,15 @@ static inline uint64_t dbt_icount(const struct dbt *d)
     return d->zero - (uint32_t)d->budget;
 }
 
+/* Recorded in this segment. */
+static inline uint64_t dbt_events(const struct dbt *d)
+{
+    uint64_t counted = d->mode & MODE_DROPPED ? 0 : d->mode & MODE_RANGES ? d->traced : d->budget >> 32;
+    return d->recorder.events + counted;
+}
+
 /* Linear address of an instruction. */
-static inline gva_t code_linear(uint32_t mode, uint64_t cs_base, uint64_t ip)
+static inline gva_t code_linear(uint64_t mode, uint64_t cs_base, uint64_t ip)
 {
     return (mode & MODE_CODE_SIZE) == 2 ? ip : (uint32_t)(cs_base + ip);
 }
@@ -344,10 +362,13 @@ struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce);
 void tlb_flush_all(struct dbt *d);
 /* The guest-physical address of code. False: fault raised. */
 bool fetch_translate(struct dbt *d, gva_t at, gpa_t *gpa);
-/* False: fault raised. *fast: the probe will hit now; with paging on, `map` is what a reader of records must
- * know then. */
+/* False: fault raised. *fast: the probe will hit now; `map` is what a reader of records must know then, its
+ * id RAW_NONE: nothing. */
 bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast, struct raw_map *map);
-void tlb_record(struct dbt *d, const struct raw_map *map);
+/* What a reader has to know now that code is recorded again. */
+void tlb_tell(struct dbt *d);
+/* All entries; at most 2 * TLB_ENTRIES. */
+unsigned tlb_mappings(const struct dbt *d, struct raw_map *to);
 uint8_t dbt_context(const struct dbt *d); /* docs/format.md, context */
 void memory_init(struct dbt *d);
 
@@ -378,12 +399,20 @@ bool slow_may_execute(const struct dbt *d, uint64_t ip);
  * fetched. */
 const struct guest_insn *slow_insn_here(struct dbt *d);
 
+/* ---- port.c ---- */
+uint32_t port_in(struct dbt_cpu *c, uint16_t port, unsigned bytes);
+void port_out(struct dbt_cpu *c, uint16_t port, unsigned bytes, uint32_t value);
+
 /* ---- run.c ---- */
 void dbt_init(struct dbt *d, void *code, size_t code_bytes);
 void dbt_run(struct dbt *d);
 /* For the host's exception handler: true if `pc` is translated code, then execution goes on at *resume. */
 bool dbt_trap(struct dbt *d, uint64_t pc, uint64_t address, uint64_t vector, uint64_t *resume);
-void dbt_set_recording(struct dbt *d, bool reads, bool writes);
+/* Both false: nothing is recorded from now on. NULL: no filter. With one that has ranges the segments must
+ * lie below 4 GiB. */
+void dbt_set_recording(struct dbt *d, bool reads, bool writes, const struct filter *filter);
+/* While nothing is recorded: the host has emptied the dictionary. */
+void dbt_forget_dictionary(struct dbt *d);
 /* The host is asked when at most `instructions` more are executed. */
 void dbt_ask_within(struct dbt *d, uint64_t instructions);
 /* How many more until then; iterations of a REP bring it nearer as instructions do. */
@@ -393,7 +422,7 @@ static inline uint64_t dbt_budget_left(const struct dbt *d)
     return now > d->host->budget_base ? now - d->host->budget_base : 0;
 }
 void dbt_spend_iterations(struct dbt *d, uint64_t n);
-uint32_t dbt_mode(const struct dbt *d);
+uint64_t dbt_mode(const struct dbt *d);
 
 /* ---- break.c ---- */
 void dbt_set_break(struct dbt *d, unsigned n, bool armed, gva_t at);

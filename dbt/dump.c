@@ -113,10 +113,10 @@ static void print_exits(const struct dbt *d, const struct block *b, const struct
 void dbt_print_block(struct dbt *d, const struct block *b, const struct dbt_print *print)
 {
     uint32_t code = (uint32_t)(b->code - b->indirect), first = b->insn_count ? b->insn[0].code : b->stubs;
-    print->line("block 0x%lx mode 0x%x gpa 0x%lx: %u instructions, %u guest bytes, %u host bytes, "
+    print->line("block 0x%lx mode 0x%lx gpa 0x%lx: %u instructions, %u guest bytes, %u host bytes, "
                 "%u bytes a record (0x%x)%s\n",
-                (unsigned long)b->ip, b->mode, (unsigned long)b->gpa, b->insn_count, b->guest_bytes,
-                b->code_bytes, b->record_bytes, b->record_id, b->valid ? "" : ", invalid");
+                (unsigned long)b->ip, (unsigned long)b->mode, (unsigned long)b->gpa, b->insn_count,
+                b->guest_bytes, b->code_bytes, b->record_bytes, b->record_id, b->valid ? "" : ", invalid");
     print->line("    indirect branches enter here\n");
     print_code(d, b, print, 0, code);
     print->line("    direct branches enter here: budget, room for records\n");

@@ -23,6 +23,7 @@ struct emit {
 struct operand {
     host_reg base, index;
     uint8_t scale;
+    bool low; /* the low 32 bits of all that are the address */
     int32_t disp;
 };
 
@@ -103,6 +104,8 @@ static inline void emit_op_mem(struct emit *e, unsigned opcode, unsigned bytes, 
                    (m.base != HOST_NONE && (m.base & 8) ? 1u : 0);
     if (m.base == HOST_NONE)
         emit8(e, 0x65);
+    if (m.low)
+        emit8(e, 0x67);
     if (bytes == 2)
         emit8(e, 0x66);
     if (rex || (byte_reg && reg >= 4))

@@ -119,7 +119,7 @@ static uint8_t feature_of(const struct guest_insn *g)
 }
 
 /* The exception that the mode makes of the instruction, or 0. */
-static uint8_t fault_of(const struct guest_insn *g, uint32_t mode)
+static uint8_t fault_of(const struct guest_insn *g, uint64_t mode)
 {
     uint8_t if_task_switched = mode & MODE_TS ? VECTOR_NM : 0;
     switch (g->feature) {
@@ -457,7 +457,7 @@ void front_liveness(struct guest_insn *g, unsigned count, bool exposed)
         live = (live & ~g[i].flags_killed) | g[i].flags_read;
         if (g[i].flags_mixed && shown)
             live = ARITHMETIC_FLAGS;
-        shown = (shown && g[i].flags_killed != ARITHMETIC_FLAGS) || g[i].can_fault ||
+        shown = (shown && g[i].flags_killed != ARITHMETIC_FLAGS) || g[i].can_fault || g[i].writes_code ||
                 (exposed && g[i].touches_memory);
         g[i].flags_dead = live == 0;
         g[i].flags_shown = shown;
@@ -512,7 +512,7 @@ static bool ends_block(const struct guest_insn *g)
     }
 }
 
-static uint8_t class_in_mode(const struct guest_insn *g, uint32_t mode)
+static uint8_t class_in_mode(const struct guest_insn *g, uint64_t mode)
 {
     uint8_t class = class_of(g);
     if (class != G_COPY && class != G_LANES)
@@ -522,7 +522,7 @@ static uint8_t class_in_mode(const struct guest_insn *g, uint32_t mode)
 }
 
 enum zydis_result front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, uint64_t ip,
-                               uint32_t mode)
+                               uint64_t mode)
 {
     const enum code_size size = (enum code_size)(mode & MODE_CODE_SIZE);
     enum zydis_result result = zydis_decode(&g->z, g->op, bytes, available, size);
@@ -542,6 +542,8 @@ enum zydis_result front_decode(struct guest_insn *g, const uint8_t *bytes, size_
     g->ends_block = ends_block(g);
     g->touches_memory = g->class != G_NOP && g->class != G_LEA && g->class != G_JCC && g->class != G_LOOP &&
                         (g->memory >= 0 || g->class != G_COPY);
+    g->writes_code = size != CODE_64 && g->memory >= 0 && g->op[g->memory].mem.segment == ZYDIS_REGISTER_CS &&
+                     g->op[g->memory].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
     g->divides = is_division(g->z.mnemonic);
     g->can_fault = g->divides || (g->class == G_COPY && may_fault(g));
     return result;

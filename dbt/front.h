@@ -53,6 +53,7 @@ struct guest_insn {
     bool divides;
     uint8_t feature; /* enum feature */
     bool touches_memory;
+    bool writes_code; /* by a CS override, outside 64-bit mode: #GP in protected mode */
     uint32_t flags_read, flags_killed;
     bool flags_mixed; /* behind the instruction some are its own, others older */
     bool flags_dead;  /* before the instruction: nothing that follows in the block reads them, … */
@@ -61,7 +62,7 @@ struct guest_insn {
 
 /* Decodes and classifies, as the mode has it. */
 enum zydis_result front_decode(struct guest_insn *g, const uint8_t *bytes, size_t available, uint64_t ip,
-                               uint32_t mode);
+                               uint64_t mode);
 
 /* Backwards over the block. `exposed`: accesses to memory may fault. */
 void front_liveness(struct guest_insn *g, unsigned count, bool exposed);

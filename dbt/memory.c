@@ -22,6 +22,7 @@ void tlb_flush_all(struct dbt *d)
         for (unsigned i = 0; i < TLB_ENTRIES; i++)
             d->tlb[user].read[i] = d->tlb[user].write[i] = no_page(i);
     d->tlb_page_shift = PAGE_SHIFT;
+    memset(d->untold, 0, sizeof(d->untold));
     memset(d->fetch, 0xff, sizeof(d->fetch));
     d->counters.tlb_flushes++;
 }
@@ -90,6 +91,57 @@ static bool is_device(const struct dbt *d, gpa_t gpa)
     return gpa < d->ram_bytes ? d->page_flags[gpa >> PAGE_SHIFT] & PAGE_DEVICE : gpa < d->window_bytes;
 }
 
+static struct raw_map mapping_at(const struct dbt *d, bool user, unsigned i)
+{
+    const struct tlb *tlb = &d->tlb[user];
+    return (struct raw_map){.id = RAW_MAP,
+                            .user = user,
+                            .page = (0 - tlb->read[i]) >> PAGE_SHIFT,
+                            .frame = (tlb->host[i] - (uint64_t)(uintptr_t)d->ram) >> PAGE_SHIFT};
+}
+
+/* No entry holds a page that belongs into another one, but for those that are empty. */
+static bool is_filled(const struct tlb *tlb, unsigned i)
+{
+    return ((0 - tlb->read[i]) >> PAGE_SHIFT) % TLB_ENTRIES == i;
+}
+
+unsigned tlb_mappings(const struct dbt *d, struct raw_map *to)
+{
+    unsigned n = 0;
+    for (unsigned user = 0; user < 2; user++)
+        for (unsigned i = 0; i < TLB_ENTRIES; i++)
+            if (is_filled(&d->tlb[user], i))
+                to[n++] = mapping_at(d, user, i);
+    return n;
+}
+
+/* What a reader of the records must know of a new entry, where records without a guest-physical address come.
+ * Also of a page that is not traced: it may take the place of one that was. */
+static struct raw_map news_of(struct dbt *d, bool user, unsigned i)
+{
+    const struct raw_map none = {.id = RAW_NONE};
+    if (!d->recorder.on || !(d->mode & MODE_PAGING))
+        return none;
+    if (d->mode & MODE_DROPPED) {
+        d->untold[user][i / 64] |= 1ull << i % 64;
+        return none;
+    }
+    d->untold[user][i / 64] &= ~(1ull << i % 64);
+    return mapping_at(d, user, i);
+}
+
+void tlb_tell(struct dbt *d)
+{
+    bool user = d->mode & MODE_USER;
+    for (unsigned i = 0; i < TLB_ENTRIES; i++) {
+        if (!(d->untold[user][i / 64] >> i % 64 & 1) || !is_filled(&d->tlb[user], i))
+            continue;
+        struct raw_map map = news_of(d, user, i);
+        recorder_map(d, &map);
+    }
+}
+
 bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast, struct raw_map *map)
 {
     bool user = d->mode & MODE_USER;
@@ -98,6 +150,7 @@ bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast, struct raw_m
     gpa_t gpa;
 
     *fast = false;
+    map->id = RAW_NONE;
     if (!dbt_translate(&d->cpu, at, access & DBT_WRITE, &gpa))
         return false;
     gva_t page = at & PAGE_MASK;
@@ -113,19 +166,13 @@ bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast, struct raw_m
         tlb->write[i] = 0 - page;
     tlb->host[i] = (uint64_t)(uintptr_t)d->ram + frame;
     tlb->addend[i] = tlb->host[i] - page;
+    tlb->traced[i] = filter_page(&d->recorder.filter, page, frame) ? TRACED : 0;
     if (d->cpu.page_shift > d->tlb_page_shift)
         d->tlb_page_shift = d->cpu.page_shift;
     *fast = true;
     d->counters.fills++;
-    *map = (struct raw_map){
-        .id = RAW_MAP, .user = user, .page = page >> PAGE_SHIFT, .frame = frame >> PAGE_SHIFT};
+    *map = news_of(d, user, i);
     return true;
-}
-
-void tlb_record(struct dbt *d, const struct raw_map *map)
-{
-    if (d->recorder.on && d->mode & MODE_PAGING)
-        recorder_map(d, map);
 }
 
 /* ---- accesses by C code ---- */
@@ -215,7 +262,7 @@ static void record(struct dbt *d, gva_t at, const struct place *p, const void *d
                    uint8_t kind, uint8_t cause)
 {
     bool crosses = p->first != bytes;
-    if (!(kind == ACCESS_WRITE ? d->record_writes : d->record_reads))
+    if (!recorder_wants(d, kind))
         return;
     if (!is_ram(d, p->gpa[0], 1) && !(crosses && is_ram(d, p->gpa[1], 1)))
         return; /* of RAM only, as with VMX */
@@ -238,7 +285,10 @@ static void record(struct dbt *d, gva_t at, const struct place *p, const void *d
     if (!is_ram(d, p->gpa[0], 1))
         a.flags |= ACCESS_MMIO;
     memcpy(a.data, data, bytes);
-    recorder_access(d, &a);
+    if (filter_access(&d->recorder.filter, &a))
+        recorder_access(d, &a);
+    else
+        d->recorder.filtered++;
 }
 
 static void tell_hidden(struct dbt *d, const struct place *p, unsigned bytes)
@@ -283,13 +333,13 @@ bool dbt_write(struct dbt_cpu *c, gva_t at, const void *from, unsigned bytes, un
 uint64_t dbt_physical_read(struct dbt_cpu *c, gpa_t at, unsigned bytes)
 {
     uint64_t v = 0;
-    read_physical(dbt_of(c), at, &v, bytes);
+    read_physical(dbt_of(c), at & ~c->a20_closed, &v, bytes);
     return v;
 }
 
 void dbt_physical_write(struct dbt_cpu *c, gpa_t at, uint64_t value, unsigned bytes)
 {
-    write_physical(dbt_of(c), at, &value, bytes);
+    write_physical(dbt_of(c), at & ~c->a20_closed, &value, bytes);
 }
 
 void dbt_record_walk(struct dbt_cpu *c, gpa_t entry, uint64_t value, unsigned bytes)
@@ -305,20 +355,10 @@ void dbt_record_event(struct dbt_cpu *c, const struct hook_event *e)
         recorder_event(d, e, c->read_tsc(c));
 }
 
-static uint32_t port_in_callback(struct dbt_cpu *c, uint16_t port, unsigned bytes)
-{
-    return dbt_of(c)->host->port_in(dbt_of(c), port, bytes);
-}
-
-static void port_out_callback(struct dbt_cpu *c, uint16_t port, unsigned bytes, uint32_t value)
-{
-    dbt_of(c)->host->port_out(dbt_of(c), port, bytes, value);
-}
-
 void memory_init(struct dbt *d)
 {
-    d->cpu.port_in = port_in_callback;
-    d->cpu.port_out = port_out_callback;
+    d->cpu.port_in = port_in;
+    d->cpu.port_out = port_out;
     d->cpu.mode_changed = mode_changed_callback;
     d->cpu.tlb_flush = tlb_flush_callback;
     d->cpu.tlb_flush_page = tlb_flush_page_callback;

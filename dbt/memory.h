@@ -23,6 +23,9 @@ enum dbt_access {
  * records these writes (cause page walk). False: #PF is in c->fault. In dbt/sys/walk.c. */
 bool dbt_translate(struct dbt_cpu *c, gva_t at, unsigned access, gpa_t *gpa);
 
+/* True if that succeeds and sets nothing. */
+bool dbt_walk_is_silent(struct dbt_cpu *c, gva_t at, unsigned access);
+
 /* Linear accesses of 1 to 64 bytes, over page borders as well; all pages are checked before anything is
  * written. False: the fault is in c->fault and nothing happened. `cause` is enum access_cause of
  * trace/access.h. In dbt/memory.c. */

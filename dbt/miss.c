@@ -17,6 +17,15 @@ void restore_flags(struct dbt *d, uint8_t place)
     d->cpu.v.rflags |= (d->saved_flags >> 8 & of_lahf) | (d->saved_flags & 1 ? of : 0);
 }
 
+void settle_record(struct dbt *d, const struct block *b, unsigned insn)
+{
+    d->touched = 0;
+    if (!(b->mode & MODE_RANGES))
+        return;
+    d->touched = (uint32_t)((b->insn[insn].saved ? d->saved_record : d->record) >> 32);
+    d->record = (uint32_t)d->record;
+}
+
 /* RIP is at the block's instruction `insn`, before which all is done; what the head charged for the rest
  * comes back. */
 void go_back_to(struct dbt *d, const struct block *b, unsigned insn)
@@ -129,15 +138,16 @@ static void resume_block(struct dbt *d, const struct block *b, unsigned insn, ui
     const struct block_insn *i = &b->insn[insn];
     uint8_t *record = (uint8_t *)(uintptr_t)start;
 
-    if (d->recorder.on && d->mode & MODE_PAGING) {
+    if (map->id) {
         memmove(record + sizeof(*map), record, i->record_bytes);
         memcpy(record, map, sizeof(*map));
         record += sizeof(*map);
     }
-    d->record = (uint64_t)(uintptr_t)record;
+    d->record = (uint64_t)(uintptr_t)record | (uint64_t)d->touched << 32;
+    d->traced -= d->touched;
     d->budget -= b->budget - insn;
+    d->budget += (uint64_t)(b->record_count - i->records) << 32;
     if (b->record_id) {
-        d->budget += (uint64_t)(b->record_count - i->records) << 32;
         store32(record, b->record_id);
         store32(record + 4, (uint32_t)d->budget);
     }
@@ -169,36 +179,39 @@ static bool fill_and_retry(struct dbt *d, const struct exit_site *x, gva_t at, u
         resume_block(d, x->block, x->insn, start, &map);
         return true;
     }
-    tlb_record(d, &map);
+    recorder_map(d, &map);
     d->restart = true;
     return true;
 }
 
-/* A probe missed. Where a filled TLB does not help, the slow path executes the instruction; so it does where
- * accesses before this one are to be recorded before what the fill records. */
+/* A probe missed. Where a filled TLB does not help, the slow path executes the instruction; so it does if
+ * there was an access before this one: that is to be recorded before what the fill records, and its page and
+ * this one may take the same place in the TLB. */
 void handle_miss(struct dbt *d, const struct exit_site *x)
 {
-    uint64_t at = d->scratch, start = d->record;
+    const struct block *b = x->block;
+    uint64_t at = d->scratch, start;
     bool crosses = (at & (PAGE_SIZE - 1)) + x->probe_bytes > PAGE_SIZE, fast;
-    bool ordered = x->not_first && d->mode & MODE_PAGING;
     struct raw_map map;
 
     d->counters.misses++;
+    settle_record(d, b, x->insn);
+    start = d->record;
     restore_flags(d, x->flags);
     leave_inside(d, x->block, x->insn);
     if (!check_access(d, x, at)) {
         dbt_deliver(d);
         return;
     }
-    if (!crosses && !x->limited && !ordered && fill_and_retry(d, x, at, start))
+    if (!crosses && !x->limited && !x->not_first && fill_and_retry(d, x, at, start))
         return;
     bool done = slow_execute(d);
-    if (done && ordered && !crosses && !x->limited && tlb_fill(d, at, x->probe_access, &fast, &map) && fast)
-        tlb_record(d, &map);
+    if (done && x->not_first && !crosses && !x->limited && tlb_fill(d, at, x->probe_access, &fast, &map))
+        recorder_map(d, &map);
     if (done)
         charge(d);
     else
         dbt_deliver(d);
     d->mode_dirty = true;
-    d->quiet_block = x->flags == FLAGS_LOST;
+    d->quiet_block = done && x->flags == FLAGS_LOST && x->insn + 1u < b->insn_count;
 }

@@ -39,10 +39,21 @@ static uint32_t vector_mode(const struct vcpu *v)
     return mode;
 }
 
-uint32_t dbt_mode(const struct dbt *d)
+static uint64_t recording_mode(const struct dbt *d)
+{
+    const struct recorder *r = &d->recorder;
+    uint64_t mode = (r->reads ? MODE_READS : 0) | (r->writes ? MODE_WRITES : 0);
+    if (!r->on)
+        return 0;
+    if (!filter_context(&r->filter, dbt_context(d), d->cpu.v.cr3))
+        return mode | MODE_DROPPED;
+    return mode | (filter_has_ranges(&r->filter) ? MODE_RANGES : 0);
+}
+
+uint64_t dbt_mode(const struct dbt *d)
 {
     const struct vcpu *v = &d->cpu.v;
-    uint32_t mode = sys_code_size(&d->cpu);
+    uint64_t mode = sys_code_size(&d->cpu);
     if (v->seg[SEG_SS].access & SEGMENT_DB)
         mode |= MODE_STACK32;
     if (v->cr0 & CR0_PE)
@@ -56,7 +67,7 @@ uint32_t dbt_mode(const struct dbt *d)
         mode |= MODE_DF;
     if (v->rflags & RFLAGS_TF)
         mode |= MODE_TF;
-    return mode;
+    return mode | recording_mode(d);
 }
 
 static uint32_t segment_mode(const struct dbt *d)
@@ -112,9 +123,13 @@ void mode_update(struct dbt *d)
 {
     update_permissions(d);
     update_breakpoints(d);
-    uint32_t before = d->mode;
-    d->mode = dbt_mode(d);
+    const uint64_t before = d->mode, mode = dbt_mode(d);
+    if ((mode ^ before) & (MODE_RECORDS | MODE_RANGES | MODE_DROPPED))
+        recorder_count(d);
+    d->mode = mode;
     d->mode |= segment_mode(d);
+    if (mode & MODE_RECORDS && !(mode & MODE_DROPPED) && before & MODE_DROPPED)
+        tlb_tell(d);
     if (d->stepping || d->cpu.interrupt_shadow)
         d->mode |= MODE_STEP;
     update_code_segment(d);

@@ -6,26 +6,23 @@
 
 #include <string.h>
 
-/* ---- segments ---- */
+/* ---- counts ---- */
 
-static unsigned put_mappings(const struct dbt *d, uint8_t *to)
+void recorder_count(struct dbt *d)
 {
-    unsigned n = 0;
-    for (unsigned user = 0; user < 2; user++) {
-        const struct tlb *tlb = &d->tlb[user];
-        for (unsigned i = 0; i < TLB_ENTRIES; i++) {
-            uint64_t page = (0 - tlb->read[i]) >> PAGE_SHIFT;
-            if (page % TLB_ENTRIES != i)
-                continue; /* an empty entry holds a neighbour's page */
-            struct raw_map m = {.id = RAW_MAP,
-                                .user = user,
-                                .page = page,
-                                .frame = (tlb->host[i] - (uint64_t)(uintptr_t)d->ram) >> PAGE_SHIFT};
-            memcpy(to + n++ * sizeof(m), &m, sizeof(m));
-        }
-    }
-    return n;
+    uint64_t events = dbt_events(d) - d->recorder.events;
+    d->recorder.events += events;
+    d->recorder.filtered += (d->budget >> 32) - events;
+    d->budget = (uint32_t)d->budget;
+    d->traced = 0;
 }
+
+bool recorder_wants(const struct dbt *d, unsigned kind)
+{
+    return d->recorder.on && (kind == ACCESS_WRITE ? d->recorder.writes : d->recorder.reads);
+}
+
+/* ---- segments ---- */
 
 /* With paging off linear addresses are physical ones. */
 static void begin_segment(struct dbt *d)
@@ -37,7 +34,8 @@ static void begin_segment(struct dbt *d)
                              .context = dbt_context(d)};
     uint8_t *body = d->recorder.start;
     d->recorded_cr3 = d->cpu.v.cr3;
-    p.map_count = d->cpu.v.cr0 & CR0_PG ? put_mappings(d, body + sizeof(p)) : 0;
+    p.map_count = d->cpu.v.cr0 & CR0_PG ? tlb_mappings(d, (struct raw_map *)(void *)(body + sizeof(p))) : 0;
+    memset(d->untold, 0, sizeof(d->untold));
     memcpy(body, &p, sizeof(p));
     d->record = (uint64_t)(uintptr_t)(body + sizeof(p)) + p.map_count * sizeof(struct raw_map);
 }
@@ -51,9 +49,11 @@ void recorder_hand_over(struct dbt *d)
 /* Hands over what waits, and what the segment holds now. */
 static struct raw_use end_segment(struct dbt *d)
 {
+    recorder_count(d);
     struct raw_use use = {.bytes = (uint32_t)(d->record - (uint64_t)(uintptr_t)d->recorder.start),
-                          .events = d->budget >> 32};
-    d->budget = (uint32_t)d->budget;
+                          .events = d->recorder.events,
+                          .filtered = d->recorder.filtered};
+    d->recorder.events = d->recorder.filtered = 0;
     recorder_hand_over(d);
     return use;
 }
@@ -69,7 +69,9 @@ void recorder_next_segment(struct dbt *d)
 void recorder_start(struct dbt *d)
 {
     d->recorder.on = true;
+    d->recorder.events = d->recorder.filtered = 0;
     d->budget = (uint32_t)d->budget;
+    d->traced = 0;
     d->host->next_segment(d, NULL);
     begin_segment(d);
 }
@@ -159,6 +161,9 @@ uint32_t recorder_prefix(struct dbt *d, struct block *b, unsigned insn)
 
 void recorder_close(struct dbt *d, struct block *b, unsigned insn)
 {
+    d->traced += d->touched;
+    if (b->mode & MODE_RANGES && !d->touched)
+        return;
     uint32_t id = recorder_prefix(d, b, insn);
     if (!id)
         return;
@@ -192,7 +197,7 @@ void recorder_access(struct dbt *d, const struct access *a)
     uint8_t *to = recorder_claim(d, (uint32_t)sizeof(s) + raw_padded(a->size));
     memcpy(to, &s, sizeof(s));
     memcpy(to + sizeof(s), a->data, raw_padded(a->size));
-    d->budget += 1ull << 32;
+    d->recorder.events++;
 }
 
 void recorder_number(struct dbt *d, enum raw_id id, uint64_t value)
@@ -203,6 +208,8 @@ void recorder_number(struct dbt *d, enum raw_id id, uint64_t value)
 
 void recorder_map(struct dbt *d, const struct raw_map *m)
 {
+    if (m->id == RAW_NONE)
+        return;
     memcpy(recorder_claim(d, sizeof(*m)), m, sizeof(*m));
 }
 

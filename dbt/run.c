@@ -23,7 +23,6 @@
 #include "dbt/front.h"
 #include "dbt/string.h"
 #include "dbt/switch.h"
-
 #include "dbt/sys/sys.h"
 #include "trace/bytes.h"
 #include "trace/hook.h"
@@ -97,8 +96,10 @@ static void refill_budget(struct dbt *d)
 {
     uint64_t most = d->host->budget_bytes - PAGE_SIZE, n = d->host->next_deadline(d);
     set_budget(d, n < most ? n : most);
-    if (d->recorder.on)
+    if (d->recorder.on) {
+        recorder_count(d);
         recorder_number(d, RAW_TIME, rdtsc());
+    }
 }
 
 void dbt_ask_within(struct dbt *d, uint64_t instructions)
@@ -195,6 +196,7 @@ static void handle_trap(struct dbt *d)
     for (unsigned s = 0; s < b->insn[i].spilled; s++)
         d->cpu.v.gpr[b->insn[i].spill_reg[s]] = d->spill[s];
     restore_flags(d, b->insn[i].flags);
+    settle_record(d, b, i);
     leave_inside(d, b, i);
     raise_trap(d);
     dbt_deliver(d);
@@ -553,17 +555,25 @@ bool dbt_trap(struct dbt *d, uint64_t pc, uint64_t address, uint64_t vector, uin
     return true;
 }
 
-/* Translated code records or does not: it is made anew. What the records so far refer to stays. */
-void dbt_set_recording(struct dbt *d, bool reads, bool writes)
+void dbt_set_recording(struct dbt *d, bool reads, bool writes, const struct filter *filter)
 {
-    bool on = reads || writes;
-    if (d->recorder.on && !on)
+    const struct filter none = {0};
+    struct recorder *r = &d->recorder;
+    if (r->on)
         recorder_stop(d);
-    d->record_reads = reads;
-    d->record_writes = writes;
-    cache_flush(d);
-    if (on && !d->recorder.on)
+    r->reads = reads;
+    r->writes = writes;
+    r->filter = filter ? *filter : none;
+    tlb_flush_all(d); /* it knows what the filter says of pages */
+    if (reads || writes)
         recorder_start(d);
+    d->mode_dirty = true;
+}
+
+void dbt_forget_dictionary(struct dbt *d)
+{
+    d->recorder.block_count = d->recorder.access_count = 0;
+    cache_flush(d);
 }
 
 void dbt_init(struct dbt *d, void *code, size_t code_bytes)

@@ -12,6 +12,9 @@ void dbt_deliver(struct dbt *d);
 void mode_update(struct dbt *d);
 
 /* ---- miss.c ---- */
+/* The record pointer becomes one again: left in its middle, the block has it with the count of what it has
+ * touched. */
+void settle_record(struct dbt *d, const struct block *b, unsigned insn);
 /* RIP is at the block's instruction `insn`, before which all is done; what the head charged for the rest
  * comes back. */
 void go_back_to(struct dbt *d, const struct block *b, unsigned insn);

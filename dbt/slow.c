@@ -12,6 +12,7 @@
 #include "dbt/front.h"
 #include "dbt/switch.h"
 
+#include "console.h"
 #include "dbt/sys/sys.h"
 #include "decode/insn.h"
 #include "trace/access.h"
@@ -67,6 +68,10 @@ static bool check_segments(struct dbt *d, const struct insn *insn, const struct 
     for (unsigned i = 0; i < insn->memory_count && i < list->count; i++) {
         const struct insn_memory *m = &insn->memory[i];
         bool based = insn->code_size != CODE_64 || m->address.segment >= SEG_FS;
+        /* Flat segments are not checked: an access that wraps at 4 GiB need not fault. */
+        bool writes_code = m->address.segment == SEG_CS && m->flags & INSN_WRITE;
+        if (insn->code_size != CODE_64 && !(d->mode & MODE_LIMITED(m->address.segment)) && !writes_code)
+            continue;
         uint64_t offset = list->a[i].linear - (based ? d->cpu.v.seg[m->address.segment].base : 0);
         gva_t linear;
         if (insn->code_size != CODE_64)
@@ -163,6 +168,21 @@ static bool store_buffers(struct dbt *d, const struct plan *p)
     return true;
 }
 
+/* Only what is in memory brings it about: misaligned operands, values of MXCSR. */
+static bool may_be_the_guests(struct dbt *d)
+{
+    const struct guest_insn *g = slow_insn_here(d);
+    return g && g->memory >= 0;
+}
+
+static bool stop_at_exception(struct dbt *d)
+{
+    format_text(d->stop_line, sizeof(d->stop_line),
+                "exception %u at 0x%lx (address 0x%lx) in translated code: an error of the translator",
+                (unsigned)d->trap_vector, (unsigned long)d->trap_pc, (unsigned long)d->trap_address);
+    return dbt_stop_unsupported(&d->cpu, d->stop_line);
+}
+
 bool raise_trap(struct dbt *d)
 {
     switch (d->trap_vector) {
@@ -174,10 +194,9 @@ bool raise_trap(struct dbt *d)
     case VECTOR_XM: /* SDM Vol. 3A, 2.5: CR4.OSXMMEXCPT */
         return dbt_raise(&d->cpu, d->cpu.v.cr4 & CR4_OSXMMEXCPT ? VECTOR_XM : VECTOR_UD);
     case VECTOR_GP:
-        return dbt_raise_error(&d->cpu, VECTOR_GP, 0);
+        return may_be_the_guests(d) ? dbt_raise_error(&d->cpu, VECTOR_GP, 0) : stop_at_exception(d);
     default:
-        return dbt_stop_unsupported(&d->cpu,
-                                    "a host exception in translated code: an error of the translator");
+        return stop_at_exception(d);
     }
 }
 

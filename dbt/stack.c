@@ -13,12 +13,11 @@ static void emit_move_stack(struct translation *t, int32_t by)
 static void emit_push_temp(struct translation *t, unsigned bytes)
 {
     struct address a = address_stack(t, RSP, -(int64_t)bytes);
-    emit_probe(t, &a, DBT_WRITE, bytes);
+    emit_probe(t, &a, PROBE_WRITE, bytes);
     unsigned place = emit_record(t, &a, ACCESS_WRITE, bytes, 0);
     emit_load(t->e, 8, SCRATCH2, STATE(temp[0]));
     emit_store(t->e, bytes, SCRATCH2, at(SCRATCH, 0));
-    if (place)
-        emit_store(t->e, bytes, SCRATCH2, at(RECORD, (int32_t)place));
+    emit_record_value(t, place, bytes, SCRATCH2);
     emit_move_stack(t, -(int32_t)bytes);
 }
 
@@ -26,7 +25,7 @@ static void emit_push_temp(struct translation *t, unsigned bytes)
 static void emit_push_value(struct translation *t, unsigned bytes, host_reg gpr, uint64_t constant)
 {
     struct address a = address_stack(t, RSP, -(int64_t)bytes);
-    emit_probe(t, &a, DBT_WRITE, bytes);
+    emit_probe(t, &a, PROBE_WRITE, bytes);
     unsigned place = emit_record(t, &a, ACCESS_WRITE, bytes, 0);
     host_reg from = gpr;
     if (gpr == HOST_NONE || is_stolen(gpr)) {
@@ -37,8 +36,7 @@ static void emit_push_value(struct translation *t, unsigned bytes, host_reg gpr,
             emit_load(t->e, 8, SCRATCH2, guest_gpr(gpr));
     }
     emit_store(t->e, bytes, from, at(SCRATCH, 0));
-    if (place)
-        emit_store(t->e, bytes, from, at(RECORD, (int32_t)place));
+    emit_record_value(t, place, bytes, from);
     emit_move_stack(t, -(int32_t)bytes);
 }
 
@@ -46,11 +44,10 @@ static void emit_push_value(struct translation *t, unsigned bytes, host_reg gpr,
 static void emit_fetch_operand(struct translation *t, const struct guest_insn *g, unsigned bytes)
 {
     struct address a = address_of(t, g, &g->op[g->memory]);
-    emit_probe(t, &a, DBT_READ, bytes);
+    emit_probe(t, &a, PROBE_READ, bytes);
     unsigned place = emit_record(t, &a, ACCESS_READ, bytes, 0);
     emit_load_zx(t->e, bytes, SCRATCH2, at(SCRATCH, 0));
-    if (place)
-        emit_store(t->e, bytes, SCRATCH2, at(RECORD, (int32_t)place));
+    emit_record_value(t, place, bytes, SCRATCH2);
     emit_store(t->e, 8, SCRATCH2, STATE(temp[0]));
 }
 
@@ -73,11 +70,10 @@ static bool translate_pop(struct translation *t, const struct guest_insn *g)
 {
     unsigned bytes = g->z.operand_width / 8;
     struct address a = address_stack(t, RSP, 0);
-    emit_probe(t, &a, DBT_READ, bytes);
+    emit_probe(t, &a, PROBE_READ, bytes);
     unsigned place = emit_record(t, &a, ACCESS_READ, bytes, 0);
     emit_load_zx(t->e, bytes, SCRATCH2, at(SCRATCH, 0));
-    if (place)
-        emit_store(t->e, bytes, SCRATCH2, at(RECORD, (int32_t)place));
+    emit_record_value(t, place, bytes, SCRATCH2);
     if (g->memory < 0) {
         /* POP rSP: the value popped stays (SDM Vol. 2B, POP). */
         emit_move_stack(t, (int32_t)bytes);
@@ -88,12 +84,11 @@ static bool translate_pop(struct translation *t, const struct guest_insn *g)
     if (to.base == RSP)
         to.disp += bytes; /* computed after the stack pointer has moved */
     emit_store(t->e, 8, SCRATCH2, STATE(temp[0]));
-    emit_probe(t, &to, DBT_WRITE, bytes);
+    emit_probe(t, &to, PROBE_WRITE, bytes);
     place = emit_record(t, &to, ACCESS_WRITE, bytes, 0);
     emit_load(t->e, 8, SCRATCH2, STATE(temp[0]));
     emit_store(t->e, bytes, SCRATCH2, at(SCRATCH, 0));
-    if (place)
-        emit_store(t->e, bytes, SCRATCH2, at(RECORD, (int32_t)place));
+    emit_record_value(t, place, bytes, SCRATCH2);
     emit_move_stack(t, (int32_t)bytes);
     return true;
 }
@@ -103,11 +98,10 @@ static bool translate_leave(struct translation *t, const struct guest_insn *g)
 {
     unsigned bytes = g->z.operand_width / 8, width = stack_width(t);
     struct address a = address_stack(t, RBP, 0);
-    emit_probe(t, &a, DBT_READ, bytes);
+    emit_probe(t, &a, PROBE_READ, bytes);
     unsigned place = emit_record(t, &a, ACCESS_READ, bytes, 0);
     emit_load_zx(t->e, bytes, SCRATCH2, at(SCRATCH, 0));
-    if (place)
-        emit_store(t->e, bytes, SCRATCH2, at(RECORD, (int32_t)place));
+    emit_record_value(t, place, bytes, SCRATCH2);
     emit_lea(t->e, width, RSP, at(RBP, (int32_t)bytes));
     emit_set_gpr(t, bytes, RBP, SCRATCH2);
     return true;
@@ -143,11 +137,10 @@ static bool translate_ret(struct translation *t, const struct guest_insn *g)
 {
     unsigned bytes = g->z.operand_width / 8;
     struct address a = address_stack(t, RSP, 0);
-    emit_probe(t, &a, DBT_READ, bytes);
+    emit_probe(t, &a, PROBE_READ, bytes);
     unsigned place = emit_record(t, &a, ACCESS_READ, bytes, 0);
     emit_load_zx(t->e, bytes, SCRATCH2, at(SCRATCH, 0));
-    if (place)
-        emit_store(t->e, bytes, SCRATCH2, at(RECORD, (int32_t)place));
+    emit_record_value(t, place, bytes, SCRATCH2);
     emit_move_stack(t, (int32_t)(bytes + front_released(g)));
     emit_leave_indirect(t);
     return true;

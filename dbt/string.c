@@ -55,17 +55,16 @@ static void emit_advance(struct translation *t, host_reg r, unsigned width, unsi
 /* Probes the element and records a read of it; its value comes into SCRATCH2. */
 static void emit_read_element(struct translation *t, const struct address *a, unsigned bytes, uint8_t flags)
 {
-    emit_probe(t, a, DBT_READ, bytes);
+    emit_probe(t, a, PROBE_READ, bytes);
     unsigned place = emit_record(t, a, ACCESS_READ, bytes, flags);
     emit_load_zx(t->e, bytes, SCRATCH2, at(SCRATCH, 0));
-    if (place)
-        emit_store(t->e, bytes, SCRATCH2, at(RECORD, (int32_t)place));
+    emit_record_value(t, place, bytes, SCRATCH2);
 }
 
 static void emit_write_element(struct translation *t, const struct address *a, unsigned bytes, uint8_t flags,
                                bool from_temp)
 {
-    emit_probe(t, a, DBT_WRITE, bytes);
+    emit_probe(t, a, PROBE_WRITE, bytes);
     unsigned place = emit_record(t, a, ACCESS_WRITE, bytes, flags);
     host_reg from = RAX;
     if (from_temp) {
@@ -73,8 +72,7 @@ static void emit_write_element(struct translation *t, const struct address *a, u
         from = SCRATCH2;
     }
     emit_store(t->e, bytes, from, at(SCRATCH, 0));
-    if (place)
-        emit_store(t->e, bytes, from, at(RECORD, (int32_t)place));
+    emit_record_value(t, place, bytes, from);
 }
 
 static void emit_element(struct translation *t, const struct guest_insn *g, enum string_kind kind)

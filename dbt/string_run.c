@@ -92,7 +92,7 @@ static bool find_side(struct dbt *d, gva_t at, unsigned access, struct side *s)
     if (!tlb_fill(d, at, access, &fast, &map))
         return false;
     if (fast) {
-        tlb_record(d, &map);
+        recorder_map(d, &map);
         look_up(d, at, access, s);
     }
     return true;
@@ -247,9 +247,9 @@ static struct recorded recorded_sides(const struct dbt *d, const struct string_f
 {
     struct recorded r = {.what = d->mode & MODE_DF ? RUN_DESCENDS : 0};
     bool writes = writes_destination(f);
-    if (has_source(f) && d->record_reads)
+    if (has_source(f) && recorder_wants(d, ACCESS_READ))
         add_side(&r, from, false);
-    if (has_destination(f) && (writes ? d->record_writes : d->record_reads))
+    if (has_destination(f) && recorder_wants(d, writes ? ACCESS_WRITE : ACCESS_READ))
         add_side(&r, to, writes);
     if (f->kind == STRING_STOS)
         r.what |= RUN_ONE;
@@ -258,12 +258,26 @@ static struct recorded recorded_sides(const struct dbt *d, const struct string_f
     return r;
 }
 
+/* As with blocks, pages decide here. */
+static bool passes(const struct dbt *d, const struct side *s)
+{
+    if (d->mode & MODE_DROPPED)
+        return false;
+    return !(d->mode & MODE_RANGES) || filter_page(&d->recorder.filter, s->at, (uint64_t)(s->host - d->ram));
+}
+
 /* After the iterations: what a MOVS has read is what it has written, also where the sides overlap. */
 static void record_run(struct dbt *d, const struct string_form *f, const struct side *from,
                        const struct side *to, uint64_t n)
 {
     struct recorded r = recorded_sides(d, f, from, to);
-    if (!d->recorder.on || !r.sides)
+    if (!r.sides)
+        return;
+    unsigned passing = 0;
+    for (unsigned i = 0; i < r.sides; i++)
+        passing += passes(d, r.side[i]);
+    d->recorder.filtered += n * (r.sides - passing);
+    if (passing == 0)
         return;
     const uint32_t array = (uint32_t)n * f->bytes;
     const uint32_t bytes = (r.what & RUN_ONE ? f->bytes : array) + (r.what & RUN_B_DATA ? array : 0);
@@ -287,7 +301,7 @@ static void record_run(struct dbt *d, const struct string_form *f, const struct 
         copy_elements(d, f, data, f->kind == STRING_MOVS || !has_source(f) ? to : from, n);
     if (r.what & RUN_B_DATA)
         copy_elements(d, f, data + array, to, n);
-    d->budget += n * r.sides << 32;
+    d->recorder.events += n * passing;
 }
 
 /* ---- the instruction ---- */
@@ -361,7 +375,7 @@ static bool some_iterations(struct dbt *d, const struct string_form *f, bool *co
     if (has_destination(f)) {
         gva_t at = linear(d, f, SEG_ES, RDI);
         unsigned access = writes_destination(f) ? DBT_WRITE : DBT_READ;
-        if (has_source(f) && d->mode & MODE_PAGING && !look_up(d, at, access, &to))
+        if (has_source(f) && !look_up(d, at, access, &to) && !dbt_walk_is_silent(&d->cpu, at, access))
             return one_in_order(d, at, access);
         if (!find_side(d, at, access, &to))
             return false;

@@ -165,15 +165,15 @@ static bool translate_copy(struct translation *t, const struct guest_insn *g)
 
     if (!reads && !writes)
         return false;
-    emit_probe(t, &a, writes ? DBT_WRITE : DBT_READ, bytes);
+    emit_probe(t, &a, (reads ? PROBE_READ : 0) | (writes ? PROBE_WRITE : 0), bytes);
     unsigned read_place = reads ? emit_record(t, &a, ACCESS_READ, bytes, flags) : 0;
     unsigned write_place = writes ? emit_record(t, &a, ACCESS_WRITE, bytes, flags) : 0;
     if (!direct)
         emit_record_data(t, read_place, bytes);
     if (!emit_copy(t, g))
         return false;
-    if (direct && (read_place | write_place))
-        emit_store(t->e, bytes, plain, at(RECORD, (int32_t)(read_place | write_place)));
+    if (direct)
+        emit_record_value(t, read_place | write_place, bytes, plain);
     else
         emit_record_data(t, write_place, bytes);
     emit_x87_pointers(t, g, &a);
@@ -294,6 +294,7 @@ static bool translate_insn(struct translation *t, const struct guest_insn *g)
 /* ---- the block ---- */
 
 /* What the head adds to the budget is known when the block is finished; this is where it stands then. */
+/* The block's accesses are counted with its instructions. */
 static uint8_t *emit_charge(struct translation *t, bool records)
 {
     struct emit *e = t->e;
@@ -340,6 +341,8 @@ static uint8_t *emit_head(struct translation *t, bool records)
     uint8_t *charge = emit_charge(t, records);
     emit8(e, 0x67); /* r15d */
     emit_op_mem(e, 0x0fb6, 4, SCRATCH, at(BUDGET, 0), false);
+    if (t->mode & MODE_DROPPED)
+        records = false; /* they are only counted */
     if (records)
         emit_room_test(e);
     b->body = e->p;
@@ -359,12 +362,13 @@ static void finish_record(struct translation *t, uint8_t *charge)
     b->record_count = (uint16_t)t->access_count;
     b->record_bytes = (uint16_t)t->record_bytes;
     b->context = dbt_context(t->d);
-    if (t->access_count)
+    if (t->record_bytes)
         recorder_define(t->d, b, t->access);
     if (!charge || t->e->full)
         return;
     memcpy(charge, &add, sizeof(add));
-    memcpy(b->body + 3, &b->record_id, sizeof(b->record_id));
+    if (!(t->mode & MODE_DROPPED))
+        memcpy(b->body + 3, &b->record_id, sizeof(b->record_id));
 }
 
 static bool may_record(const struct dbt *d, const struct guest_insn *g)
@@ -379,7 +383,7 @@ static bool may_record(const struct dbt *d, const struct guest_insn *g)
         writes |= (g->op[i].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
     }
     reads |= g->class == G_POP || g->class == G_RET || g->class == G_LEAVE;
-    return (reads && d->record_reads) || (writes && d->record_writes);
+    return (reads && d->mode & MODE_READS) || (writes && d->mode & MODE_WRITES);
 }
 
 static struct block_insn insn_here(const struct translation *t, uint64_t ip, uint8_t length)
@@ -391,9 +395,8 @@ static struct block_insn insn_here(const struct translation *t, uint64_t ip, uin
                                .record_bytes = (uint16_t)t->record_bytes};
 }
 
-/* Behind the last instruction stands one more entry, of no bytes: so far goes the whole record. */
-/* Those that were put aside are no longer the flags once some of them are new; the host has all that anything
- * sees. */
+/* Flags put aside are not the guest's any more once an instruction has set some of them: what is to be read
+ * of the others would have kept them from being put aside. */
 static enum flags_place flags_behind(const struct translation *t, const struct guest_insn *g)
 {
     if (g->flags_killed == ARITHMETIC_FLAGS)
@@ -401,6 +404,7 @@ static enum flags_place flags_behind(const struct translation *t, const struct g
     return g->flags_mixed && t->flags == FLAGS_SAVED ? FLAGS_LOST : t->flags;
 }
 
+/* Behind the last instruction stands one more entry, of no bytes: so far goes the whole record. */
 static void emit_block(struct translation *t)
 {
     struct block *b = t->b;
@@ -416,6 +420,7 @@ static void emit_block(struct translation *t)
     for (t->index = 0; t->index < t->count && !t->overflow; t->index++) {
         const struct guest_insn *g = &t->g[t->index];
         b->insn[t->index] = insn_here(t, g->ip, g->z.length);
+        t->probed = t->saved = false;
         if (!translate_insn(t, g)) {
             emit_leave(t, DBT_EXIT_UNSUPPORTED);
             ended = true;
@@ -423,6 +428,7 @@ static void emit_block(struct translation *t)
             break;
         }
         b->insn[t->index].flags = (uint8_t)t->flags;
+        b->insn[t->index].saved = t->saved;
         t->flags = flags_behind(t, g);
         forget_addresses(t, g);
         ended = g->ends_block && t->index + 1 == t->count;

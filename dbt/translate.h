@@ -13,6 +13,9 @@ struct address {
     int64_t disp;
 };
 
+#define PROBE_READ 1u
+#define PROBE_WRITE 2u
+
 #define RECORDS_MAX 128u /* accesses in a block */
 #define PENDING_MAX (3u * BLOCK_INSNS_MAX)
 
@@ -46,7 +49,7 @@ struct translation {
     struct dbt *d;
     struct emit *e;
     struct block *b;
-    uint32_t mode;
+    uint64_t mode;
     enum code_size code_size;
     bool bounce;     /* operands are d->bounce[], nothing is recorded */
     uint8_t bounced; /* slots used */
@@ -54,6 +57,8 @@ struct translation {
     bool closed;     /* RECORD has moved over this block's record */
     unsigned count;
     unsigned index; /* instruction being translated */
+    bool probed;    /* it has probed for an access already */
+    bool saved;     /* the record pointer's high half was saved before it */
     struct guest_insn *g;
 
     struct raw_access access[RECORDS_MAX];
@@ -88,7 +93,8 @@ struct address address_of(const struct translation *t, const struct guest_insn *
 struct address address_stack(const struct translation *t, host_reg base, int64_t disp);
 /* The effective address (no segment) into `to`, which is SCRATCH or SCRATCH2; both may be used. */
 void emit_effective(struct translation *t, host_reg to, const struct address *a);
-/* SCRATCH becomes the host address of `bytes` at `a`; whatever makes that impossible leaves the block. */
+/* SCRATCH becomes the host address of `bytes` at `a`; whatever makes that impossible leaves the block.
+ * `access` is all that the instruction does there: PROBE_READ, PROBE_WRITE. */
 void emit_probe(struct translation *t, const struct address *a, unsigned access, unsigned bytes);
 /* A record of an access at `a`; the address is stored now, with SCRATCH2. Returns the place of its data, 0:
  * not recorded. */
@@ -96,8 +102,9 @@ unsigned emit_record(struct translation *t, const struct address *a, unsigned ki
                      uint8_t flags);
 /* After each instruction: which of the addresses in the record can still be used. */
 void forget_addresses(struct translation *t, const struct guest_insn *g);
-/* Its data: what lies at SCRATCH now, by way of SCRATCH2. */
+/* Its data: what lies at SCRATCH now, by way of SCRATCH2; or what is in a register. Place 0: none. */
 void emit_record_data(struct translation *t, unsigned place, unsigned bytes);
+void emit_record_value(struct translation *t, unsigned place, unsigned bytes, host_reg from);
 struct pending *add_exit(struct translation *t, unsigned kind, uint8_t *place);
 
 /* ---- copy.c ---- */

@@ -30,6 +30,7 @@ enum fadt_offset {
     FADT_X_PM1B_CONTROL = 184,
 };
 #define FADT_BYTES_MIN 116u
+#define MADT_BYTES_MIN 44u
 #define FADT_FLAG_RESET (1u << 10)
 #define GAS_ADDRESS 4u
 #define GAS_BYTES 12u
@@ -98,12 +99,13 @@ static void copy_oem(char *to, const uint8_t *from, size_t bytes)
     to[bytes] = '\0';
 }
 
-/* The FADT by way of RSDT (4-byte entries) or XSDT (8-byte entries). */
+/* FADT and MADT by way of RSDT (4-byte entries) or XSDT (8-byte entries). NULL: no FADT. */
 static const uint8_t *find_fadt(struct acpi_info *info, physical_reader read, hpa_t root, bool is_xsdt,
                                 uint32_t *fadt_bytes)
 {
-    uint32_t bytes, entry_bytes = is_xsdt ? 8 : 4;
+    uint32_t bytes, entry_bytes = is_xsdt ? 8 : 4, found_bytes;
     const uint8_t *table = find_table(read, root, is_xsdt ? "XSDT" : "RSDT", HEADER_BYTES, &bytes);
+    const uint8_t *fadt = NULL, *found;
 
     if (!table)
         return NULL;
@@ -111,12 +113,16 @@ static const uint8_t *find_fadt(struct acpi_info *info, physical_reader read, hp
     copy_oem(info->oem_table, table + HEADER_OEM_TABLE, 8);
     for (uint32_t at = HEADER_BYTES; bytes - at >= entry_bytes; at += entry_bytes) {
         hpa_t entry = is_xsdt ? load64(table + at) : load32(table + at);
-        const uint8_t *fadt = find_table(read, entry, "FACP", FADT_BYTES_MIN, fadt_bytes);
 
-        if (fadt)
-            return fadt;
+        if (!fadt && (found = find_table(read, entry, "FACP", FADT_BYTES_MIN, &found_bytes)) != NULL) {
+            fadt = found;
+            *fadt_bytes = found_bytes;
+        } else if (!info->madt && find_table(read, entry, "APIC", MADT_BYTES_MIN, &found_bytes)) {
+            info->madt = entry;
+            info->madt_bytes = found_bytes;
+        }
     }
-    return NULL;
+    return fadt;
 }
 
 /* A control register's port: the old field, or the generic address that replaces it where that is an I/O
@@ -228,8 +234,10 @@ bool acpi_find(struct acpi_info *info, const void *rsdp, size_t rsdp_bytes, phys
         p = NULL;
     if (p && p[RSDP_REVISION] >= 2 && rsdp_bytes < RSDP_BYTES_V2)
         p = NULL;
+    const uint8_t *low = scan_for_rsdp(read);
+    info->rsdp_is_low = low != NULL;
     if (!p)
-        p = scan_for_rsdp(read);
+        p = low;
     if (!p)
         return error_text(error, size, "ACPI: no RSDP: the machine can only be switched off by hand");
     rsdt = load32(p + RSDP_RSDT);

@@ -1,6 +1,7 @@
 /*
- * The little of ACPI that switching a machine off or resetting it needs (ACPI specification 6.5: RSDP 5.2.5,
- * FADT 5.2.9, sleep control 4.8.3.2, \_S5 7.4.2). No AML is interpreted.
+ * The little of ACPI that switching a machine off or resetting it needs, and where the processors are listed
+ * (ACPI specification 6.5: RSDP 5.2.5, FADT 5.2.9, MADT 5.2.12, sleep control 4.8.3.2, \_S5 7.4.2). No AML is
+ * interpreted.
  */
 #ifndef ENGRAM_ACPI_H
 #define ENGRAM_ACPI_H
@@ -23,6 +24,11 @@ struct acpi_info {
     enum acpi_space reset_space;
     uint64_t reset_address;
     uint8_t reset_value;
+
+    hpa_t madt; /* 0: none */
+    uint32_t madt_bytes;
+
+    bool rsdp_is_low; /* where systems look that were not told: in the EBDA or below 1 MiB */
 };
 
 #define ACPI_PM1_SLP_TYP_SHIFT 10

@@ -18,26 +18,43 @@ static bool recording;
 static uint64_t tsc_start, tsc_end;
 
 /* The last bytes the guest wrote, to compare with text: points. */
-static char seen[POINT_TEXT_MAX];
+static char seen[2 * POINT_TEXT_MAX];
 static size_t seen_bytes;
 
 /* The line the guest is writing, for the trace's marks. */
 static char line[LINE_BYTES];
 static size_t line_bytes;
 
+static int watched = -1; /* the last byte of the text that is waited for */
+
+static void watch_for(const struct point *p)
+{
+    watched = p->kind == POINT_TEXT ? (uint8_t)p->text[strlen(p->text) - 1] : -1;
+}
+
+static void stop_recording(void)
+{
+    engine->set_recording(false, false, &options->filter);
+    if (engine->pack)
+        engine->pack();
+}
+
 static void start_recording(void)
 {
     if (recording || control_ended())
         return;
     recording = true;
+    watch_for(&options->stop);
     tsc_start = rdtsc();
-    engine->set_recording(options->trace_reads, options->trace_writes);
+    engine->set_recording(options->trace_reads, options->trace_writes, &options->filter);
 }
 
 void control_init(const struct engine *e, const struct options *o)
 {
     engine = e;
     options = o;
+    watch_for(&o->start);
+    hook_set_filter(&o->filter);
     if (o->start.kind == POINT_BOOT)
         start_recording();
     else if (o->start.kind == POINT_RIP)
@@ -64,11 +81,12 @@ static bool seen_ends_with(const char *text)
     return n <= seen_bytes && memcmp(seen + seen_bytes - n, text, n) == 0;
 }
 
+/* Twice as many as count, so that few are moved. */
 static void remember(uint8_t byte)
 {
     if (seen_bytes == sizeof seen) {
-        memmove(seen, seen + 1, sizeof seen - 1);
-        seen_bytes--;
+        memcpy(seen, seen + POINT_TEXT_MAX, POINT_TEXT_MAX);
+        seen_bytes = POINT_TEXT_MAX;
     }
     seen[seen_bytes++] = (char)byte;
 }
@@ -97,12 +115,30 @@ void control_console_byte(uint8_t byte)
         control_end("stop=text:%s was reached", options->stop.text);
 }
 
+int control_watched_byte(void)
+{
+    return watched;
+}
+
+/* Where parts of pages are filtered what is counted may be more than what passes, until it is packed. */
+static bool are_enough_events(void)
+{
+    if (!recording || !engine->raw || !filter_has_ranges(&options->filter))
+        return true;
+    stop_recording();
+    if (hook_events() >= options->stop.events)
+        return true;
+    engine->set_recording(options->trace_reads, options->trace_writes, &options->filter);
+    return false;
+}
+
 void control_poll(void)
 {
     if (options->timeout != 0 && clock_seconds() >= options->timeout)
         control_end("timeout=%u: the time limit was reached", options->timeout);
     uint64_t pending = engine->pending_events ? engine->pending_events() : 0;
-    if (options->stop.kind == POINT_EVENTS && hook_events() + pending >= options->stop.events)
+    if (options->stop.kind == POINT_EVENTS && hook_events() + pending >= options->stop.events &&
+        are_enough_events())
         control_end("stop=events:%lu was reached", (unsigned long)options->stop.events);
 }
 
@@ -120,7 +156,7 @@ void control_end(const char *format, ...)
     va_start(args, format);
     format_text_v(why, sizeof why, format, args);
     va_end(args);
-    engine->set_recording(false, false);
+    stop_recording();
     end_recording();
 }
 

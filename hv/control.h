@@ -19,6 +19,9 @@ void control_trigger(enum trigger t);
 /* The guest sent a byte on the console's line. */
 void control_console_byte(uint8_t byte);
 
+/* A byte that may end a text which is waited for; -1: none. */
+int control_watched_byte(void);
+
 /* Now and then while the guest runs: time limit, number of events. */
 void control_poll(void);
 

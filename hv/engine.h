@@ -6,6 +6,7 @@
 #ifndef ENGRAM_ENGINE_H
 #define ENGRAM_ENGINE_H
 
+#include "trace/filter.h"
 #include "types.h"
 #include "vcpu.h"
 
@@ -15,7 +16,8 @@ enum exit_kind {
     EXIT_RDMSR,
     EXIT_WRMSR,
     EXIT_XSETBV,
-    EXIT_HLT, /* HLT that nothing can end: interrupts are off */
+    EXIT_HLT,  /* HLT that nothing can end: interrupts are off */
+    EXIT_TEXT, /* the guest has sent on the console's line; the engine has carried it out */
     EXIT_HYPERCALL,
     EXIT_POLL,    /* the poll period is over: look at the serial line and the clock */
     EXIT_TRIGGER, /* a start= or stop= address was reached; `trigger` says which */
@@ -38,6 +40,10 @@ struct vm_exit {
             uint8_t address_bytes; /* 2, 4, 8 */
             gva_t linear;
         } io;
+        struct {
+            const uint8_t *text;
+            size_t bytes;
+        } sent;
         enum trigger trigger;
         const char *text;
     };
@@ -49,6 +55,7 @@ struct machine;
 
 struct engine {
     const char *name;   /* "vmx", "dbt" */
+    bool has_a20;       /* carries out itself what closing the A20 gate (port 0x92) does */
     bool records_reads; /* else writes only */
     bool raw;           /* writes raw segments (trace/raw.h), with instruction counts */
 
@@ -62,6 +69,10 @@ struct engine {
     /* Builds what the engine needs. `v` is the state the guest starts in; it stays the guest's. Errors end in
      * panic(). */
     void (*init)(const struct machine *m, struct vcpu *v);
+
+    /* After init: `bytes` of the guest's memory from one place to another, and zeros behind them up to
+     * `total`. NULL: the core does it as well as the engine would. */
+    void (*copy)(gpa_t to, gpa_t from, uint64_t bytes, uint64_t total);
 
     /* Runs the guest until the next exit. General registers, RIP and RFLAGS in `v` are current afterwards
      * and are taken from it at the next call. */
@@ -85,9 +96,12 @@ struct engine {
      * a page is absent. */
     bool (*read_guest)(struct vcpu *v, gva_t from, void *to, size_t bytes);
 
-    /* What is recorded from now on; both false: nothing, and all that was is in the ring, packed. Without
-     * recording the guest runs at full speed. */
-    void (*set_recording)(bool reads, bool writes);
+    /* What is recorded from now on, of what the filter lets by (never NULL); both false: nothing:
+     * then the guest runs at full speed. */
+    void (*set_recording)(bool reads, bool writes, const struct filter *filter);
+
+    /* While nothing is recorded: all that was is in the ring, packed. NULL: it always is. */
+    void (*pack)(void);
 
     /* Events recorded that hook_events() does not know of yet. NULL: there are none. */
     uint64_t (*pending_events)(void);

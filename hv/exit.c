@@ -62,6 +62,10 @@ void handle_exit(const struct engine *engine, struct vcpu *v, const struct vm_ex
     case EXIT_XSETBV:
         exit_xsetbv(engine, v, e);
         break;
+    case EXIT_TEXT:
+        for (size_t i = 0; i < e->sent.bytes; i++)
+            control_console_byte(e->sent.text[i]);
+        break;
     case EXIT_HYPERCALL:
         engine->inject_exception(v, VECTOR_UD, false, 0);
         break;

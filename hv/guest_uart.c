@@ -54,6 +54,15 @@ static bool divisor_latch(void)
     return guest.lcr & UART_LCR_DLAB;
 }
 
+bool guest_uart_sends_text(void)
+{
+    return !divisor_latch();
+}
+bool guest_uart_has_bytes(void)
+{
+    return waiting();
+}
+
 uint8_t guest_uart_read(uint16_t port)
 {
     unsigned reg = port - uart_port();

@@ -9,13 +9,14 @@
 #include "engine.h"
 #include "exit.h"
 #include "finish.h"
-#include "guest.h"
+#include "guest/guest.h"
 #include "interrupts.h"
 #include "memory.h"
 #include "meta.h"
 #include "pace.h"
 #include "place.h"
 #include "ports.h"
+#include "processors.h"
 #include "registers.h"
 #include "select.h"
 #include "trace/crc32c.h"
@@ -142,6 +143,21 @@ static void set_up_ring(void)
     hook_init(&ring, &clock);
 }
 
+static void *write_physical(hpa_t start, size_t size)
+{
+    return (void *)read_physical(start, size);
+}
+
+static void hide_processors(void)
+{
+    uint32_t apic_id = cpuid(1, 0).ebx >> 24;
+    struct processors p = processors_hide_others(&acpi, apic_id, read_physical, write_physical);
+    if (p.others)
+        printk("engram: %u other processors %s\n", p.others,
+               p.hidden ? "hidden from the guest"
+                        : "cannot be hidden from the guest, as firmware tables are write-protected");
+}
+
 static void set_up_engine_memory(void)
 {
     uint64_t bytes = engine->memory ? engine->memory(&machine) : 0;
@@ -150,6 +166,17 @@ static void set_up_engine_memory(void)
     hpa_t at = place_engine(&machine, &boot, bytes);
     machine.engine_memory = (struct memory_range){at, at + bytes, MEMORY_RESERVED};
     hide(at, at + bytes, "engine");
+}
+
+/* The built-in guest lies in the hypervisor, which an engine cannot reach. */
+static void copy_physical(gpa_t to, gpa_t from, uint64_t bytes, uint64_t total)
+{
+    if (engine->copy && !machine_is_hidden(&machine, from, from + bytes)) {
+        engine->copy(to, from, bytes, total);
+        return;
+    }
+    memmove(phys_to_virt(to), phys_to_virt(from), bytes);
+    memset((uint8_t *)phys_to_virt(to) + bytes, 0, total - bytes);
 }
 
 static void run_guest(void)
@@ -228,8 +255,11 @@ _Noreturn void main(uint32_t magic, uint32_t info)
     place_modules(&machine, &boot);
     finish_stops(engine);
     set_up_engine_memory();
-    guest_load(&boot, options.guest_args, &machine, &vcpu); /* from a module, or the built-in benchmark */
+    hide_processors();
+    guest_plan(&boot, &acpi, options.guest_args, &machine, &vcpu); /* a module, or the built-in benchmark */
     engine->init(&machine, &vcpu);
+    place_copy_modules(copy_physical);
+    guest_load(copy_physical);
     ports_init(engine, &acpi);
     control_init(engine, &options);
     panic_last_act(save_trace); /* from here on there is something to lose */

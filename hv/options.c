@@ -6,6 +6,8 @@
 
 #include "console.h"
 #include "error_text.h"
+#include "filter_options.h"
+#include "number.h"
 
 #include <string.h>
 
@@ -25,46 +27,6 @@ struct reason {
 #define WRONG(reason, ...) error_text((reason)->text, REASON_BYTES, "is wrong: " __VA_ARGS__)
 
 /* ---- values ---- */
-
-static int digit_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return 99;
-}
-
-/* A number, decimal or 0x…, that ends at `*end`; false without a digit or beyond 64 bits. */
-static bool read_number(const char *s, const char **end, uint64_t *value)
-{
-    unsigned base = 10;
-    const char *first;
-
-    if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) {
-        base = 16;
-        s += 2;
-    }
-    *value = 0;
-    for (first = s; digit_value(*s) < (int)base; s++) {
-        unsigned digit = (unsigned)digit_value(*s);
-
-        if (*value > (UINT64_MAX - digit) / base)
-            return false;
-        *value = *value * base + digit;
-    }
-    *end = s;
-    return s != first;
-}
-
-static bool whole_number(const char *s, uint64_t max, uint64_t *value)
-{
-    const char *end;
-
-    return read_number(s, &end, value) && !*end && *value <= max;
-}
 
 /* The index of `value` among `choices`, which end with NULL; -1 for none. */
 static int choose(const char *value, const char *const *choices)
@@ -106,6 +68,30 @@ static bool set_trace(struct options *o, const char *value, struct reason *r)
     o->trace_reads = i != 0;
     o->trace_writes = i != 1;
     return true;
+}
+
+static bool set_filter_gpa(struct options *o, const char *value, struct reason *r)
+{
+    const char *wrong = filter_parse_ranges(&o->filter.gpa, value);
+    return !wrong || WRONG(r, "%s", wrong);
+}
+
+static bool set_filter_gva(struct options *o, const char *value, struct reason *r)
+{
+    const char *wrong = filter_parse_ranges(&o->filter.gva, value);
+    return !wrong || WRONG(r, "%s", wrong);
+}
+
+static bool set_filter_cpl(struct options *o, const char *value, struct reason *r)
+{
+    const char *wrong = filter_parse_levels(&o->filter.levels, value);
+    return !wrong || WRONG(r, "%s", wrong);
+}
+
+static bool set_filter_cr3(struct options *o, const char *value, struct reason *r)
+{
+    const char *wrong = filter_parse_cr3(&o->filter, value);
+    return !wrong || WRONG(r, "%s", wrong);
 }
 
 static unsigned unit_shift(char unit)
@@ -308,6 +294,10 @@ static const struct option {
 } table[] = {
     {"engine", "auto|vmx|dbt", "auto", set_engine},
     {"trace", "w|r|rw", "w", set_trace},
+    {"filter-gpa", "RANGES|all", "all", set_filter_gpa},
+    {"filter-gva", "RANGES|all", "all", set_filter_gva},
+    {"filter-cpl", "LEVELS|all", "all", set_filter_cpl},
+    {"filter-cr3", "ADDR|all", "all", set_filter_cr3},
     {"ring", "SIZE", "16M", set_ring},
     {"ring-mode", "wrap|stop", "wrap", set_ring_mode},
     {"serial", "com1..com4|0xPORT[,BAUD]|none", "com1,115200", set_serial},

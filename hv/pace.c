@@ -3,8 +3,9 @@
 #include "x86/cpu.h"
 
 #define TURNS 100u /* of two instructions */
-#define TRIES 4u   /* the least counts: a translator translates, caches fill, an interrupt of the host comes \
-                    */
+#define TRIES                                                                                                \
+    4u /* the least counts: a translator translates, caches fill, an interrupt of the host comes             \
+        */
 #define EMULATED_TICKS 50u
 
 static uint64_t loop_ticks(void)

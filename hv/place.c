@@ -34,6 +34,13 @@ static void take(struct memory_map *taken, hpa_t start, hpa_t end)
         panic("the memory map has too many ranges (more than %d)", MEMORY_RANGES_MAX);
 }
 
+/* Modules that are still to be copied. */
+static struct {
+    hpa_t to, from;
+    uint64_t bytes;
+} moves[BOOT_MODULES_MAX];
+static size_t move_count;
+
 /* What must not be overwritten yet: modules, what is hidden already, and the image where the loader put it.
  */
 static void all_taken(struct memory_map *taken, const struct machine *m, const struct bootinfo *boot)
@@ -44,6 +51,8 @@ static void all_taken(struct memory_map *taken, const struct machine *m, const s
          (hpa_t)image_load_address + image_bytes());
     for (size_t i = 0; i < boot->module_count; i++)
         take(taken, boot->module[i].start, boot->module[i].end);
+    for (size_t i = 0; i < move_count; i++)
+        take(taken, moves[i].from, moves[i].from + moves[i].bytes);
     for (size_t i = 0; i < m->hidden_count; i++)
         take(taken, m->hidden[i].start, m->hidden[i].end);
 }
@@ -120,8 +129,25 @@ void place_modules(const struct machine *m, struct bootinfo *boot)
         if (!memory_map_find_highest(&boot->map, &taken, 0, GIB(4), bytes, PAGE_SIZE, &to) ||
             to < module->start)
             continue;
-        memcpy(phys_to_virt(to), phys_to_virt(module->start), bytes);
+        moves[move_count].to = to;
+        moves[move_count].from = module->start;
+        moves[move_count].bytes = bytes;
+        move_count++;
         module->start = to;
         module->end = to + bytes;
     }
+}
+
+hpa_t place_before_move(hpa_t at)
+{
+    for (size_t i = 0; i < move_count; i++)
+        if (at - moves[i].to < moves[i].bytes)
+            return moves[i].from + (at - moves[i].to);
+    return at;
+}
+
+void place_copy_modules(void (*copy)(gpa_t to, gpa_t from, uint64_t bytes, uint64_t total))
+{
+    for (size_t i = 0; i < move_count; i++)
+        copy(moves[i].to, moves[i].from, moves[i].bytes, moves[i].bytes);
 }

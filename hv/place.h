@@ -35,8 +35,13 @@ hpa_t place_ring(const struct machine *m, const struct bootinfo *boot, uint64_t 
 /* Takes `bytes` for the engine's tables in the same way. */
 hpa_t place_engine(const struct machine *m, const struct bootinfo *boot, uint64_t bytes);
 
-/* Copies the modules to the highest free RAM, out of the guest's way, and changes `boot` accordingly. */
+/* Finds places for the modules in the highest free RAM, out of the guest's way, and changes `boot`
+ * accordingly. */
 void place_modules(const struct machine *m, struct bootinfo *boot);
+/* Where what will be at `at` lies before they are copied there. */
+hpa_t place_before_move(hpa_t at);
+/* Copies them. */
+void place_copy_modules(void (*copy)(gpa_t to, gpa_t from, uint64_t bytes, uint64_t total));
 
 /* From memory.c: the heap is what the place has left. */
 void memory_init(const struct place *place);

@@ -56,14 +56,31 @@ static uint32_t port_read(uint16_t port, unsigned size)
     return size == 1 ? in8(port) : size == 2 ? in16(port) : in32(port);
 }
 
-static void port_write(uint16_t port, unsigned size, uint32_t value)
+#define SYSTEM_CONTROL_A 0x92
+#define SYSTEM_CONTROL_A_A20 2u
+
+/* The machine's A20 gate stays open: the hypervisor could not reach its own memory. False: the run ends. */
+static bool keep_a20_open(const struct engine *engine, uint16_t port, unsigned size, uint32_t *value)
+{
+    unsigned offset = (uint16_t)(SYSTEM_CONTROL_A - port);
+    uint32_t bit = offset < size ? SYSTEM_CONTROL_A_A20 << 8 * offset : 0;
+    if (!(bit & ~*value))
+        return true;
+    *value |= bit;
+    if (engine->has_a20)
+        return true;
+    control_end("the guest closed the A20 gate (port 0x92), which only the DBT engine carries out");
+    return false;
+}
+
+static void port_write(const struct engine *engine, uint16_t port, unsigned size, uint32_t value)
 {
     if (guest_uart_owns(port)) {
         for (unsigned i = 0; i < size && guest_uart_owns((uint16_t)(port + i)); i++)
             guest_uart_write((uint16_t)(port + i), (uint8_t)(value >> 8 * i));
         return;
     }
-    if (ends_the_machine(port, size, value))
+    if (ends_the_machine(port, size, value) || !keep_a20_open(engine, port, size, &value))
         return;
     if (size == 1)
         out8(port, (uint8_t)value);
@@ -108,7 +125,7 @@ static void string_exit(const struct engine *engine, struct vcpu *v, const struc
         absent_source(engine, v, e);
         return;
     }
-    port_write(e->io.port, e->io.size, value);
+    port_write(engine, e->io.port, e->io.size, value);
     uint64_t mask = e->io.address_bytes == 8 ? ~0ull : e->io.address_bytes == 4 ? 0xffffffffull : 0xffffull;
     uint64_t keep = e->io.address_bytes == 2 ? ~mask : 0; /* 32-bit addressing clears the upper halves */
     uint64_t step = v->rflags & RFLAGS_DF ? -(uint64_t)e->io.size : e->io.size;
@@ -130,5 +147,5 @@ void ports_exit(const struct engine *engine, struct vcpu *v, const struct vm_exi
     if (e->io.in)
         v->gpr[RAX] = with_low_bytes(v->gpr[RAX], port_read(e->io.port, e->io.size), e->io.size);
     else
-        port_write(e->io.port, e->io.size, (uint32_t)v->gpr[RAX]);
+        port_write(engine, e->io.port, e->io.size, (uint32_t)v->gpr[RAX]);
 }

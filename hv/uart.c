@@ -7,7 +7,6 @@
 #define FIFO_BYTES 16u
 #define FCR_ENABLE_AND_CLEAR 0x07u
 #define MCR_DTR_RTS_OUT2 0x0bu
-#define LSR_TEMT 0x40u
 /* A UART that stops taking bytes (flow control, unplugged adapter) must not hang the hypervisor. */
 #define WAIT_POLLS 10000000u
 
@@ -90,5 +89,5 @@ void uart_reclaim(void)
 void uart_drain(void)
 {
     if (uart.port != 0)
-        wait_for(LSR_TEMT);
+        wait_for(UART_LSR_TEMT);
 }

@@ -24,6 +24,7 @@ enum uart_register {
 #define UART_LCR_DLAB 0x80u
 #define UART_LSR_DR 0x01u
 #define UART_LSR_THRE 0x20u
+#define UART_LSR_TEMT 0x40u
 
 /* Sets 8N1 at `baud` (a divisor of 115200) and takes the UART as the console's. False when none answers. */
 bool uart_init(uint16_t port, uint32_t baud);

@@ -6,9 +6,11 @@
 #   fetch.sh lz4     source of the LZ4 compressor (likewise)
 #   fetch.sh bochs   Bochs 3.0 from trixie, where the system's is older
 #   fetch.sh qemu    QEMU 10 from bookworm-backports, where the system's is older: for measuring only
+#   fetch.sh linux   Debian 12's kernel for virtual machines and a static busybox, unpacked, as a guest
+#   fetch.sh duckdb  DuckDB for Node.js, from npm: for testing only
 #
-# Prints the resulting folder as its last line. ZYDIS_SRC=, LZ4_SRC=, BOCHS_ROOT=
-# and QEMU_ROOT= name trees that are already there and are used as they are.
+# Prints the resulting folder as its last line. ZYDIS_SRC=, LZ4_SRC=, BOCHS_ROOT=,
+# QEMU_ROOT= and LINUX_ROOT= name trees that are already there and are used as they are.
 set -euo pipefail
 
 cache=${ENGRAM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/engram}
@@ -24,17 +26,19 @@ system_mirror() {
     echo "${uri:-http://deb.debian.org/debian}"
 }
 
-# apt_for SUITE ARGS...: apt-get with a source list, state and cache of its own.
-apt_for() {
-    local suite=$1 dir=$cache/apt-$1
-    shift
+# apt_for SUITE ARGS...: apt-get with a source list, state and cache of its own; apt_cache_for: the same with apt-cache.
+apt_for() { apt_tool_for apt-get "$@"; }
+apt_cache_for() { apt_tool_for apt-cache "$@"; }
+apt_tool_for() {
+    local tool=$1 suite=$2 dir=$cache/apt-$2
+    shift 2
     mkdir -p "$dir/state/lists/partial" "$dir/cache/archives/partial" "$dir/parts"
     : >"$dir/status"
     local mirror keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     mirror=$(system_mirror)
     printf 'deb [signed-by=%s] %s %s main\ndeb-src [signed-by=%s] %s %s main\n' \
         "$keyring" "$mirror" "$suite" "$keyring" "$mirror" "$suite" >"$dir/sources.list"
-    apt-get -q -o Dir::Etc::sourcelist="$dir/sources.list" \
+    "$tool" -q -o Dir::Etc::sourcelist="$dir/sources.list" \
         -o Dir::Etc::sourceparts="$dir/parts" \
         -o Dir::State="$dir/state" -o Dir::State::status="$dir/status" \
         -o Dir::Cache="$dir/cache" -o Acquire::Retries=4 \
@@ -107,6 +111,39 @@ fetch_qemu() {
     echo "$dir"
 }
 
+# The metapackage names the newest kernel of the suite.
+fetch_linux() {
+    local dir=$cache/linux-cloud package p
+    if [ ! -f "$dir/.complete" ]; then
+        require_debian "a Linux kernel"
+        say "fetching Debian 12's kernel for virtual machines and a static busybox: to be unpacked, not installed"
+        retry apt_for bookworm update >&2
+        package=$(apt_cache_for bookworm depends linux-image-cloud-amd64 |
+            sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1)
+        [ -n "$package" ] || die "Debian 12's linux-image-cloud-amd64 names no kernel"
+        rm -rf "$dir" "$cache/download-linux" && mkdir -p "$dir" "$cache/download-linux"
+        (cd "$cache/download-linux" && retry apt_for bookworm download "$package" busybox-static >&2)
+        for p in "$cache"/download-linux/*.deb; do dpkg -x "$p" "$dir"; done
+        rm -rf "$dir/lib/modules" "$cache/download-linux"
+        touch "$dir/.complete"
+    fi
+    echo "$dir"
+}
+
+# Reads the Parquet files that `engram convert` writes. Its programs lie in npm's packages themselves.
+fetch_duckdb() {
+    local dir=$cache/duckdb-1.5.6
+    if [ ! -f "$dir/.complete" ]; then
+        command -v npm >/dev/null || die "DuckDB comes with npm, and there is no npm here"
+        say "fetching DuckDB for Node.js with npm"
+        rm -rf "$dir" && mkdir -p "$dir"
+        echo '{"private": true}' >"$dir/package.json"
+        npm install --prefix "$dir" --no-audit --no-fund --silent @duckdb/node-api@1.5.6-r.1 >&2 || die "npm could not fetch DuckDB"
+        touch "$dir/.complete"
+    fi
+    echo "$dir"
+}
+
 case "${1:-}" in
 zydis) [ -n "${ZYDIS_SRC:-}" ] && { echo "$ZYDIS_SRC"; exit; }
     fetch_source zydis 4.0.0 zydis_4.0.0.orig.tar.gz \
@@ -118,5 +155,8 @@ bochs) [ -n "${BOCHS_ROOT:-}" ] && { echo "$BOCHS_ROOT"; exit; }
     fetch_bochs ;;
 qemu) [ -n "${QEMU_ROOT:-}" ] && { echo "$QEMU_ROOT"; exit; }
     fetch_qemu ;;
-*) die "usage: fetch.sh zydis|lz4|bochs|qemu" ;;
+linux) [ -n "${LINUX_ROOT:-}" ] && { echo "$LINUX_ROOT"; exit; }
+    fetch_linux ;;
+duckdb) fetch_duckdb ;;
+*) die "usage: fetch.sh zydis|lz4|bochs|qemu|linux|duckdb" ;;
 esac

@@ -52,7 +52,7 @@ kvm_machine() {
     local cpu=$1 seconds=$2 serial=$3 options=$4 modules
     shift 4
     modules=$(printf '%s\n' "$@" | sed 's/,/,,/g' | paste -sd,)
-    exec timeout "$seconds" qemu-system-x86_64 -enable-kvm -cpu "$cpu" -m 256 -nodefaults -display none -no-reboot \
+    exec timeout "$seconds" qemu-system-x86_64 -enable-kvm -cpu "$cpu" -m "${MEGS:-256}" -nodefaults -display none -no-reboot \
         -serial "file:$serial" -kernel "${ENGRAM_ELF:-build/engram.elf}" -append "$options" ${modules:+-initrd "$modules"}
 }
 

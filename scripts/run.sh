@@ -5,8 +5,11 @@
 #   MACHINE=auto|kvm|bochs|qemu   auto takes KVM where it has VMX, else Bochs; for ENGINE=dbt QEMU without KVM;
 #                                 with ENGINE=dbt kvm is any KVM, one without hardware virtualization too
 #   ENGINE=auto|vmx|dbt           passed on as engine=
-#   GUEST=FILE                    a multiboot kernel; without it the built-in benchmark
+#   GUEST=FILE                    a multiboot kernel or a Linux bzImage; without it the built-in benchmark; `linux` is
+#                                 Debian's kernel with the work of guest/linux/init
 #   CMDLINE=ARGUMENTS             of the guest
+#   MODULES=FILES                 the guest's modules; of a Linux kernel, its initrd
+#   MEGS=256                      the machine's memory in MiB (512 for GUEST=linux)
 #   OPTIONS=WORDS                 more options of Engram (docs/options.md)
 #   RUN_SECONDS=600               how long the machine may take
 set -euo pipefail
@@ -18,9 +21,21 @@ cd "$root"
 . scripts/machine.sh
 
 machine=${MACHINE:-auto} engine=${ENGINE:-auto} guest=${GUEST:-} seconds=${RUN_SECONDS:-600}
+modules=(${MODULES:-})
+if [ "$guest" = linux ]; then
+    guest=build/linux/vmlinuz
+    modules=(build/linux/initrd "${modules[@]}")
+    CMDLINE="console=ttyS0 nokaslr panic=-1${CMDLINE:+ $CMDLINE}"
+    MEGS=${MEGS:-512}
+    # Linux does not come up on Bochs's newer models. At this many instructions a second its clock and its timer keep
+    # about the pace that they have on a real machine.
+    BOCHS_CPU=${BOCHS_CPU:-broadwell_ult} BOCHS_IPS=${BOCHS_IPS:-100000000}
+fi
+export MEGS=${MEGS:-256}
+BOCHS_MEGS=$MEGS
 work=$root/build/run
 trace=build/run/trace.egrm
-[ -z "$guest" ] || [ -r "$guest" ] || die "GUEST=$guest cannot be read"
+for file in ${guest:+"$guest"} "${modules[@]}"; do [ -r "$file" ] || die "$file cannot be read"; done
 
 kvm_has_vmx() {
     [ -w /dev/kvm ] && grep -qw vmx /proc/cpuinfo && grep -qE '^(Y|1)' /sys/module/kvm_intel/parameters/nested 2>/dev/null
@@ -73,9 +88,11 @@ make_iso() {
     {
         printf 'set timeout=0\nmultiboot2 /boot/engram.elf%s' "$(quoted_options)"
         [ -z "$guest" ] || printf '\nmodule2 /boot/guest %s' "$arguments"
+        for file in "${modules[@]}"; do printf '\nmodule2 /boot/%s %s' "$(basename "$file")" "$(basename "$file")"; done
         printf '\nboot\n'
     } >"$work/grub.cfg"
-    ISO_FIRMWARE=bios scripts/mkiso.sh "$work/engram.iso" build/engram.elf "$work/grub.cfg" ${guest:+"$guest=guest"}
+    ISO_FIRMWARE=bios scripts/mkiso.sh "$work/engram.iso" build/engram.elf "$work/grub.cfg" ${guest:+"$guest=guest"} \
+        "${modules[@]}"
 }
 [ "$machine" = software-kvm ] || make_iso
 
@@ -87,13 +104,13 @@ start_machine() {
         write_bochsrc "$work/bochsrc" "$work/engram.iso" "mode=file, dev=$work/serial"
         exec timeout "$seconds" scripts/bochs.sh -q -f "$work/bochsrc" ;;
     kvm)
-        exec timeout "$seconds" qemu-system-x86_64 -enable-kvm -cpu host -m 256 -display none -monitor none -no-reboot \
+        exec timeout "$seconds" qemu-system-x86_64 -enable-kvm -cpu host -m "$MEGS" -display none -monitor none -no-reboot \
             -cdrom "$work/engram.iso" -serial "file:$work/serial" ;;
     software-kvm)
-        kvm_machine "$cpu" "$seconds" "$work/serial" "$(quoted_options)" ${guest:+"$guest${CMDLINE:+ $CMDLINE}"} ;;
+        kvm_machine "$cpu" "$seconds" "$work/serial" "$(quoted_options)" ${guest:+"$guest${CMDLINE:+ $CMDLINE}"} "${modules[@]}" ;;
     qemu)
         # Translated code needs BMI2, which QEMU's default CPU does not have.
-        exec timeout "$seconds" qemu-system-x86_64 -cpu max -m 256 -display none -monitor none -no-reboot \
+        exec timeout "$seconds" qemu-system-x86_64 -cpu max -m "$MEGS" -display none -monitor none -no-reboot \
             -cdrom "$work/engram.iso" -serial "file:$work/serial" ;;
     esac
 }

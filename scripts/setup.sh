@@ -6,6 +6,7 @@
 #   setup.sh build   what it takes to build and run
 #   setup.sh test    that, and what the tests take
 #   setup.sh bench   that of build, and what measuring takes
+#   setup.sh linux   that of build, and what the Linux guest takes
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib.sh
@@ -19,6 +20,7 @@ build=(
     "nasm:assembles boot code and guests"
     "libzycore-dev:headers of the x86 decoder"
     "liblz4-dev:decompression in the host command"
+    "libzstd-dev:compression of Parquet files in the host command"
     "dpkg-dev:unpacks Debian's source packages"
     "ca-certificates:fetching over https"
     "xz-utils:unpacks sources"
@@ -38,10 +40,27 @@ test=(
     "libcmocka-dev:unit tests"
     "ovmf:UEFI firmware"
     "clang:sanitizers and fuzzing"
+    "jq:reads the command's JSON"
+    "python3-numpy:reads .npy, checks binary formats"
+    "babeltrace2:reads CTF"
+    "protobuf-compiler:reads gem5's packets"
     "libclang-rt-14-dev|libclang-rt-19-dev|libclang-rt-dev:the fuzzer's runtime"
+)
+# Large ones, without which some tests skip themselves. command package:why
+optional=(
+    "npm npm:fetches DuckDB, which reads Parquet"
+    "chromium chromium:shows the report"
+    "rsvg-convert librsvg2-bin:makes PNG of SVG"
+    "valgrind valgrind:an independent simulation of caches"
 )
 bench=(
     "gnuplot-nox|gnuplot-qt|gnuplot-x11:draws the plot"
+    "zstd:what the host command is compared with"
+    "time:says how much memory it took"
+)
+
+linux=(
+    "cpio:packs the initramfs"
 )
 
 installed() { dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
@@ -83,6 +102,17 @@ install_missing() {
     retry as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${chosen[@]}" >&2
 }
 
+# One by one: what cannot be had does not keep the others away.
+install_optional() {
+    local entry command
+    command -v apt-get >/dev/null || return 0
+    for entry in "${optional[@]}"; do
+        command=${entry%% *}
+        command -v "$command" >/dev/null || (install_missing "${entry#* }") ||
+            say "going on without $command: some tests will skip themselves"
+    done
+}
+
 # On other systems the tools may be there under other package names: look for the commands instead.
 tools_present() {
     local tool
@@ -93,11 +123,13 @@ case "${1:-}" in
 build) list=("${build[@]}") ;;
 test) list=("${build[@]}" "${test[@]}") ;;
 bench) list=("${build[@]}" "${bench[@]}") ;;
-*) die "usage: setup.sh build|test|bench" ;;
+linux) list=("${build[@]}" "${linux[@]}") ;;
+*) die "usage: setup.sh build|test|bench|linux" ;;
 esac
 
 if command -v dpkg-query >/dev/null; then
     install_missing "${list[@]}"
+    [ "$1" != test ] || install_optional
 elif ! tools_present; then
     install_missing "${list[@]}"
 fi

@@ -1,6 +1,7 @@
 /* What the commands share. */
 #include "command.h"
-#include "part.h"
+#include "color.h"
+#include "reader/part.h"
 #include "text.h"
 #include "trace/access.h"
 #include "trace/format.h"
@@ -15,7 +16,7 @@
 
 static void complain(const char *name, const char *format, va_list args)
 {
-    fprintf(stderr, "engram %s: ", name);
+    fprintf(stderr, "%sengram %s:%s ", color(stderr, COLOR_BAD), name, color(stderr, COLOR_END));
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
 }
@@ -83,7 +84,8 @@ void input_close(struct input *in)
 
 void print_finding(const char *path, uint64_t offset, const char *what)
 {
-    fprintf(stderr, "%s: at byte %" PRIu64 ": %s\n", path, offset, what);
+    fprintf(stderr, "%s: %sat byte %" PRIu64 ":%s %s\n", path, color(stderr, COLOR_BAD), offset,
+            color(stderr, COLOR_END), what);
 }
 
 const char *cause_name(uint8_t cause)

@@ -2,8 +2,8 @@
 #ifndef ENGRAM_COMMAND_H
 #define ENGRAM_COMMAND_H
 
-#include "dump_facts.h"
-#include "trace_file.h"
+#include "reader/dump_facts.h"
+#include "reader/trace_file.h"
 
 #include <stdio.h>
 
@@ -18,6 +18,11 @@ int cmd_recv(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_print(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
+int cmd_analyse(int argc, char **argv);
+int cmd_report(int argc, char **argv);
+int cmd_convert(int argc, char **argv);
+int cmd_split(int argc, char **argv);
+int cmd_index(int argc, char **argv);
 
 /* One line on stderr, "engram NAME: ...". Gives EXIT_USAGE or EXIT_FINDINGS back for `return`. */
 __attribute__((format(printf, 2, 3))) int usage_error(const char *name, const char *format, ...);

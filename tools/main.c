@@ -12,6 +12,12 @@ static const struct command {
     {"recv", cmd_recv, "receive a dump from a serial line, a socket or a capture file"},
     {"info", cmd_info, "what a trace holds: origin, counts, time, losses"},
     {"print", cmd_print, "the accesses, a line each"},
+    {"analyse", cmd_analyse,
+     "questions about the accesses: hot spots, working set, caches, double fetches ..."},
+    {"report", cmd_report, "one page that shows a trace: over time, hot spots, caches, losses"},
+    {"convert", cmd_convert, "write a trace in another tool's format: CSV, CTF, Parquet, drmemtrace ..."},
+    {"split", cmd_split, "cut a trace into parts, each a trace of its own"},
+    {"index", cmd_index, "add an index to a trace, so that readers get anywhere at once"},
     {"verify", cmd_verify, "check a trace: CRCs, sequence, counts, packets"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -5,14 +5,19 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BAR 30
 #define REDRAW_MS 200
 
-void progress_start(struct progress *p, uint64_t done, uint64_t now_ms)
+void progress_start(struct progress *p, const char *command, uint64_t done, uint64_t now_ms)
 {
-    *p = (struct progress){.terminal = isatty(STDERR_FILENO), .start_ms = now_ms, .start_done = done};
+    *p = (struct progress){.command = command,
+                           .terminal = isatty(STDERR_FILENO),
+                           .last_ms = now_ms,
+                           .start_ms = now_ms,
+                           .start_done = done};
 }
 
 static void draw_bar(struct progress *p, uint64_t done, uint64_t total, bool again, uint64_t now_ms)
@@ -45,9 +50,10 @@ void progress_show(struct progress *p, uint64_t done, uint64_t total, bool again
         return;
     }
     unsigned tenths = (unsigned)(10.0 * (double)done / (double)total);
-    if (tenths > p->tenths) {
+    if (p->command && tenths > p->tenths) {
         p->tenths = tenths;
-        fprintf(stderr, "engram recv: %u%%, %s of %s\n", 10 * tenths, byte_size(done), byte_size(total));
+        fprintf(stderr, "engram %s: %u%%, %s of %s\n", p->command, 10 * tenths, byte_size(done),
+                byte_size(total));
     }
 }
 
@@ -56,4 +62,11 @@ void progress_clear(struct progress *p)
     if (p->shown)
         fputs("\r\033[K", stderr);
     p->shown = false;
+}
+
+uint64_t now_in_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }

@@ -1,6 +1,6 @@
 /* Text in and out. */
 #include "text.h"
-#include "meta.h"
+#include "reader/meta.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -47,6 +47,8 @@ static const struct field fields[] = {
     ARRAY(spill, "spill"),
     FIELD(spilled_rcx, "spilled_rcx"),
     FIELD(saved_flags, "saved_flags"),
+    FIELD(saved_record, "saved_record"),
+    FIELD(traced, "traced"),
     ARRAY(temp, "temp"),
     FIELD(exit_site, "exit_site"),
     FIELD(page_mask, "page_mask"),
@@ -55,10 +57,12 @@ static const struct field fields[] = {
     FIELD(tlb[0].write, "tlb.write"),
     FIELD(tlb[0].host, "tlb.host"),
     FIELD(tlb[0].addend, "tlb.addend"),
+    FIELD(tlb[0].traced, "tlb.traced"),
     FIELD(tlb[1].read, "tlb.user.read"),
     FIELD(tlb[1].write, "tlb.user.write"),
     FIELD(tlb[1].host, "tlb.user.host"),
     FIELD(tlb[1].addend, "tlb.user.addend"),
+    FIELD(tlb[1].traced, "tlb.user.traced"),
     FIELD(jump_target, "jump_target"),
     ARRAY(bounce, "bounce"),
 };
@@ -186,8 +190,7 @@ static bool decode(struct decoded *d, const uint8_t *bytes, size_t available, Zy
 {
     ZydisDecoder decoder;
     return ZYAN_SUCCESS(ZydisDecoderInit(&decoder, mode, width)) &&
-           ZYAN_SUCCESS(
-               ZydisDecoderDecodeFull(&decoder, bytes, available, &d->z, d->op));
+           ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, available, &d->z, d->op));
 }
 
 static unsigned format(const ZydisFormatter *f, const struct decoded *d, uint64_t at, char *text, void *names)

@@ -7,6 +7,7 @@
 struct host_options {
     uint64_t ram_bytes, ring_bytes;
     bool reads, writes;
+    struct filter filter;
     bool discard;             /* records are thrown away: what the inline path costs */
     bool wrap;                /* the ring */
     const char *output;       /* trace file, NULL: none */

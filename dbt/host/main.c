@@ -4,13 +4,15 @@
  *     dbt-host [option=value]... KERNEL [argument of the kernel]...
  *
  * ram=MiB ring=MiB trace=w|r|rw|none out=FILE start=TEXT|rip:ADDRESS stop=TEXT|rip:ADDRESS
+ * filter-gpa= filter-gva= filter-cpl= filter-cr3= (docs/options.md)
  * ring.mode=wrap|stop discard=1 counters=1 timing=1 print=IP cache=KiB tick=INSTRUCTIONS
  */
 #include "dbt/host/disassemble.h"
 #include "dbt/host/host.h"
 
 #include "dbt/sys/sys.h"
-#include "multiboot_guest.h"
+#include "filter_options.h"
+#include "guest/plan.h"
 #include "x86/cpu.h"
 
 #include <fcntl.h>
@@ -18,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -119,9 +122,13 @@ static struct dbt_host machine_host = {.next_segment = trace_next_segment,
                                        .port_in = ports_in,
                                        .port_out = ports_out};
 
+#define CPUID_7_ECX_UMIP (1u << 2)
+
 static void guest_cpuid(struct dbt_cpu *c)
 {
     struct cpuid r = cpuid((uint32_t)c->v.gpr[RAX], (uint32_t)c->v.gpr[RCX]);
+    if ((uint32_t)c->v.gpr[RAX] == 7 && (uint32_t)c->v.gpr[RCX] == 0)
+        r.ecx |= CPUID_7_ECX_UMIP; /* the engine's own, whatever the CPU has */
     c->v.gpr[RAX] = r.eax;
     c->v.gpr[RBX] = r.ebx;
     c->v.gpr[RCX] = r.ecx;
@@ -183,7 +190,7 @@ static struct dbt *make_engine(void)
     map_budget();
     d->cpu.physical_bits = 40;
     d->cpu.has_gib_pages = true;
-    d->cpu.cr4_allowed = 0x3107f8 | CR4_OSXSAVE; /* DE to OSXMMEXCPT, FSGSBASE, SMEP, SMAP */
+    d->cpu.cr4_allowed = 0x310ffc | CR4_OSXSAVE; /* TSD to UMIP, FSGSBASE, SMEP, SMAP */
     d->cpu.xcr0_allowed = sys_xcr0_offered();
     d->cpu.cpuid = guest_cpuid;
     d->cpu.read_msr = guest_read_msr;
@@ -211,6 +218,17 @@ static void *write_physical(hpa_t start, size_t size)
     return start + size <= host_options.ram_bytes ? engine->ram + start : NULL;
 }
 
+static bool copy_physical(gpa_t to, hpa_t from, uint64_t bytes, uint64_t total)
+{
+    uint8_t *there = write_physical(to, total);
+    const void *source = read_physical(from, bytes);
+    if (!there || !source)
+        return false;
+    memmove(there, source, bytes);
+    memset(there + bytes, 0, total - bytes);
+    return true;
+}
+
 static void load_guest(struct dbt *d, const char *path, const char *title)
 {
     static struct guest_plan plan;
@@ -229,10 +247,10 @@ static void load_guest(struct dbt *d, const char *path, const char *title)
                         .ram_end = host_options.ram_bytes,
                         .physical_bits = 40};
     struct guest_source source = {.kernel = &module, .kernel_bytes = kernel_bytes};
-    if (!multiboot_guest_plan(&plan, &source, &m, error, sizeof(error)) ||
-        !multiboot_guest_apply(&plan, read_physical, write_physical, error, sizeof(error)))
+    if (!guest_plan_make(&plan, &source, &m, error, sizeof(error)) ||
+        !guest_plan_apply(&plan, copy_physical, write_physical, error, sizeof(error)))
         host_fail("%s", error);
-    multiboot_guest_vcpu(&d->cpu.v, plan.entry, plan.info);
+    d->cpu.v = plan.start;
 }
 
 /* ---- options ---- */
@@ -265,6 +283,12 @@ static void check_options(const struct host_options *o)
         host_fail("tick= takes at least 1 instruction");
 }
 
+static void check_filter(const char *arg, const char *wrong)
+{
+    if (wrong)
+        host_fail("%s: %s", arg, wrong);
+}
+
 static bool take_option(const char *arg)
 {
     struct host_options *o = &host_options;
@@ -282,6 +306,14 @@ static bool take_option(const char *arg)
         take_switch(v, &o->start, &o->start_rip);
     else if (option(arg, "stop", &v))
         take_switch(v, &o->stop, &o->stop_rip);
+    else if (option(arg, "filter-gpa", &v))
+        check_filter(arg, filter_parse_ranges(&o->filter.gpa, v));
+    else if (option(arg, "filter-gva", &v))
+        check_filter(arg, filter_parse_ranges(&o->filter.gva, v));
+    else if (option(arg, "filter-cpl", &v))
+        check_filter(arg, filter_parse_levels(&o->filter.levels, v));
+    else if (option(arg, "filter-cr3", &v))
+        check_filter(arg, filter_parse_cr3(&o->filter, v));
     else if (option(arg, "ring.mode", &v))
         o->wrap = v[0] == 'w';
     else if (option(arg, "discard", &v))
@@ -354,6 +386,16 @@ static void print_blocks(struct dbt *d)
             dbt_print_block(d, &d->blocks[i], &print);
 }
 
+static void print_counters(const struct dbt *d)
+{
+    static char text[4096];
+    struct rusage usage;
+    dbt_counters_text(d, text, sizeof(text));
+    fputs(text, stderr);
+    getrusage(RUSAGE_SELF, &usage);
+    fprintf(stderr, "host.peak_rss_kib=%ld\n", usage.ru_maxrss);
+}
+
 int main(int argc, char **argv)
 {
     int i = 1;
@@ -395,10 +437,7 @@ int main(int argc, char **argv)
         print_blocks(d);
     if (!trace_write(d, title, d->cpu.stop_text))
         host_fail("%s: cannot be written", host_options.output);
-    if (host_options.counters) {
-        static char text[4096];
-        dbt_counters_text(d, text, sizeof(text));
-        fputs(text, stderr);
-    }
+    if (host_options.counters)
+        print_counters(d);
     return host_exit_code();
 }

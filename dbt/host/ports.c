@@ -13,6 +13,7 @@
 #define LSR_THR_EMPTY 0x60u
 #define KEYBOARD_COMMAND 0x64
 #define SYSTEM_CONTROL_A 0x92
+#define SYSTEM_CONTROL_A20 2u /* the gate is the engine's: dbt/io.c */
 #define RESET_CONTROL 0xcf9
 #define EXIT_PORT 0xf4
 #define EXIT_PORT_QEMU 0x501
@@ -58,6 +59,8 @@ uint32_t ports_in(struct dbt *d, uint16_t port, unsigned bytes)
 {
     if (is_timing(port))
         return timing_in(d, port);
+    if (port == SYSTEM_CONTROL_A)
+        return SYSTEM_CONTROL_A20;
     if (port == COM1 + 5)
         return LSR_THR_EMPTY;
     if (port == COM1 + 3)

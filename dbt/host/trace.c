@@ -15,6 +15,7 @@
 #define META_BYTES 8192
 #define COPY_BYTES 65536
 #define GUARD_BYTES 65536u
+#define LOWEST 0x10000000u /* address */
 
 static struct ring ring;
 static struct dictionary dictionary;
@@ -42,16 +43,28 @@ static void *map_shared(void *at, uint64_t bytes, int fd, uint64_t offset)
     return p;
 }
 
+/* Address space; below 4 GiB where the filter has ranges (dbt/record.h). */
+static uint8_t *reserve(uint64_t bytes)
+{
+    const bool low = filter_has_ranges(&host_options.filter);
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (low ? MAP_FIXED_NOREPLACE : 0);
+    uint64_t at = low ? LOWEST : 0;
+    do {
+        void *p = mmap((void *)(uintptr_t)at, bytes, PROT_NONE, flags, -1, 0);
+        if (p != MAP_FAILED)
+            return p;
+        at += GUARD_BYTES << 8;
+    } while (low && at + bytes <= 1ull << 32);
+    host_fail("no address space for the ring%s", low ? ": with ranges it has to be below 4 GiB" : "");
+}
+
 static void map_ring(uint64_t bytes, uint32_t segment)
 {
     const uint64_t count = bytes / segment;
     int fd = memfd_create("ring", 0);
     if (fd < 0 || ftruncate(fd, (off_t)(bytes + segment)))
         host_fail("ring of %llu bytes: no memory", (unsigned long long)bytes);
-    slots = mmap(NULL, (count + 1) * (segment + GUARD_BYTES) + GUARD_BYTES, PROT_NONE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (slots == MAP_FAILED)
-        host_fail("no address space for the ring");
+    slots = reserve((count + 1) * (segment + GUARD_BYTES) + GUARD_BYTES);
     slots += -(uintptr_t)slots % GUARD_BYTES;
     uint8_t *memory = map_shared(NULL, bytes, fd, segment);
     for (uint64_t i = 0; i <= count; i++)
@@ -82,6 +95,7 @@ void trace_init(struct dbt *d)
     d->recorder.blocks_max = dictionary.block_max;
     d->recorder.accesses_max = dictionary.access_max;
     hook_init(&ring, &clock);
+    hook_set_filter(&o->filter);
     has_ring = true;
 }
 
@@ -160,7 +174,7 @@ void trace_start(struct dbt *d)
         return;
     recording = true;
     tsc_start = rdtsc();
-    dbt_set_recording(d, host_options.reads, host_options.writes);
+    dbt_set_recording(d, host_options.reads, host_options.writes, &host_options.filter);
 }
 
 void trace_stop(struct dbt *d, const char *why)
@@ -170,7 +184,7 @@ void trace_stop(struct dbt *d, const char *why)
     recording = false;
     ended = true;
     tsc_end = rdtsc();
-    dbt_set_recording(d, false, false);
+    dbt_set_recording(d, false, false, NULL);
     (void)why;
 }
 
@@ -195,14 +209,15 @@ static size_t meta_text(struct dbt *d, char *text, size_t size, const char *gues
     int n = snprintf(
         text, size,
         "format=%d\nrun=%016llx\nengine=dbt\nengine.reason=hosted\ncpu=host\nguest=%s\noptions=\n"
-        "trace=%s%s\nicount=1\nevents=%llu\nlost=%llu\nfiltered=0\nsegments=%llu\nfirst_sequence=%llu\n"
+        "trace=%s%s\nicount=1\nevents=%llu\nlost=%llu\nfiltered=%llu\nsegments=%llu\nfirst_sequence=%llu\n"
         "ring.mode=%s\nring.bytes=%llu\nsegment.bytes=%u\ntsc.hz=0\ntsc.start=%llu\ntsc.end=%llu\nend=%s\n"
         "counter.damaged_segments=%llu\n",
         TRACE_VERSION, (unsigned long long)run_id, guest, host_options.reads ? "r" : "",
         host_options.writes ? "w" : "", (unsigned long long)hook_events(), (unsigned long long)hook_lost(),
-        (unsigned long long)ring_count(&ring), (unsigned long long)ring_first_sequence(&ring),
-        host_options.wrap ? "wrap" : "stop", (unsigned long long)host_options.ring_bytes, ring.segment_bytes,
-        (unsigned long long)tsc_start, (unsigned long long)tsc_end, end, (unsigned long long)hook_damaged());
+        (unsigned long long)hook_filtered_total(), (unsigned long long)ring_count(&ring),
+        (unsigned long long)ring_first_sequence(&ring), host_options.wrap ? "wrap" : "stop",
+        (unsigned long long)host_options.ring_bytes, ring.segment_bytes, (unsigned long long)tsc_start,
+        (unsigned long long)tsc_end, end, (unsigned long long)hook_damaged());
     return (size_t)n + dbt_counters_text(d, text + n, size - (size_t)n);
 }
 

@@ -134,6 +134,8 @@ bool stack_pop(struct dbt_cpu *c, struct stack *s, uint64_t *value, unsigned byt
 /* What a pop would read after `offset` bytes; the stack stays. */
 bool stack_peek(struct dbt_cpu *c, const struct stack *s, unsigned offset, uint64_t *value, unsigned bytes);
 void stack_skip(struct stack *s, int64_t bytes);
+/* Whether segmentation lets a pop have `bytes` after `offset` more. */
+bool stack_holds(struct dbt_cpu *c, const struct stack *s, unsigned offset, unsigned bytes);
 /* #AC where the pointer is no multiple of `bytes` and has to be. */
 bool stack_aligned(struct dbt_cpu *c, const struct stack *s, unsigned bytes);
 /* Whether `bytes` at the pointer could be written, as ENTER wants to know. */

@@ -81,6 +81,14 @@ bool stack_peek(struct dbt_cpu *c, const struct stack *s, unsigned offset, uint6
            dbt_read(c, linear, value, bytes, DBT_READ | (s->system ? DBT_SYSTEM : 0), s->cause);
 }
 
+bool stack_holds(struct dbt_cpu *c, const struct stack *s, unsigned offset, unsigned bytes)
+{
+    struct stack at = *s;
+    gva_t linear;
+    stack_skip(&at, offset);
+    return locate(c, s, at.sp, bytes, &linear);
+}
+
 bool stack_writable(struct dbt_cpu *c, const struct stack *s, unsigned bytes)
 {
     gva_t linear;

@@ -12,11 +12,14 @@ bool op_pusha(struct dbt_cpu *c, const struct sys_insn *i)
     return true;
 }
 
-/* The place of the stack pointer is read as well, and left out. */
+/* The place of the stack pointer is read as well, and left out. The end has to be within the limit before
+ * anything is read. */
 bool op_popa(struct dbt_cpu *c, const struct sys_insn *i)
 {
     struct stack s = stack_current(c, CAUSE_INSTRUCTION);
     uint64_t value[RDI + 1];
+    if (!stack_holds(c, &s, RDI * i->insn->operand_bytes, i->insn->operand_bytes))
+        return false;
     for (unsigned r = RDI + 1; r-- > RAX;)
         if (!stack_pop(c, &s, &value[r], i->insn->operand_bytes))
             return false;

@@ -176,6 +176,18 @@ static bool has_type(const struct descriptor *d, unsigned types)
     return descriptor_is_segment(d) || (types & T(descriptor_type(d)));
 }
 
+/* Those system descriptors have 16 bytes in IA-32e mode, all in the table; the upper type field must be 0.
+ * False: an exception. */
+static bool look_at_upper_half(struct dbt_cpu *c, const struct descriptor *d, bool *visible)
+{
+    struct descriptor whole;
+    if (!*visible || descriptor_is_segment(d) || !long_mode(c))
+        return true;
+    enum descriptor_found found = descriptor_look(c, d->selector, 16, &whole);
+    *visible = found == DESCRIPTOR_FOUND && !(whole.top & 0x1f00);
+    return found != DESCRIPTOR_FAULT;
+}
+
 bool op_lar(struct dbt_cpu *c, const struct sys_insn *i)
 {
     struct descriptor d;
@@ -183,6 +195,8 @@ bool op_lar(struct dbt_cpu *c, const struct sys_insn *i)
     if (!look(c, i, &d, &visible))
         return false;
     visible = visible && has_type(&d, long_mode(c) ? LAR_TYPES_LONG : LAR_TYPES);
+    if (!look_at_upper_half(c, &d, &visible))
+        return false;
     if (visible)
         write_gpr(c, i->reg, d.high & 0x00ffff00u, i->insn->operand_bytes);
     set_zero_flag(c, visible);
@@ -196,6 +210,8 @@ bool op_lsl(struct dbt_cpu *c, const struct sys_insn *i)
     if (!look(c, i, &d, &visible))
         return false;
     visible = visible && has_type(&d, long_mode(c) ? LSL_TYPES_LONG : LSL_TYPES);
+    if (!look_at_upper_half(c, &d, &visible))
+        return false;
     if (visible)
         write_gpr(c, i->reg, descriptor_segment(&d).limit, i->insn->operand_bytes);
     set_zero_flag(c, visible);

@@ -164,12 +164,18 @@ static uint32_t error_code(const struct dbt_cpu *c, enum walk_result result, uns
            ((access & DBT_FETCH) && (nx || (c->v.cr4 & CR4_SMEP)) ? FAULT_FETCH : 0);
 }
 
+/* The i-th entry as the access leaves it. */
+static uint64_t entry_after(const struct walk *w, unsigned i, unsigned access)
+{
+    bool leaf = i + 1 == w->count;
+    return w->step[i].entry | PTE_ACCESSED | (leaf && (access & DBT_WRITE) ? PTE_DIRTY : 0);
+}
+
 static void set_accessed_and_dirty(struct dbt_cpu *c, const struct walk *w, unsigned access)
 {
     for (unsigned i = 0; i < w->count; i++) {
         const struct step *s = &w->step[i];
-        bool leaf = i + 1 == w->count;
-        uint64_t entry = s->entry | PTE_ACCESSED | (leaf && (access & DBT_WRITE) ? PTE_DIRTY : 0);
+        uint64_t entry = entry_after(w, i, access);
         if (entry == s->entry)
             continue;
         dbt_physical_write(c, s->at, entry, w->entry_bytes);
@@ -182,7 +188,7 @@ bool dbt_translate(struct dbt_cpu *c, gva_t at, unsigned access, gpa_t *gpa)
     struct walk w;
 
     if (!(c->v.cr0 & CR0_PG)) {
-        *gpa = (uint32_t)at;
+        *gpa = (uint32_t)at & ~c->a20_closed;
         c->page_shift = PAGE_SHIFT;
         return true;
     }
@@ -194,8 +200,26 @@ bool dbt_translate(struct dbt_cpu *c, gva_t at, unsigned access, gpa_t *gpa)
     if (result != WALK_MAPPED || !permitted(c, &w, access))
         return dbt_raise_page_fault(c, at, error_code(c, result, access));
     set_accessed_and_dirty(c, &w, access);
-    *gpa = w.gpa;
+    *gpa = w.gpa & ~c->a20_closed;
     c->page_shift = w.page_shift;
+    return true;
+}
+
+bool dbt_walk_is_silent(struct dbt_cpu *c, gva_t at, unsigned access)
+{
+    struct walk w;
+
+    if (!(c->v.cr0 & CR0_PG))
+        return true;
+    if (!(c->v.efer & EFER_LMA))
+        at = (uint32_t)at;
+    else if (!is_canonical(c, at))
+        return false;
+    if (walk(c, at, &w) != WALK_MAPPED || !permitted(c, &w, access))
+        return false;
+    for (unsigned i = 0; i < w.count; i++)
+        if (entry_after(&w, i, access) != w.step[i].entry)
+            return false;
     return true;
 }
 

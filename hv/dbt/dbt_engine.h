@@ -4,7 +4,9 @@
  *     engine.c ──► gate.asm ──► CPL 3: user/main.c ──► dbt/
  *        ├─ request.c (what CPL 3 asks for)   interrupt.c (from the devices)
  *        ├─ window.c (the segments of the ring that CPL 3 writes)
- *        └─ space.c (the address space of CPL 3)
+ *        ├─ space.c (the address space of CPL 3)
+ *        ├─ text.c (what the guest sends on the console's line)
+ *        └─ profile.c (what CPL 3 comes for, and how long it takes)
  */
 #ifndef ENGRAM_HV_DBT_ENGINE_H
 #define ENGRAM_HV_DBT_ENGINE_H
@@ -41,6 +43,9 @@ void space_map_void_segment(uint32_t bytes);
 void window_init(void *memory, uint64_t bytes, uint64_t ring_bytes);
 /* False: what CPL 3 has put there is malformed. */
 bool window_define(void);
+/* At a request: what CPL 3 has recorded and defined so far is safe from what it does later. False: it has
+ * defined nonsense. */
+bool window_note(void);
 void window_open(void);
 void window_close(void);
 /* Packs what the ring holds; the dictionary is empty then. */
@@ -55,16 +60,32 @@ uint64_t window_events(void);
 bool is_device_interrupt(uint64_t gate_vector);
 void interrupt_arrived(uint8_t vector);
 void nmi_arrived(void);
-/* The vector that is due, or -1: then the CPU takes interrupts from now on. */
-int interrupt_take(void);
 /* Whether CPL 3 is to run with IF=1. */
 bool interrupts_are_open(void);
+void interrupts_open(void);
 void interrupts_close(void);
 /* Until an interrupt is due; false: not before `until` (time-stamp counter). */
 bool interrupt_wait(uint64_t until);
 uint64_t interrupts_count(void);
 
+/* ---- text.c ---- */
+void text_update(void);
+bool text_begin(struct vm_exit *e);
+
+/* ---- profile.c ---- */
+
+/* Around the core's work between two stays at CPL 3; in between one of those that say what it is for. */
+void profile_leave(void);
+void profile_request(uint32_t request);
+void profile_trap(void);
+void profile_interrupt(void);
+void profile_enter(void);
+/* Lines for META. */
+size_t profile_text(char *text, size_t size);
+
 /* ---- request.c ---- */
+
+#define POLLS_PER_SECOND 50u
 
 /* A request of the run; true if the core has to see `e`. */
 bool request_begin(struct vcpu *v, struct vm_exit *e);

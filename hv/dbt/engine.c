@@ -4,6 +4,7 @@
  * the engine's requests are made by C code at CPL 3, so that the guest's state is
  * whole in struct dbt whenever the core looks at it.
  */
+#include "clock.h"
 #include "console.h"
 #include "dbt/dbt.h"
 #include "dbt/dbt_engine.h"
@@ -42,7 +43,9 @@ static void enter(bool interrupts)
     gate_context.rflags = (gate_context.rflags & RFLAGS_OF_CPL3) | RFLAGS_ONE | (interrupts ? RFLAGS_IF : 0);
     gate_context.cs = GATE_CODE_SELECTOR;
     gate_context.ss = GATE_DATA_SELECTOR;
+    profile_enter();
     gate_enter();
+    profile_leave();
 }
 
 static bool is_request(void)
@@ -125,16 +128,47 @@ static void dbt_engine_init(const struct machine *m, struct vcpu *v)
     wrmsr(IA32_SYSENTER_CS, 0);
     d->cpu.v = *v;
     d->cpu.physical_bits = (uint8_t)m->physical_bits;
+    memset(gate_ports, 0, PORTS / 8);
+    dbt_shared.due = -1;
+    dbt_shared.poll_ticks = clock_hz() / POLLS_PER_SECOND;
     command(COMMAND_INIT);
     prepare(&gate_context, dbt_user_run, user_space.stack);
 }
 
+/* At CPL 3, as CPL 0 may be emulated; the memory behind the window is the guest's alone. */
+static void dbt_copy(gpa_t to, gpa_t from, uint64_t bytes, uint64_t total)
+{
+    dbt_shared.value = to;
+    dbt_shared.value2 = from;
+    dbt_shared.copy_bytes = bytes;
+    dbt_shared.copy_total = total;
+    command(COMMAND_COPY);
+}
+
 /* ---- the run ---- */
+
+/* The guest gets on between two exceptions, which r15 shows; a way out that traps itself would go round for
+ * ever. */
+#define TRAPS_WITHOUT_PROGRESS_MAX 1000u
+
+static bool makes_progress(void)
+{
+    static uint64_t budget, traps;
+    traps = gate_context.r15 == budget ? traps + 1 : 0;
+    budget = gate_context.r15;
+    return traps < TRAPS_WITHOUT_PROGRESS_MAX;
+}
 
 /* An exception in translated code: it is the engine's to explain, at CPL 3. */
 static bool trap(uint8_t vector, struct vm_exit *e)
 {
     uint64_t pc = gate_context.rip, address = vector == VECTOR_PF ? read_cr2() : 0;
+    if (!makes_progress())
+        return dbt_fatal(
+            e,
+            "exception %u at 0x%lx again and again (address 0x%lx), the guest does not get on: an "
+            "error of the engine",
+            vector, (unsigned long)pc, (unsigned long)address);
     if (pc < USER_CODE || pc >= USER_CODE + user_space.code_bytes)
         return dbt_fatal(e,
                          "exception %u in the DBT engine at 0x%lx (error code 0x%lx, address 0x%lx): an "
@@ -157,6 +191,7 @@ static bool handle(struct vcpu *v, struct vm_exit *e)
 {
     uint8_t vector = (uint8_t)gate_context.vector;
     if (is_device_interrupt(gate_context.vector)) {
+        profile_interrupt();
         interrupt_arrived(vector);
         return false;
     }
@@ -164,8 +199,11 @@ static bool handle(struct vcpu *v, struct vm_exit *e)
         nmi_arrived();
         return false;
     }
-    if (!is_request())
+    if (!is_request()) {
+        profile_trap();
         return trap(vector, e);
+    }
+    profile_request(dbt_shared.request);
     *v = user_dbt()->cpu.v;
     return request_begin(v, e);
 }
@@ -204,11 +242,12 @@ static void dbt_inject_exception(struct vcpu *v, uint8_t vector, bool has_error,
     request_refuse();
 }
 
-/* All port accesses are requests. */
+/* CPL 3 makes accesses to all other ports itself. */
 static void dbt_intercept_port(uint16_t port, bool on)
 {
-    (void)port;
-    (void)on;
+    uint8_t bit = (uint8_t)(1u << port % 8);
+    gate_ports[port / 8] = (uint8_t)(on ? gate_ports[port / 8] | bit : gate_ports[port / 8] & ~bit);
+    dbt_shared.core_ports[port / 8] = gate_ports[port / 8];
 }
 
 /* Asked for string I/O only, which the DBT engine does not hand over. */
@@ -221,21 +260,26 @@ static bool dbt_read_guest(struct vcpu *v, gva_t from, void *to, size_t bytes)
     return false;
 }
 
-static void dbt_engine_set_recording(bool reads, bool writes)
+static void dbt_engine_set_recording(bool reads, bool writes, const struct filter *filter)
 {
+    dbt_shared.filter = *filter;
     dbt_shared.value = (reads ? RECORD_READS : 0) | (writes ? RECORD_WRITES : 0);
     command(COMMAND_RECORD);
-    if (!reads && !writes)
-        window_pack();
 }
 
-/* Translated code has the record pointer in r14; C code finds it in struct dbt. */
+static void dbt_pack(void)
+{
+    window_pack();
+    command(COMMAND_FORGET);
+}
+
+/* Translated code has the record pointer in r14; C code finds it in struct dbt. Its high half is a count. */
 static void dbt_salvage(void)
 {
     uint64_t rip = gate_context.rip;
     bool translated = rip >= USER_CODE && rip < USER_CODE + user_space.code_bytes;
     broken = true;
-    window_salvage(translated ? gate_context.r14 : user_dbt()->record);
+    window_salvage((uint32_t)(translated ? gate_context.r14 : user_dbt()->record));
 }
 
 static void dbt_set_trigger(enum trigger t, bool armed, gva_t at)
@@ -254,11 +298,12 @@ static size_t dbt_engine_counters(char *text, size_t size)
     if (size == 0)
         return 0;
     command(COMMAND_COUNTERS);
-    while (n + 1 < size && n + 1 < SHARED_TEXT && dbt_shared.text[n]) {
-        char c = dbt_shared.text[n];
+    while (n + 1 < size && n + 1 < SHARED_TEXT && dbt_shared.line[n]) {
+        char c = dbt_shared.line[n];
         text[n++] = (c >= ' ' && c <= '~') || c == '\n' ? c : '?';
     }
     text[n] = '\0';
+    n += profile_text(text + n, size - n);
     return n + format_text(text + n, size - n,
                            "counter.dbt.device_interrupts=%lu\ncounter.sink_touches=%lu\n",
                            (unsigned long)interrupts_count(), (unsigned long)request_hidden_touches());
@@ -269,11 +314,13 @@ static void dbt_stop(void) {}
 
 const struct engine dbt_engine = {
     .name = "dbt",
+    .has_a20 = true,
     .records_reads = true,
     .raw = true,
     .probe = dbt_probe,
     .memory = dbt_memory,
     .init = dbt_engine_init,
+    .copy = dbt_copy,
     .run = dbt_engine_run,
     .save_state = dbt_save_state,
     .advance = dbt_advance,
@@ -281,6 +328,7 @@ const struct engine dbt_engine = {
     .intercept_port = dbt_intercept_port,
     .read_guest = dbt_read_guest,
     .set_recording = dbt_engine_set_recording,
+    .pack = dbt_pack,
     .pending_events = window_events,
     .salvage = dbt_salvage,
     .set_trigger = dbt_set_trigger,

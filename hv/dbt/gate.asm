@@ -5,7 +5,7 @@
 %include "hv/frame.inc"
 
 global gate_init, gate_enter, gate_wait
-global gate_context, gate_core_cr3, gate_user_cr3, gate_nmis, gate_interrupt
+global gate_context, gate_core_cr3, gate_user_cr3, gate_nmis, gate_interrupt, gate_ports
 extern exception_common
 
 VECTORS             equ 256
@@ -121,7 +121,7 @@ gate_wait:
 gate_init:
     lea rax, [rel context_end]
     mov [rel tss + 4], rax      ; RSP0
-    mov word [rel tss + 102], tss_end - tss
+    mov word [rel tss + 102], gate_ports - tss
     lea rax, [rel tss]
     lea rdx, [rel tss_descriptor]
     mov word [rdx], tss_end - tss - 1
@@ -180,9 +180,12 @@ tss_descriptor:
 gdt_pointer:
     dw gdt_pointer - gdt - 1
     dq gdt
+; The TSS and its I/O permission bitmap, a bit set for each port that CPL 3 must not touch; one more byte of ones ends
+; it (SDM Vol. 1, 19.5.2).
 align 16
 tss:
     times 104 db 0
+gate_ports: times 65536 / 8 + 1 db 0xff
 tss_end:
 align 8
 gate_core_cr3:  dq 0

@@ -24,6 +24,9 @@ extern uint64_t gate_core_cr3, gate_user_cr3;
 extern volatile uint32_t gate_nmis;     /* that came while the core ran */
 extern volatile int32_t gate_interrupt; /* vector that ended gate_wait(), -1: none */
 
+/* Which ports CPL 3 must not touch: a bit for each. At first all. */
+extern uint8_t gate_ports[];
+
 /* Builds and loads GDT, TSS and an IDT with 256 entries. */
 void gate_init(void);
 

@@ -10,7 +10,6 @@
 #include "dbt/dbt_engine.h"
 #include "x86/cpu.h"
 
-static int due = -1;
 static bool open;
 static uint64_t count;
 
@@ -30,7 +29,7 @@ static void set_open(bool on)
 
 void interrupt_arrived(uint8_t vector)
 {
-    due = vector;
+    dbt_shared.due = vector;
     count++;
     set_open(false);
     space_open_budget(false);
@@ -43,15 +42,11 @@ void nmi_arrived(void)
     space_open_budget(false);
 }
 
-int interrupt_take(void)
+void interrupts_open(void)
 {
-    int vector = due;
-    due = -1;
-    space_open_budget(true);
-    set_open(vector < 0);
-    return vector;
+    if (dbt_shared.due < 0)
+        set_open(true);
 }
-
 bool interrupts_are_open(void)
 {
     return open;
@@ -72,7 +67,7 @@ static bool nmi_is_due(void)
 
 bool interrupt_wait(uint64_t until)
 {
-    if (due >= 0 || nmi_is_due())
+    if (dbt_shared.due >= 0 || nmi_is_due())
         return true;
     gate_interrupt = -1;
     gate_wait(until);

@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#define POLLS_PER_SECOND 50u
 #define TEXT_BYTES 256u
 
 /* The request whose answer the core is working on. */
@@ -144,7 +143,7 @@ static bool begin_end(struct vm_exit *e)
         e->kind = EXIT_HLT;
         return true;
     default:
-        memcpy(text, dbt_shared.text, sizeof text - 1);
+        memcpy(text, dbt_shared.line, sizeof text - 1);
         for (char *p = text; *p; p++)
             if (*p < ' ' || *p > '~')
                 *p = '?';
@@ -156,6 +155,10 @@ bool request_begin(struct vcpu *v, struct vm_exit *e)
 {
     open_request = (enum dbt_request)dbt_shared.request;
     e->instruction_bytes = 0;
+    if (!window_note())
+        return dbt_fatal(e,
+                         "the DBT engine handed over a malformed block for the dictionary: an error of the "
+                         "engine");
     if (interrupts_are_open() && !(dbt_user_engine.cpu.v.rflags & RFLAGS_IF))
         interrupts_close();
     switch (open_request) {
@@ -168,6 +171,8 @@ bool request_begin(struct vcpu *v, struct vm_exit *e)
     case REQUEST_READ_MSR:
     case REQUEST_WRITE_MSR:
         return begin_msr(v, e, open_request == REQUEST_WRITE_MSR);
+    case REQUEST_TEXT:
+        return text_begin(e);
     case REQUEST_POLL:
         e->kind = EXIT_POLL;
         return true;
@@ -181,8 +186,8 @@ bool request_begin(struct vcpu *v, struct vm_exit *e)
         e->kind = EXIT_TRIGGER;
         e->trigger = (enum trigger)dbt_shared.value;
         return true;
-    case REQUEST_INTERRUPT:
-        dbt_shared.value = (uint64_t)(int64_t)interrupt_take();
+    case REQUEST_INTERRUPTS:
+        interrupts_open();
         return false;
     case REQUEST_WAIT:
         return request_finish(v, e);
@@ -198,6 +203,7 @@ bool request_begin(struct vcpu *v, struct vm_exit *e)
 bool request_finish(struct vcpu *v, struct vm_exit *e)
 {
     uint64_t *gpr = dbt_user_engine.cpu.v.gpr;
+    text_update();
     switch (open_request) {
     case REQUEST_PORT_IN:
         dbt_shared.value =

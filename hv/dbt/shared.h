@@ -10,19 +10,21 @@
 #ifndef ENGRAM_HV_DBT_SHARED_H
 #define ENGRAM_HV_DBT_SHARED_H
 
+#include "trace/filter.h"
 #include "trace/hook.h"
 #include "trace/ring.h"
 #include "types.h"
 
 /* Linear addresses at CPL 3. Between the regions nothing is mapped. */
-#define USER_BUDGET 0x40000000u       /* where the budget points to (dbt/run.c): below 4 GiB */
+#define USER_BUDGET 0x40000000u /* where the budget points to (dbt/run.c): below 4 GiB */
+/* Segments of the ring, below 4 GiB (dbt/record.h), at this distance. The budget has a GiB of its own. */
+#define USER_TRACE 0x80000000ull
+#define USER_TRACE_STRIDE (2ull * RING_SEGMENT_MAX)
 #define USER_MEMORY 0x100000000000ull /* tables, stacks */
 #define USER_CODE 0x180000000000ull   /* the code cache */
-#define USER_TRACE 0x200000000000ull  /* segments of the ring, at this distance: */
-#define USER_TRACE_STRIDE (2ull * RING_SEGMENT_MAX)
 #define USER_WINDOW 0x400000000000ull /* guest-physical memory */
 
-#define USER_BUDGET_BYTES MIB(4)
+#define USER_BUDGET_BYTES MIB(64)
 #define WINDOW_SEGMENTS 8u
 
 enum dbt_request {
@@ -32,18 +34,20 @@ enum dbt_request {
     REQUEST_CPUID,     /* registers in the vcpu, as its results */
     REQUEST_READ_MSR,  /* value: number; answer: value, and 1 in `ok` if the MSR is there */
     REQUEST_WRITE_MSR, /* value: number, value2: what */
+    REQUEST_TEXT,      /* `text` has gone out on the console's line */
     REQUEST_POLL,
-    REQUEST_INTERRUPT, /* answer: value, the vector that is due, or ~0 */
-    REQUEST_WAIT,      /* until an interrupt is due */
-    REQUEST_HIDDEN,    /* value: guest-physical address; value2: RIP */
-    REQUEST_BREAK,     /* value: which */
-    REQUEST_DEFINE,    /* what waits in the recorder is for the dictionary */
-    REQUEST_SEGMENTS,  /* `use` tells of the segments so far, if there were any; answer: new ones, `segments`
-                          of them */
-    REQUEST_RELEASE,   /* `use` tells of the segments; there are none from now on */
+    REQUEST_INTERRUPTS, /* the CPU takes interrupts from now on */
+    REQUEST_WAIT,       /* until an interrupt is due */
+    REQUEST_HIDDEN,     /* value: guest-physical address; value2: RIP */
+    REQUEST_BREAK,      /* value: which */
+    REQUEST_DEFINE,     /* what waits in the recorder is for the dictionary */
+    REQUEST_SEGMENTS,   /* `use` tells of the segments so far, if there were any; answer: new ones, `segments`
+                           of them */
+    REQUEST_RELEASE,    /* `use` tells of the segments; there are none from now on */
     REQUEST_NEW_DICTIONARY,
-    REQUEST_ENDED, /* value: enum dbt_ended; text */
+    REQUEST_ENDED, /* value: enum dbt_ended; line */
     REQUEST_DONE,  /* a command is carried out */
+    REQUEST_COUNT
 };
 
 enum dbt_ended { ENDED_TRIPLE_FAULT, ENDED_HLT, ENDED_FATAL };
@@ -51,15 +55,19 @@ enum dbt_ended { ENDED_TRIPLE_FAULT, ENDED_HLT, ENDED_FATAL };
 /* What the core has the part at CPL 3 do between two requests of the run. */
 enum dbt_command {
     COMMAND_INIT,
-    COMMAND_RECORD, /* value: 1 for reads, 2 for writes, 3 for both; 0: no longer */
+    COMMAND_RECORD, /* value: 1 for reads, 2 for writes, 3 for both, 0: no longer; filter */
+    COMMAND_FORGET, /* the dictionary is empty */
     COMMAND_COUNTERS,
-    COMMAND_BREAK /* value: which; value2: address; ok: armed */
+    COMMAND_BREAK, /* value: which; value2: address; ok: armed */
+    COMMAND_COPY   /* value2 to value, `copy_bytes`, then zeros up to `copy_total`: guest-physical */
 };
 
 #define RECORD_READS 1u
 #define RECORD_WRITES 2u
 
 #define SHARED_TEXT 2048u
+#define TEXT_AT_ONCE 256u
+#define PORTS 65536u
 
 struct dbt;
 
@@ -69,24 +77,42 @@ struct dbt_shared {
     uint8_t bytes, ok;
     uint64_t value, value2;
 
-    /* 1 while the CPU takes interrupts and none waits: then there is nothing to ask for. */
+    /* 1 while the CPU takes interrupts; none is due then. */
     volatile uint8_t interrupts_open;
     volatile uint8_t nmi; /* 1: one is to be delivered; CPL 3 clears it then */
+    volatile int16_t
+        due; /* the vector of an interrupt that the CPU has taken, -1: none; CPL 3 clears it likewise */
 
     struct {
         uint64_t pc, address, vector;
     } trap;
 
+    uint64_t copy_bytes, copy_total;
+
+    /* The console's line (user/ports.c). */
+    struct {
+        uint16_t port;
+        uint8_t direct;     /* CPL 3 sends the guest's text itself */
+        uint8_t bytes_wait; /* received ones: the core has them */
+        int16_t watched;    /* a byte that the core has to hear of at once, or -1 */
+        uint16_t bytes;
+        uint8_t byte[TEXT_AT_ONCE];
+    } text;
+
+    uint8_t core_ports[PORTS / 8]; /* a bit for each port that is reached by the core alone */
+
     /* Set up by the core before COMMAND_INIT. */
     struct dbt *engine;
     void *code;
     uint64_t code_bytes;
-    uint64_t poll_instructions; /* no more than these between two REQUEST_POLLs */
+    uint64_t poll_ticks; /* of the time-stamp counter, between two REQUEST_POLLs */
+
+    struct filter filter;
 
     uint32_t segments, segment_bytes;
     struct raw_use use[WINDOW_SEGMENTS];
 
-    char text[SHARED_TEXT];
+    char line[SHARED_TEXT];
 };
 
 /* In the part at CPL 3. */

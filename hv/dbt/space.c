@@ -25,7 +25,6 @@
 #define STACK_BYTES KIB(64)
 #define GUARD_BYTES KIB(64) /* unmapped, behind everything */
 #define SLACK_BYTES MIB(1)
-#define POLL_INSTRUCTIONS 1000000u
 
 /* linker.ld */
 extern uint8_t dbt_text_start[], dbt_text_end[], dbt_rodata_start[], dbt_rodata_end[], dbt_data_start[],
@@ -33,7 +32,7 @@ extern uint8_t dbt_text_start[], dbt_text_end[], dbt_rodata_start[], dbt_rodata_
 
 struct user_space user_space;
 
-static uint64_t *root, *budget_directory;
+static uint64_t *root, *budget_slot;
 static uint64_t budget_entry;
 static bool budget_open;
 static hpa_t memory_next, memory_end;
@@ -98,13 +97,12 @@ static hpa_t take_memory(uint64_t bytes)
     return at;
 }
 
-/* Zeroed, writable at CPL 3. */
+/* Writable at CPL 3, which clears it. */
 static void *user_alloc(uint64_t bytes)
 {
     bytes = align_up(bytes, PAGE_SIZE);
     uint64_t va = user_next;
     hpa_t pa = take_memory(bytes);
-    memset(phys_to_virt(pa), 0, bytes);
     map(va, pa, bytes, USER | WRITABLE | NO_EXECUTE);
     user_next = va + bytes + GUARD_BYTES;
     return (void *)va;
@@ -119,27 +117,33 @@ static void map_code(void)
     dbt_shared.code_bytes = CODE_BYTES;
 }
 
+_Static_assert(USER_BUDGET % GIB(1) == 0 && USER_BUDGET_BYTES <= GIB(1),
+               "one entry of level 3 maps the budget");
+
+static uint64_t table_full_of(uint64_t entry)
+{
+    uint64_t *table = alloc_pages(1);
+    for (unsigned i = 0; i < ENTRIES; i++)
+        table[i] = entry;
+    return virt_to_phys(table) | PRESENT | USER;
+}
+
 /* All of it one page of zeros. */
 static void map_budget(void)
 {
     hpa_t zeros = virt_to_phys(alloc_pages(1));
-    uint64_t *table = alloc_pages(1);
-    for (unsigned i = 0; i < ENTRIES; i++)
-        table[i] = zeros | PRESENT | USER | NO_EXECUTE;
-    budget_entry = virt_to_phys(table) | PRESENT | USER;
-    budget_directory = entry_at(USER_BUDGET, 2);
-    dbt_shared.poll_instructions = POLL_INSTRUCTIONS;
+    budget_entry = table_full_of(table_full_of(zeros | PRESENT | USER | NO_EXECUTE));
+    budget_slot = entry_at(USER_BUDGET, 3);
     space_open_budget(true);
 }
 
-/* Entries change while the core's tables are in CR3; the gate loads it on the way out, which forgets the old
- * ones. */
+/* The entry changes while the core's tables are in CR3; the gate loads it on the way out, which forgets the
+ * old one. */
 void space_open_budget(bool open)
 {
     if (open == budget_open)
         return;
-    for (unsigned i = 0; i < USER_BUDGET_BYTES / LARGE_PAGE_SIZE; i++)
-        budget_directory[i] = open ? budget_entry : 0;
+    *budget_slot = open ? budget_entry : 0;
     budget_open = open;
 }
 
@@ -167,11 +171,19 @@ static void make_tables(const struct machine *m)
 
 /* ---- segments of the ring ---- */
 
+_Static_assert(LARGE_PAGE_SIZE % USER_TRACE_STRIDE == 0, "the entries of a segment lie in one table");
+
+/* `step` is from page to page. */
+static void map_segment(unsigned i, hpa_t pa, uint64_t step, uint32_t bytes)
+{
+    uint64_t *entry = entry_at(USER_TRACE + i * USER_TRACE_STRIDE, 1);
+    for (uint32_t page = 0; page < bytes >> PAGE_SHIFT; page++, pa += step)
+        entry[page] = pa | PRESENT | WRITABLE | USER | NO_EXECUTE;
+}
+
 void space_map_segment(unsigned i, hpa_t pa, uint32_t bytes)
 {
-    for (uint64_t at = 0; at < bytes; at += PAGE_SIZE)
-        *entry_at(USER_TRACE + i * USER_TRACE_STRIDE + at, 1) =
-            (pa + at) | PRESENT | WRITABLE | USER | NO_EXECUTE;
+    map_segment(i, pa, PAGE_SIZE, bytes);
 }
 
 void space_map_void_segment(uint32_t bytes)
@@ -179,8 +191,7 @@ void space_map_void_segment(uint32_t bytes)
     static hpa_t page;
     if (!page)
         page = virt_to_phys(alloc_pages(1));
-    for (uint64_t at = 0; at < bytes; at += PAGE_SIZE)
-        *entry_at(USER_TRACE + at, 1) = page | PRESENT | WRITABLE | USER | NO_EXECUTE;
+    map_segment(0, page, 0, bytes);
 }
 
 /* ---- guest-physical memory ---- */
@@ -206,17 +217,28 @@ static void mark_pages(const struct machine *m, uint8_t *flags)
              PAGE_HIDDEN);
 }
 
+static const struct memory_range *hidden_at(const struct machine *m, hpa_t at)
+{
+    for (size_t i = 0; i < m->hidden_count; i++)
+        if (m->hidden[i].start <= at && at < m->hidden[i].end)
+            return &m->hidden[i];
+    return NULL;
+}
+
 /* Small pages where the memory type may change within a large one (SDM Vol. 3A, 11.11.9): the first MiB. */
 static void map_window(const struct machine *m, hpa_t end)
 {
     for (hpa_t p = 0; p < end;) {
+        const struct memory_range *hidden = hidden_at(m, p);
+        if (hidden) {
+            p = hidden->end;
+            continue;
+        }
         bool large = !(p & (LARGE_PAGE_SIZE - 1)) && p && end - p >= LARGE_PAGE_SIZE &&
                      !machine_is_hidden(m, p, p + LARGE_PAGE_SIZE);
-        uint64_t step = large ? LARGE_PAGE_SIZE : PAGE_SIZE;
-        if (!machine_is_hidden(m, p, p + step))
-            *entry_at(USER_WINDOW + p, large ? 2 : 1) =
-                p | PRESENT | WRITABLE | USER | NO_EXECUTE | (large ? LARGE : 0);
-        p += step;
+        *entry_at(USER_WINDOW + p, large ? 2 : 1) =
+            p | PRESENT | WRITABLE | USER | NO_EXECUTE | (large ? LARGE : 0);
+        p += large ? LARGE_PAGE_SIZE : PAGE_SIZE;
     }
 }
 

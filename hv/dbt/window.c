@@ -9,7 +9,6 @@
 #include "dbt/dbt_engine.h"
 #include "memory.h"
 #include "trace/hook.h"
-#include "trace/pack.h"
 #include "trace/ring.h"
 
 #include <string.h>
@@ -25,6 +24,7 @@ static unsigned at_once; /* segments that may be open: what is open has overwrit
 static struct chunk_header *segment[WINDOW_SEGMENTS];
 static unsigned segments; /* that are open */
 static bool void_window;  /* the ring is full: what is written in the window is lost */
+static uint64_t noted;    /* where the next record went at the last request: an address of CPL 3 */
 
 void window_init(void *memory, uint64_t bytes, uint64_t ring_bytes)
 {
@@ -45,11 +45,18 @@ void window_init(void *memory, uint64_t bytes, uint64_t ring_bytes)
 
 bool window_define(void)
 {
-    const struct recorder *r = &dbt_user_engine.recorder;
+    struct recorder *r = &dbt_user_engine.recorder;
     uint32_t accesses = r->staged_accesses, blocks = r->staged_blocks;
+    r->staged_accesses = r->staged_blocks = 0;
     return accesses <= STAGE_ACCESSES && blocks <= STAGE_BLOCKS &&
            dictionary_add_accesses(&dictionary, r->access, accesses) &&
            dictionary_add_blocks(&dictionary, r->block, blocks);
+}
+
+bool window_note(void)
+{
+    noted = dbt_user_engine.record;
+    return !segments || window_define();
 }
 
 static void say_progress(uint64_t done, uint64_t all)
@@ -82,23 +89,40 @@ void window_open(void)
     dbt_shared.segments = void_window ? 1 : segments;
 }
 
+/* A run of 72 bytes stands for two accesses in each of 4096 iterations at most. */
+#define EVENTS_PER_BYTE_MAX 128u
+
+/* What CPL 3 says of a segment that it has filled, as far as it can be true. */
+static void check_use(unsigned which, struct raw_use *use)
+{
+    const uint32_t capacity = segment_bytes - (uint32_t)sizeof(struct chunk_header);
+    if (use->bytes <= capacity && use->events <= (uint64_t)use->bytes * EVENTS_PER_BYTE_MAX)
+        return;
+    use->bytes = use->bytes < capacity ? use->bytes : capacity;
+    use->events =
+        which < segments ? hook_raw_count(&dictionary, (const uint8_t *)(segment[which] + 1), use->bytes) : 0;
+}
+
 void window_close(void)
 {
     struct raw_use use[WINDOW_SEGMENTS];
     memcpy(use, dbt_shared.use, sizeof use);
     memset(dbt_shared.use, 0, sizeof dbt_shared.use);
+    for (unsigned i = 0; i < WINDOW_SEGMENTS; i++)
+        check_use(i, &use[i]);
     if (void_window)
         hook_raw_lost(use[0].events);
     else
         hook_raw_close(use, segments);
     segments = 0;
     void_window = false;
+    noted = 0;
 }
 
 /* Events in the segments that are open, as CPL 3 counts them. */
 uint64_t window_events(void)
 {
-    uint64_t events = segments ? dbt_user_engine.budget >> 32 : 0;
+    uint64_t events = segments ? dbt_events(&dbt_user_engine) : 0;
     for (unsigned i = 0; i < segments; i++)
         events += dbt_shared.use[i].events;
     return events;
@@ -127,17 +151,19 @@ void *window_claim(uint32_t bytes)
 }
 
 /* After an error of the engine: the segment that was being written holds what can be read of it up to
- * `record`. */
+ * `record`, or, where that is nonsense, up to the last request. */
 void window_salvage(uint64_t record)
 {
     unsigned which;
     window_define();
     const uint8_t *end = in_window(record, 0, &which);
+    if (!end)
+        end = in_window(noted, 0, &which);
     if (end) {
         const uint8_t *body = (const uint8_t *)(segment[which] + 1);
         struct raw_use *use = &dbt_shared.use[which];
         use->bytes = (uint32_t)(end - body);
-        use->events = pack_count(&dictionary, body, use->bytes);
+        use->events = hook_raw_count(&dictionary, body, use->bytes);
     }
     window_close();
     window_pack();

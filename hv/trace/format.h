@@ -10,7 +10,7 @@
 #define TRACE_MAGIC 0x4d524745u /* "EGRM" */
 #define TRACE_VERSION 1
 
-enum chunk_type { CHUNK_META = 1, CHUNK_SEGMENT = 2, CHUNK_END = 3 };
+enum chunk_type { CHUNK_META = 1, CHUNK_SEGMENT = 2, CHUNK_END = 3, CHUNK_INDEX = 4 };
 enum chunk_encoding { ENCODING_PACKED = 0, ENCODING_RAW = 1 };
 enum chunk_compression { COMPRESSION_NONE = 0, COMPRESSION_LZ4 = 1 };
 
@@ -36,6 +36,13 @@ struct chunk_header {
 _Static_assert(sizeof(struct chunk_header) == 72, "chunk header is 72 bytes");
 
 #define CHUNK_BODY_MAX (1u << 20)
+
+/* The body of INDEX: numbers of 64 bits, then INDEX_TRAILER_BYTES that a reader finds at the file's end. */
+#define INDEX_HEAD_BYTES 40u
+#define INDEX_ENTRY_BYTES 32u
+#define INDEX_TRAILER_BYTES 8u
+#define INDEX_MAGIC 0x58444745u /* "EGDX" */
+#define INDEX_NO_ICOUNT UINT64_MAX
 #define META_LINE_MAX 1023u
 
 enum packet_type {

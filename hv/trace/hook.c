@@ -6,6 +6,7 @@
 #include "trace/hook.h"
 
 #include "trace/bytes.h"
+#include "trace/filter.h"
 #include "trace/pack.h"
 #include "trace/ring.h"
 #include "trace/stream.h"
@@ -16,6 +17,7 @@
 
 static struct {
     struct ring *ring;
+    const struct filter *filter; /* NULL: everything passes */
     struct hook_clock clock;
     uint64_t events, lost, filtered;
     uint64_t limit;             /* events: none is recorded beyond */
@@ -32,6 +34,7 @@ static struct stream stream;
 void hook_init(struct ring *ring, const struct hook_clock *clock)
 {
     hook.ring = ring;
+    hook.filter = NULL;
     hook.clock = *clock;
     hook.events = hook.lost = hook.filtered = 0;
     hook.limit = UINT64_MAX;
@@ -123,10 +126,19 @@ void hook_limit(uint64_t events)
     hook.limit = events ? events : UINT64_MAX;
 }
 
+void hook_set_filter(const struct filter *f)
+{
+    hook.filter = f;
+}
+
 bool hook_access(const struct access *a)
 {
     if (__builtin_expect(hook.events >= hook.limit, 0))
         return true;
+    if (__builtin_expect(hook.filter && !filter_access(hook.filter, a), 0)) {
+        hook.filtered++;
+        return true;
+    }
     if (__builtin_expect(!stream_access(&stream, a), 0))
         return access_in_next_segment(a);
     if (__builtin_expect(++hook.events % STAMP_EVERY == 0, 0))
@@ -191,13 +203,15 @@ unsigned hook_raw_open(struct chunk_header **segment, unsigned most)
 
 static void close_raw(const struct raw_use *use)
 {
-    uint64_t room = hook.limit - hook.events, events = use->events < room ? use->events : room;
     uint32_t capacity = ring_body_capacity(hook.ring);
-    struct chunk_header facts = {
-        .first_event = hook.events, .event_count = events, .lost_before = hook.lost, .tsc = hook.clock.tsc()};
+    struct chunk_header facts = {.first_event = hook.events,
+                                 .event_count = use->events,
+                                 .lost_before = hook.lost,
+                                 .tsc = hook.clock.tsc()};
 
     ring_close_raw(hook.ring, &facts, use->bytes < capacity ? use->bytes : capacity);
-    hook.events += events;
+    hook.events += use->events;
+    hook.filtered += use->filtered;
     hook.reported_lost = hook.lost;
 }
 
@@ -209,6 +223,11 @@ void hook_raw_close(const struct raw_use *use, unsigned count)
     hook.raw_open = false;
 }
 
+uint64_t hook_raw_count(const struct dictionary *d, const uint8_t *body, uint32_t bytes)
+{
+    return pack_count(d, hook.filter, body, bytes);
+}
+
 void hook_raw_lost(uint64_t events)
 {
     hook.lost += events;
@@ -218,10 +237,17 @@ void hook_pack(const struct dictionary *d, void (*progress)(uint64_t done, uint6
 {
     struct pack_result result;
 
-    pack_ring(hook.ring, d, &stream, progress, &result);
+    const struct pack_job job = {.ring = hook.ring,
+                                 .dictionary = d,
+                                 .stream = &stream,
+                                 .filter = hook.filter,
+                                 .limit = hook.limit,
+                                 .progress = progress};
+    pack_ring(&job, &result);
     if (!result.any)
         return;
     hook.events = result.events;
+    hook.filtered += result.filtered;
     hook.lost += result.lost;
     hook.reported_lost += result.lost; /* by the segments themselves */
     hook.damaged += result.damaged;

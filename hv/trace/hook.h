@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct ring;
+struct filter;
 
 /* What the machine can tell beyond the accesses; called when a segment opens or time is stamped. */
 struct hook_clock {
@@ -21,8 +22,11 @@ struct hook_clock {
 
 void hook_init(struct ring *ring, const struct hook_clock *clock);
 
-/* Records one access; they come in program order. False when it was counted as lost because the ring is full.
- */
+/* Of what engines hand over that passes; NULL: all. It stays the caller's and as it is. */
+void hook_set_filter(const struct filter *f);
+
+/* Records one access that passes the filter; they come in program order. False when it was counted as lost
+ * because the ring is full. */
 bool hook_access(const struct access *a);
 
 /* Records that an event (interrupt, exception) is about to be delivered at `rip` (linear). */
@@ -47,12 +51,17 @@ struct chunk_header;
 unsigned hook_raw_open(struct chunk_header **segment, unsigned most);
 
 /* What became of them: each one's body, or 0, and its events; those after the first with 0 bytes are given
- * back. */
+ * back. With a filter `events` are those that filter_context and filter_page let by, `filtered` all others;
+ * single records of both kinds may be in the body. */
 struct raw_use {
     uint32_t bytes;
-    uint64_t events;
+    uint64_t events, filtered;
 };
 void hook_raw_close(const struct raw_use *use, unsigned count);
+
+/* How many events a raw body holds, as the engine would have counted them. */
+struct dictionary;
+uint64_t hook_raw_count(const struct dictionary *d, const uint8_t *body, uint32_t bytes);
 
 /* Events for which there was no segment. */
 void hook_raw_lost(uint64_t events);
@@ -61,9 +70,10 @@ void hook_raw_lost(uint64_t events);
  * fills, or NULL when there is no room. */
 void hook_raw_claim(void *(*claim)(uint32_t bytes));
 
-/* Packs all raw segments in the ring; after that nothing refers to the dictionary any more. `progress` may be
- * NULL. */
-struct dictionary;
+/* Packs all raw segments in the ring; after that nothing refers to the dictionary any more, and the counters
+ * are exact: until then events may be among them that the filter is still to take out. `progress` may be
+ * NULL.
+ */
 void hook_pack(const struct dictionary *d, void (*progress)(uint64_t done, uint64_t all));
 
 /* The guest's context when recording starts (docs/format.md, context): a segment may open before any access.

@@ -10,22 +10,31 @@
 #ifndef ENGRAM_TRACE_PACK_H
 #define ENGRAM_TRACE_PACK_H
 
+#include "trace/filter.h"
 #include "trace/raw.h"
 #include "trace/ring.h"
 #include "trace/stream.h"
 
-struct pack_result {
-    uint64_t events;  /* number behind the last one that is in the ring */
-    uint64_t lost;    /* for which there was no room, or which could not be read */
-    uint64_t damaged; /* segments that could not be read to their end */
-    bool any;         /* there was a raw segment: else the above means nothing */
+struct pack_job {
+    struct ring *ring;
+    const struct dictionary *dictionary;
+    struct stream *stream;                         /* any, closed before and afterwards */
+    const struct filter *filter;                   /* NULL: everything passes */
+    uint64_t limit;                                /* number behind the last event that is wanted */
+    void (*progress)(uint64_t done, uint64_t all); /* may be NULL */
 };
 
-/* `stream` is any, closed before and afterwards. `progress` may be NULL. */
-void pack_ring(struct ring *ring, const struct dictionary *d, struct stream *stream,
-               void (*progress)(uint64_t done, uint64_t all), struct pack_result *result);
+struct pack_result {
+    uint64_t events;   /* number behind the last one that is in the ring */
+    uint64_t filtered; /* taken out, of those that the engine has counted as events */
+    uint64_t lost;     /* for which there was no room, or which could not be read */
+    uint64_t damaged;  /* segments that could not be read to their end */
+    bool any;          /* there was a raw segment: else the above means nothing */
+};
 
-/* How many events a raw body holds. */
-uint64_t pack_count(const struct dictionary *d, const uint8_t *body, uint32_t bytes);
+void pack_ring(const struct pack_job *job, struct pack_result *result);
+
+/* How many events a raw body holds: what the engine would have counted. */
+uint64_t pack_count(const struct dictionary *d, const struct filter *f, const uint8_t *body, uint32_t bytes);
 
 #endif

@@ -381,8 +381,9 @@ bool stream_access(struct stream *s, const struct access *a)
 
 /* ---- runs -------------------------------------------------------------------- */
 
-#define RUN_HEAD_MAX (1 + 2 * 3 + 3 + 1 + 3 * LEB_MAX) /* all but data and the payload's length of 3 bytes   \
-                                                        */
+#define RUN_HEAD_MAX                                                                                         \
+    (1 + 2 * 3 + 3 + 1 + 3 * LEB_MAX) /* all but data and the payload's length of 3 bytes                    \
+                                       */
 
 /* A site by hash, introduced at *p when it is new. There is room. */
 static struct stream_site *site_of(struct stream *s, uint8_t **p, const struct access *a)

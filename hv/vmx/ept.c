@@ -17,9 +17,11 @@ _Static_assert(ENTRIES * sizeof(uint64_t) == PAGE_SIZE, "an EPT table fills one 
 static const struct machine *machine;
 static uint64_t *root[VIEW_COUNT];
 static uint8_t *sink;
+static hpa_t mapped_end;            /* of what init maps: all RAM lies before it */
+static struct filter_ranges traced; /* guest-physical */
 
 /* What a stretch of guest-physical memory is. */
-enum region { REGION_DEVICE, REGION_RAM, REGION_HIDDEN, REGION_MIXED };
+enum region { REGION_DEVICE, REGION_RAM, REGION_UNTRACED, REGION_HIDDEN, REGION_MIXED };
 
 static bool overlaps(const struct memory_range *r, hpa_t start, hpa_t end)
 {
@@ -30,6 +32,21 @@ static bool covers(const struct memory_range *r, hpa_t start, hpa_t end)
     return r->start <= start && end <= r->end;
 }
 
+/* RAM by what the filter says of its pages. */
+static enum region traced_region(hpa_t start, hpa_t end)
+{
+    const struct filter_ranges *ranges = &traced;
+    bool touched = ranges->count == 0;
+    for (uint32_t i = 0; i < ranges->count; i++) {
+        const struct memory_range pages = {.start = align_down(ranges->range[i].first, PAGE_SIZE),
+                                           .end = ranges->range[i].last | (PAGE_SIZE - 1)};
+        if (pages.start <= start && end - 1 <= pages.end)
+            return REGION_RAM;
+        touched = touched || (start <= pages.end && pages.start < end);
+    }
+    return !touched ? REGION_UNTRACED : ranges->count ? REGION_MIXED : REGION_RAM;
+}
+
 static enum region region_of(hpa_t start, hpa_t end)
 {
     for (size_t i = 0; i < machine->hidden_count; i++)
@@ -38,7 +55,7 @@ static enum region region_of(hpa_t start, hpa_t end)
     for (size_t i = 0; i < machine->map_count; i++) {
         const struct memory_range *r = &machine->map[i];
         if (r->type == MEMORY_RAM && overlaps(r, start, end))
-            return covers(r, start, end) ? REGION_RAM : REGION_MIXED;
+            return covers(r, start, end) ? traced_region(start, end) : REGION_MIXED;
     }
     return REGION_DEVICE;
 }
@@ -120,7 +137,13 @@ static uint64_t *sink_table(unsigned level)
     return tables[level];
 }
 
-/* Fills the entry for [p, p + level_bytes) with the largest leaves that are uniform. */
+static bool is_table(uint64_t entry, unsigned level)
+{
+    return level > 1 && entry && !(entry & EPT_LEAF);
+}
+
+/* Fills the entry for [p, p + level_bytes) with the largest leaves that are uniform. A table that is there
+ * stays, so that filters that come and go take no more memory than one. */
 static void map(enum ept_view view, uint64_t *entry, hpa_t p, unsigned level)
 {
     uint64_t bytes = level_bytes(level);
@@ -130,9 +153,12 @@ static void map(enum ept_view view, uint64_t *entry, hpa_t p, unsigned level)
         *entry = leaf(view, region, p, false);
     } else if (region == REGION_HIDDEN) {
         *entry = view == VIEW_OPEN ? virt_to_phys(sink_table(level - 1)) | TABLE_ACCESS : 0;
-    } else if (region != REGION_MIXED && has_leaves(level) && mtrr_uniform(p, p + bytes)) {
+    } else if (!is_table(*entry, level) && region != REGION_MIXED && has_leaves(level) &&
+               mtrr_uniform(p, p + bytes)) {
         *entry = leaf(view, region, p, true);
     } else {
+        if (!is_table(*entry, level))
+            *entry = 0;
         uint64_t *table = next_table(entry);
         for (unsigned i = 0; i < ENTRIES; i++)
             map(view, &table[i], p + i * level_bytes(level - 1), level - 1);
@@ -155,6 +181,16 @@ bool ept_map_device(gpa_t p)
     return true;
 }
 
+void ept_set_filter(const struct filter_ranges *gpa)
+{
+    if (memcmp(&traced, gpa, sizeof(traced)) == 0)
+        return;
+    traced = *gpa;
+    for (hpa_t p = 0; p < mapped_end; p += HUGE_PAGE_SIZE)
+        map_1g(VIEW_LOCKED, p);
+    invept_all();
+}
+
 void ept_clean_sink(void)
 {
     memset(sink, 0xff, PAGE_SIZE);
@@ -174,10 +210,10 @@ void ept_init(const struct machine *m)
     ept_clean_sink();
 
     /* The low 4 GiB hold the devices every guest uses; more is mapped as RAM asks or the guest touches it. */
-    hpa_t end = align_up(m->ram_end > GIB(4) ? m->ram_end : GIB(4), HUGE_PAGE_SIZE);
+    mapped_end = align_up(m->ram_end > GIB(4) ? m->ram_end : GIB(4), HUGE_PAGE_SIZE);
     for (unsigned view = 0; view < VIEW_COUNT; view++) {
         root[view] = alloc_pages(1);
-        for (hpa_t p = 0; p < end; p += HUGE_PAGE_SIZE)
+        for (hpa_t p = 0; p < mapped_end; p += HUGE_PAGE_SIZE)
             map_1g((enum ept_view)view, p);
     }
     invept_all();

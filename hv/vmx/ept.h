@@ -1,7 +1,7 @@
 /*
  * Guest-physical memory: three EPT views of the same frames.
  *
- *             RAM     hidden memory   the rest (devices, ROM)
+ *             RAM     hidden memory   the rest (devices, ROM, RAM whose pages the filter keeps out)
  *   plain     RWX     absent          RWX      the guest runs, nothing is recorded
  *   locked    R-X     absent          RWX      the guest runs, writes to RAM exit
  *   open      RWX     the sink page   RWX      one step
@@ -13,10 +13,14 @@
 #define ENGRAM_VMX_EPT_H
 
 #include "machine.h"
+#include "trace/filter.h"
 
 enum ept_view { VIEW_PLAIN, VIEW_LOCKED, VIEW_OPEN, VIEW_COUNT };
 
 void ept_init(const struct machine *m);
+
+/* From now on pages that none of the ranges touches are not traced: writes to them do not exit. */
+void ept_set_filter(const struct filter_ranges *gpa);
 
 /* The value for VMCS_EPT_POINTER. */
 uint64_t ept_pointer(enum ept_view view);

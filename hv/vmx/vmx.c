@@ -215,9 +215,10 @@ static bool vmx_read_guest(struct vcpu *v, gva_t from, void *to, size_t bytes)
     return guest_read_linear(&s, from, to, bytes) == bytes;
 }
 
-static void vmx_set_recording(bool reads, bool writes)
+static void vmx_set_recording(bool reads, bool writes, const struct filter *filter)
 {
     (void)reads; /* select.c asks for none */
+    ept_set_filter(&filter->gpa);
     vmx.recording = writes;
     if (writes) {
         struct code_state c;

@@ -2,7 +2,8 @@
 # What `make bench` does (docs/performance.md says how to read it):
 #
 #   PARTS='vmx peers mix'   vmx: costs of a traced write as counted in Bochs; peers: the benchmark's times against native
-#                           and QEMU; mix: those of a real program's mix
+#                           and QEMU; mix: those of a real program's mix; tool (not by default): the host command on
+#                           EVENTS=100000000
 #   ROUNDS=5                measurements of each peer at each work, interleaved; the median counts
 #   SECONDS_EACH=0.3        how long each of them is to take
 #
@@ -16,8 +17,8 @@ cd "$root"
 out=build/bench
 for part in ${PARTS:-vmx peers mix}; do
     case $part in
-    vmx | peers | mix) tests/bench/"$part".sh ;;
-    *) die "PARTS=$part: the parts are vmx, peers and mix" ;;
+    vmx | peers | mix | tool) tests/bench/"$part".sh ;;
+    *) die "PARTS=$part: the parts are vmx, peers, mix and tool" ;;
     esac
 done
 
@@ -28,6 +29,7 @@ done
         -f tests/bench/peers.awk $out/peers.tsv; }
     [ ! -s $out/mix.tsv ] || { printf '\n'; awk -v medians=$out/mix.medians.tsv -v shares=$out/shares.tsv \
         -f tests/bench/medians.awk -f tests/bench/mix.awk $out/mix.tsv; }
+    [ ! -s $out/tool.tsv ] || { printf '\n'; awk -f tests/bench/tool.awk $out/tool.tsv; }
 } >$out/summary.txt
 printf '\n'
 cat $out/summary.txt

@@ -25,7 +25,7 @@
 
 static const struct machine {
     const char *name;
-    uint32_t mode;
+    uint64_t mode;
     bool real;
 } machines[] = {
     {"64-bit, paging", CODE_64 | MODE_PAGING, false},
@@ -37,7 +37,14 @@ static const struct machine {
     {"32-bit, DS with base and limit", CODE_32 | MODE_STACK32 | MODE_BASED(SEG_DS) | MODE_LIMITED(SEG_DS),
      false},
 };
-static const char *const records[] = {"nothing", "writes", "reads and writes"};
+static const struct {
+    const char *name;
+    uint64_t mode;
+} records[] = {{"nothing", 0},
+               {"writes", MODE_WRITES},
+               {"reads and writes", MODE_RECORDS},
+               {"reads and writes of ranges", MODE_RECORDS | MODE_RANGES},
+               {"nothing, as the filter says, and counting", MODE_RECORDS | MODE_DROPPED}};
 enum flags { DEAD, LIVE, HEAD, BLOCK, FLAGS };
 static const char *const flags_text[] = {"flags dead", "flags live", "flags live", "a whole block"};
 
@@ -88,7 +95,6 @@ static void set_machine(const struct machine *m)
         v->seg[s] = (struct segment){.limit = 0xffffffff, .access = 0xc093};
     if (m->mode & MODE_USER)
         v->seg[SEG_SS].access |= 3u << SEGMENT_DPL_SHIFT;
-    d->mode = m->mode;
 }
 
 static const struct block *translate(const struct pin *p, const uint8_t *code)
@@ -97,8 +103,7 @@ static const struct block *translate(const struct pin *p, const uint8_t *code)
                          jump[] = {0xeb, 0x00}; /* TEST eAX, eAX; JMP to the next */
     uint8_t *to = d->ram + CODE_AT;
     set_machine(&machines[p->machine]);
-    d->record_writes = p->records > 0;
-    d->record_reads = p->records > 1;
+    d->mode = machines[p->machine].mode | records[p->records].mode;
     d->recorder = (struct recorder){.on = p->records > 0};
     cache_flush(d);
     memcpy(to, code, p->length);
@@ -259,7 +264,8 @@ static void print_pin(const struct pin *p, const uint8_t *code)
         printf("), %s, %s\n", m->name, flags_text[p->flags]);
     }
     bool same_text = same_insn && strcmp(text, text_before) == 0;
-    printf("  recording %s%s\n%s", records[p->records], same_text ? ": the same" : "", same_text ? "" : text);
+    printf("  recording %s%s\n%s", records[p->records].name, same_text ? ": the same" : "",
+           same_text ? "" : text);
     free(text_before);
     text_before = text;
     before = *p;

@@ -19,6 +19,8 @@
 NONE equ 0
 WRITES equ 1
 ALL equ 2
+RANGES equ 3  ; all, but where the filter lets by some addresses only
+DROPPED equ 4 ; nothing: the filter does not let code of this kind by
 
 DEAD equ 0 ; the next instruction sets the flags anew
 LIVE equ 1
@@ -56,6 +58,12 @@ machine M64
 ; heads
 pin NONE, HEAD, mov eax, [rbx]
 pin ALL, HEAD, mov [rbx], eax
+pin RANGES, HEAD, mov [rbx], eax
+pin DROPPED, HEAD, mov [rbx], eax
+pin RANGES, DEAD, mov [rbx], eax
+pin RANGES, LIVE, add [rbx], eax
+pin RANGES, LIVE, push qword [rbx]
+pin RANGES, DEAD, div dword [rbx]
 
 ; loads and stores
 pin_records LIVE, mov rax, [rbx + 8]

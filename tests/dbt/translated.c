@@ -433,13 +433,14 @@ const char *run_translated(const struct code *code, struct state *end)
     polls = 0;
     reset_cpu(code);
     new_dictionary(d);
-    dbt_set_recording(d, world.reads, world.writes);
+    dbt_forget_dictionary(d);
+    dbt_set_recording(d, world.reads, world.writes, NULL);
     save_vectors(own);
     load_vectors(initial.vectors);
     dbt_run(d);
     save_vectors(end->vectors);
     load_vectors(own);
-    dbt_set_recording(d, false, false);
+    dbt_set_recording(d, false, false, NULL);
     memcpy(end->gpr, d->cpu.v.gpr, sizeof end->gpr);
     copy_window(end->memory, NULL);
     if (!take_end(code, end))

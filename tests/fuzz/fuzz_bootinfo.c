@@ -5,6 +5,7 @@
 #include "acpi.h"
 #include "bootinfo.h"
 #include "options.h"
+#include "processors.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,14 +20,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define BASE 0x1000u
 
+#define MEMORY_MAX (1u << 16)
+
 static const uint8_t *memory;
 static size_t memory_bytes;
+static uint8_t writable[MEMORY_MAX]; /* the same memory, for what changes tables */
 
 static const void *read_memory(hpa_t start, size_t size)
 {
     hpa_t at = start - BASE;
 
     return start >= BASE && at <= memory_bytes && size <= memory_bytes - at ? memory + at : NULL;
+}
+
+static void *write_memory(hpa_t start, size_t size)
+{
+    hpa_t at = start - BASE;
+
+    return start >= BASE && at <= memory_bytes && size <= memory_bytes - at ? writable + at : NULL;
 }
 
 static void check_map(const struct memory_map *map)
@@ -59,6 +70,10 @@ static void go_on(const struct bootinfo *b)
         CHECK(error[0] && !strchr(error, '\n'));
     CHECK(options.ring_bytes >= RING_BYTES_MIN && options.ring_bytes % RING_SEGMENT_BYTES == 0);
     acpi_find(&acpi, b->rsdp_bytes ? b->rsdp : NULL, b->rsdp_bytes, read_memory, error, sizeof(error));
+    if (acpi.madt && memory_bytes <= sizeof(writable)) {
+        memcpy(writable, memory, memory_bytes);
+        processors_hide_others(&acpi, 0, read_memory, write_memory);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

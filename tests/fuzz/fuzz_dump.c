@@ -2,7 +2,7 @@
  * libFuzzer: the sender of a dump, with any bytes coming in on its line. Whatever is asked for, what goes out
  * is frames, their data are the file's, and it comes to an end.
  */
-#include "frames.h"
+#include "recv/frames.h"
 #include "trace/bytes.h"
 #include "trace/crc32c.h"
 #include "trace/dump.h"

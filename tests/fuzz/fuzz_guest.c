@@ -2,7 +2,7 @@
  * A guest's kernel from a hostile file: the plan is refused with a line, or is one whose every copy lies
  * inside its source and in the guest's RAM, so that carrying it out is safe.
  */
-#include "multiboot_guest.h"
+#include "guest/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct guest_plan plan;
     static struct memory_map ram;
     static struct boot_module kernel, module;
-    const struct guest_source source = {&kernel, data, &module, 1};
+    const struct guest_source source = {
+        .kernel = &kernel, .kernel_bytes = data, .modules = &module, .module_count = 1};
     char error[512] = "";
 
     /* The module lies where small kernels want to be, the file behind it. */
@@ -66,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     strcpy(kernel.string, "kernel arguments");
     strcpy(module.string, "module");
     CHECK(memory_map_of_guest(&ram, &machine));
-    if (!multiboot_guest_plan(&plan, &source, &machine, error, sizeof(error))) {
+    if (!guest_plan_make(&plan, &source, &machine, error, sizeof(error))) {
         CHECK(error[0] && !strchr(error, '\n'));
         return 0;
     }

@@ -54,7 +54,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!body)
         return 0;
     memcpy(body, in.at, bytes);
-    uint64_t events = pack_count(&d, body, bytes), claimed = counts[3] ? counts[3] : events;
+    static const struct filter range = {.gpa = {.count = 1, .range = {{0x1010, 0x5fff}}}};
+    const struct filter *filter = counts[2] & 2 ? &range : NULL;
+    uint64_t events = pack_count(&d, filter, body, bytes), claimed = counts[3] ? counts[3] : events;
     free(body);
 
     ring_init(&ring, ring_memory, sizeof(ring_memory), RING_SEGMENT_BYTES,
@@ -67,8 +69,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ring_close_raw(&ring, &facts, fits);
     }
     struct pack_result result;
-    pack_ring(&ring, &d, &stream, NULL, &result);
-    if (result.events + result.lost != claimed * (1 + counts[2] % 3))
+    const struct pack_job job = {
+        .ring = &ring, .dictionary = &d, .stream = &stream, .filter = filter, .limit = UINT64_MAX};
+    pack_ring(&job, &result);
+    if (result.events + result.lost + result.filtered != claimed * (1 + counts[2] % 3))
         abort();
     for (uint64_t i = 0; i < ring_count(&ring); i++)
         if (!ring_segment_intact(&ring, i) || ring_segment(&ring, i)->encoding != ENCODING_PACKED)

@@ -1,5 +1,5 @@
 /* libFuzzer: the receiver on any bytes of a line, in pieces and with silences in between. */
-#include "receiver.h"
+#include "recv/receiver.h"
 #include "trace/crc32c.h"
 
 #include <stdlib.h>

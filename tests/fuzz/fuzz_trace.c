@@ -1,7 +1,7 @@
 /* libFuzzer: the reader of trace files and the packet decoder, on any bytes. */
-#include "print_item.h"
-#include "trace/crc32c.h"
-#include "walk.h"
+#include "reader/walk.h"
+#include "show/print_item.h"
+#include "trace_input.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,47 +43,35 @@ static void on_finding(void *ctx, uint64_t offset, const char *what)
 }
 
 /*
- * Makes every chunk's CRCs right, as far as lengths lead: otherwise a fuzzer sees nothing but the check.
- * Bit 0 of the input's first byte asks for it, so that wrong ones are tried too.
+ * Bit 0 of the input's first byte: right CRCs; bits 1 and 2: how accesses are printed; bit 3: what is known
+ * of the dump besides, of the corpus's run, and events that need not fit; bits 4 and 5: a slice, by events,
+ * instructions, or as a part of five.
  */
-static void repair(uint8_t *file, size_t size)
-{
-    for (size_t at = 0; size - at >= sizeof(struct chunk_header);) {
-        struct chunk_header h;
-        memcpy(&h, file + at, sizeof(h));
-        size_t left = size - at - sizeof(h);
-        h.magic = TRACE_MAGIC;
-        h.header_bytes = sizeof(h);
-        size_t stored = h.stored_bytes < left ? h.stored_bytes : left;
-        h.body_crc = crc32c(file + at + sizeof(h), stored);
-        h.header_crc = crc32c(&h, sizeof(h) - 4);
-        memcpy(file + at, &h, sizeof(h));
-        at += sizeof(h) + stored;
-    }
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1)
         return 0;
-    uint8_t *copy = malloc(size);
-    if (!copy)
+    struct trace_input in;
+    if (!trace_input(&in, data + 1, size - 1, data[0] & 1))
         return 0;
-    memcpy(copy, data + 1, size - 1);
-    if (data[0] & 1)
-        repair(copy, size - 1);
-    const struct memory_source memory = {copy, size - 1};
-    struct trace_source source;
-    source_from_memory(&source, &memory);
     struct limit limit = {.form = (enum print_form)((data[0] >> 1) % 3)};
-    /* Bit 3: what is known of the dump besides; of the corpus's run, and events that need not fit. */
     const struct dump_facts dump = {
         .run = 0xaa, .length = size - 1, .first_event = data[size / 2] % 61, .end_event = 60};
-    const struct walk_handler handler = {
-        .ctx = &limit, .item = on_item, .finding = on_finding, .dump = data[0] & 8 ? &dump : NULL};
+    static const struct position none, low[2] = {{POSITION_EVENT, 7}, {POSITION_ICOUNT, 9}},
+                                       high[2] = {{POSITION_SHARE, 800000}, {POSITION_ICOUNT, 70}};
+    unsigned cut = data[0] >> 4 & 3;
+    const struct slice slice = {.from = cut == 1 || cut == 2 ? low[cut - 1] : none,
+                                .to = cut == 1 || cut == 2 ? high[cut - 1] : none,
+                                .part = data[size / 3] % 5,
+                                .part_of = cut == 3 ? 5 : 0};
+    const struct walk_handler handler = {.ctx = &limit,
+                                         .item = on_item,
+                                         .finding = on_finding,
+                                         .dump = data[0] & 8 ? &dump : NULL,
+                                         .slice = &slice};
     struct walk w;
-    walk_trace(&source, &handler, &w);
+    walk_trace(&in.source, &handler, &w);
     walk_free(&w);
-    free(copy);
+    free(in.bytes);
     return 0;
 }

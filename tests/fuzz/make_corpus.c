@@ -1,7 +1,7 @@
 /*
  * Writes the first inputs for the fuzzers: small traces from the real writer, the
- * bytes of their dumps, and raw segments. make_corpus DIR fills DIR/trace, DIR/recv
- * and DIR/raw.
+ * bytes of their dumps, and raw segments. make_corpus DIR fills DIR/trace, DIR/analyse,
+ * DIR/convert, DIR/recv and DIR/raw.
  */
 #include "trace/dump.h"
 #include "trace/dump_file.h"
@@ -75,6 +75,16 @@ static void record(bool icount, unsigned events)
     hook_stop("done");
 }
 
+/* Behind bytes that tell the fuzzer what to do with it. */
+static void write_copy(const char *kind, const char *name, const uint8_t *how, size_t how_bytes,
+                       const uint8_t *bytes, size_t n)
+{
+    FILE *f = create(kind, name);
+    fwrite(how, 1, how_bytes, f);
+    fwrite(bytes, 1, n, f);
+    fclose(f);
+}
+
 static void write_trace(const char *name, uint8_t how, bool compress)
 {
     struct dump_file file;
@@ -83,10 +93,15 @@ static void write_trace(const char *name, uint8_t how, bool compress)
     if (!bytes)
         exit(1);
     dump_file_read(&file, 0, bytes, file.bytes);
-    FILE *f = create("trace", name);
-    fputc(how, f);
-    fwrite(bytes, 1, file.bytes, f);
-    fclose(f);
+    write_copy("trace", name, &how, 1, bytes, file.bytes);
+    /* One for each analysis and each format, by their order in fuzz_analyse.c and fuzz_convert.c. */
+    for (uint8_t i = 0; i < 10 && !compress; i++) {
+        char numbered[64];
+        snprintf(numbered, sizeof(numbered), "%s-%u", name, i);
+        write_copy("analyse", numbered, (const uint8_t[]){i, 0x20}, 2, bytes, file.bytes);
+        write_copy("convert", numbered, (const uint8_t[]){(uint8_t)(2 * i + (how & 1))}, 1, bytes,
+                   file.bytes);
+    }
     free(bytes);
 }
 
@@ -206,6 +221,7 @@ int main(int argc, char **argv)
     record(true, 60);
     write_trace("icount", 1, false);
     write_line("two-way", (const uint8_t[]){3, 50, 20}, 64);
+    write_trace("slice", 0x11, true);
     record(false, 60);
     write_trace("compressed", 3, true);
     record(false, 7);

@@ -14,7 +14,8 @@
  * out of both lists and compared on their own, addresses and sizes, as far as
  * the shorter goes (its frames hold the place of the interruption, so their
  * data differ). Of a --counter range in there the data are compared as well.
- * Everything else must be the same to the last byte and in the same order.
+ * Everything else must be the same to the last byte and in the same order, but
+ * that reads of instructions that fault (kind "r" in NATIVE) may be missing.
  *
  * Exit code 0: the same; 1: not; 2: wrong usage or unreadable input.
  */
@@ -160,6 +161,21 @@ static void show_difference(const struct list *native, const struct list *engram
     }
 }
 
+/* Keeps of the optional reads those that ENGRAM has at their place, as ordinary ones. */
+static void settle(struct list *native, const struct list *engram)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < native->count; i++) {
+        struct access a = native->items[i];
+        bool optional = strcmp(a.kind, "r") == 0;
+        if (optional)
+            strcpy(a.kind, "R");
+        if (!optional || (kept < engram->count && same(&a, &engram->items[kept], true)))
+            native->items[kept++] = a;
+    }
+    native->count = kept;
+}
+
 static bool compare_program(const struct list *native, const struct list *engram)
 {
     size_t shorter = native->count < engram->count ? native->count : engram->count;
@@ -218,6 +234,8 @@ int main(int argc, char **argv)
         fail("usage", "listcmp [--handler LO-HI] [--counter LO-HI] NATIVE.txt ENGRAM.txt");
     read_list(&native, argv[i], &handler);
     read_list(&engram, argv[i + 1], &handler);
+    settle(&native.program, &engram.program);
+    settle(&native.handler, &engram.handler);
 
     bool ok = compare_program(&native.program, &engram.program);
     ok = compare_handler(&native.handler, &engram.handler, &counter) && ok;

@@ -5,7 +5,7 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 check() { # guest, accesses, page walks among them
-    tests/oracle/oracle.sh "$guests/$1.elf" trace_from trace_to --walks >"$work/$1.log" 2>&1
+    tests/oracle/oracle.sh "$guests/$1.elf" trace_from trace_to --walks --engines "vmx dbt hosted" >"$work/$1.log" 2>&1
     expect "oracle for $1, with page walks" 0 $?
     tail -n 12 "$work/$1.log"
     expect_line "$1: what was compared" "^without Engram: $2 accesses, of them $3 by page walks" "$work/$1.log"

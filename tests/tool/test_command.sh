@@ -1,29 +1,8 @@
 #!/usr/bin/env bash
 # The command `engram` as a user meets it: lines of every kind, damage, resuming, filters, exit codes.
-set -uo pipefail
-cd "$(dirname "$0")/../.." || exit 1
-engram=$(realpath build/engram) sender=$(realpath build/bin/sender)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-passed=0 failed=0
+# shellcheck source=tests/tool/lib.sh
+. "$(dirname "$0")/lib.sh"
 
-# check NAME: the status of the command before decides
-check() {
-    local status=$?
-    if [ $status = 0 ]; then passed=$((passed + 1)); return; fi
-    echo "FAIL  $1"
-    sed 's/^/      /' err 2>/dev/null | tail -n 12
-    failed=$((failed + 1))
-}
-# exits CODE COMMAND...: runs it with output to out and err, compares the exit code
-exits() {
-    local expected=$1 got
-    shift
-    "$@" >out 2>err
-    got=$?
-    [ $got = "$expected" ] || { echo "expected exit code $expected, got $got: $*" >>err; return 1; }
-}
 # on a socket that the sender listens on: over_socket NAME SENDER-ARGUMENTS...
 over_socket() {
     local name=$1
@@ -161,10 +140,9 @@ for arguments in "" "nonsense" "print" "print --kind x good" "print --gva 5-3 go
     exits 2 "$engram" $arguments && [ -s err ] && [ ! -s out ]
     check "usage error: engram $arguments"
 done
-for command in "" recv info print verify; do
+for command in "" recv info print verify analyse report convert split index; do
     # shellcheck disable=SC2086
     exits 0 "$engram" $command --help && grep -q "usage: engram" out && grep -qi "exit code" out
     check "help: engram $command --help"
 done
-printf '%s checks passed, %s failed\n' "$passed" "$failed"
-[ "$failed" = 0 ]
+finish

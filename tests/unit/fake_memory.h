@@ -20,6 +20,17 @@ static inline const void *fake_read(hpa_t start, size_t size)
     return fake_write(start, size);
 }
 
+static inline bool fake_copy(hpa_t to, hpa_t from, uint64_t bytes, uint64_t total)
+{
+    uint8_t *there = fake_write(to, total);
+
+    if (!there || !fake_write(from, bytes))
+        return false;
+    memcpy(there, fake_memory + from, bytes);
+    memset(there + bytes, 0, total - bytes);
+    return true;
+}
+
 static inline void fake_clear(uint8_t byte)
 {
     memset(fake_memory, byte, FAKE_BYTES);

@@ -8,7 +8,7 @@
 
 #include "traced.h"
 
-#include "../../tools/receiver.h" /* and not the small one of the sender's own tests */
+#include "recv/receiver.h"
 #include "trace/crc32c.h"
 #include "trace/dump.h"
 

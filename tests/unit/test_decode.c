@@ -1,7 +1,7 @@
 /* The reader of packed segments against packets made by hand from docs/format.md, byte by byte. */
 #include "unit.h"
 
-#include "decode.h"
+#include "reader/decode.h"
 
 #define ITEMS 64
 

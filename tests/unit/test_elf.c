@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "elf.h"
+#include "guest/elf.h"
 #include "make_elf.h"
 
 static uint8_t file[0x3000];

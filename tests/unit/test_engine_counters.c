@@ -2,8 +2,8 @@
  */
 #include "traced.h"
 
-#include "info.h"
-#include "walk.h"
+#include "reader/walk.h"
+#include "show/info.h"
 
 #define EVENTS 1000u
 

@@ -4,7 +4,7 @@
  */
 #include "noisy_line.h"
 
-#include "walk.h"
+#include "reader/walk.h"
 
 #define EVENTS 20000u
 #define WRAPPED_SLOTS 4u

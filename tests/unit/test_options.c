@@ -202,6 +202,25 @@ static void what_is_traced(void **state)
     refuse("trace=", "it is w, r or rw");
 }
 
+static void filters(void **state)
+{
+    (void)state;
+    accept("filter-gpa=0x1000-0x1fff,0x8000+16 filter-gva=0xffffffff80000000-0xffffffffffffffff filter-cpl=kernel "
+           "filter-cr3=0x101000");
+    assert_int_equal(o.filter.gpa.count, 2);
+    assert_int_equal(o.filter.gpa.range[1].last, 0x800f);
+    assert_int_equal(o.filter.gva.count, 1);
+    assert_int_equal(o.filter.levels, 7);
+    assert_true(o.filter.has_cr3);
+    assert_int_equal(o.filter.cr3, 0x101000);
+    accept("filter-gpa=all filter-gva=all filter-cpl=all filter-cr3=all");
+    assert_false(filter_has_ranges(&o.filter));
+    refuse("filter-gpa=5", "RANGES are FIRST-LAST or FIRST+BYTES");
+    refuse("filter-gva=5-4", "a range ends behind its beginning");
+    refuse("filter-cpl=4", "LEVELS are 0 to 3");
+    refuse("filter-cr3=5", "a multiple of 4096");
+}
+
 static void mistakes_are_named(void **state)
 {
     (void)state;
@@ -318,6 +337,7 @@ int main(void)
         cmocka_unit_test(seconds),
         cmocka_unit_test(arguments_of_the_builtin_guest),
         cmocka_unit_test(what_is_traced),
+        cmocka_unit_test(filters),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(the_word_cannot_disturb_the_console),
         cmocka_unit_test(what_was_right_before_a_mistake_counts),

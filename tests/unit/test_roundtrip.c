@@ -1,7 +1,7 @@
 /* The writer's files through the reader: every field of every access, whole, wrapped, full and damaged. */
 #include "traced.h"
 
-#include "walk.h"
+#include "reader/walk.h"
 
 struct check {
     struct source source;

@@ -1,7 +1,7 @@
 /* What META's values may hold. */
 #include "unit.h"
 
-#include "../../tools/meta.h"
+#include "../../tools/reader/meta.h"
 #include "trace/utf8.h"
 
 static void assert_cleaned(const char *from, size_t bytes, const char *expected)

@@ -4,8 +4,8 @@
  */
 #include "console.h"
 #include "dbt/dbt.h"
-#include "dbt/shared.h"
 #include "dbt/sys/sys.h"
+#include "dbt/user/user.h"
 #include "x86/cpu.h"
 
 #include <string.h>
@@ -49,7 +49,7 @@ static void __attribute__((used)) entries(void)
           [to_vector] "i"(offsetof(struct dbt, trap_vector)), [leave] "i"(offsetof(struct dbt, leave_trap)));
 }
 
-static void ask(enum dbt_request request)
+void user_ask(enum dbt_request request)
 {
     shared->request = request;
     __asm__ volatile("call dbt_core_call" ::: "memory");
@@ -75,7 +75,7 @@ static void user_next_segment(struct dbt *d, const struct raw_use *used)
     if (used)
         shared->use[current++] = *used;
     if (!used || current == shared->segments) {
-        ask(REQUEST_SEGMENTS);
+        user_ask(REQUEST_SEGMENTS);
         current = 0;
     }
     begin_segment(d);
@@ -85,50 +85,86 @@ static void user_end_segments(struct dbt *d, const struct raw_use *used)
 {
     (void)d;
     shared->use[current] = *used;
-    ask(REQUEST_RELEASE);
+    user_ask(REQUEST_RELEASE);
 }
 
 static void user_define(struct dbt *d)
 {
     (void)d;
-    ask(REQUEST_DEFINE);
+    user_ask(REQUEST_DEFINE);
 }
 
 static void user_new_dictionary(struct dbt *d)
 {
     (void)d;
-    ask(REQUEST_NEW_DICTIONARY);
+    user_ask(REQUEST_NEW_DICTIONARY);
 }
+
+/* ---- the budget and polls ---- */
+
+/* Instructions until the clock is looked at: as many as take half the time between two polls, as far as a
+ * look back tells. Each time is a round trip, which takes long where CPL 0 is emulated. */
+#define LOOK_INSTRUCTIONS_MIN 1000000u
+static uint64_t look_instructions = LOOK_INSTRUCTIONS_MIN;
 
 static uint64_t user_deadline(struct dbt *d)
 {
     (void)d;
-    return shared->poll_instructions;
+    return look_instructions;
 }
 
+static void adapt_looks(uint64_t now)
+{
+    static uint64_t last;
+    uint64_t since = now - last;
+    if (since < shared->poll_ticks / 4 && look_instructions < USER_BUDGET_BYTES / 2)
+        look_instructions *= 2;
+    else if (since > shared->poll_ticks && look_instructions > LOOK_INSTRUCTIONS_MIN)
+        look_instructions /= 2;
+    last = now;
+}
+
+/* Also called when an interrupt has come; then the budget is not used up. */
 static bool user_poll(struct dbt *d)
 {
-    (void)d;
-    ask(REQUEST_POLL);
+    static uint64_t polled;
+    uint64_t now = rdtsc();
+    if (dbt_budget_left(d) < 2 * BLOCK_INSNS_MAX)
+        adapt_looks(now);
+    if (now - polled >= shared->poll_ticks) {
+        polled = now;
+        user_ask(REQUEST_POLL);
+    }
     return true;
 }
 
-/* So that what an interrupt has interrupted gets on even where the next one waits already. */
+/* ---- interrupts ---- */
+
+/* So that what an interrupt has interrupted gets on even where the next one waits already: by about so many
+ * instructions, as a block that does not fit into what is left of them is not begun. */
 #define INSTRUCTIONS_BETWEEN_INTERRUPTS 32u
 
+/* Asked when the guest can be interrupted. */
 static int user_interrupt(struct dbt *d)
 {
-    static bool delivered;
+    static uint64_t
+        resumed; /* instructions, when it could be again after the last interrupt; 0: that is over */
+    int vector = shared->due;
     if (shared->interrupts_open)
         return -1;
-    if (delivered) {
-        delivered = false;
+    if (vector < 0) {
+        resumed = dbt_icount(d);
+        user_ask(REQUEST_INTERRUPTS);
+        return -1;
+    }
+    bool at_once = resumed && dbt_icount(d) - resumed < INSTRUCTIONS_BETWEEN_INTERRUPTS;
+    resumed = 0;
+    if (at_once) {
         dbt_ask_within(d, INSTRUCTIONS_BETWEEN_INTERRUPTS);
         return -1;
     }
-    ask(REQUEST_INTERRUPT);
-    delivered = (int)shared->value >= 0;
-    return (int)shared->value;
+    shared->due = -1;
+    return vector;
 }
 
 static bool user_nmi(struct dbt *d)
@@ -144,52 +180,34 @@ static void user_hidden(struct dbt *d, gpa_t gpa)
 {
     shared->value = gpa;
     shared->value2 = d->cpu.v.rip;
-    ask(REQUEST_HIDDEN);
+    user_ask(REQUEST_HIDDEN);
 }
 
 static void user_at_break(struct dbt *d, unsigned n)
 {
     (void)d;
     shared->value = n;
-    ask(REQUEST_BREAK);
+    user_ask(REQUEST_BREAK);
 }
 
 static bool user_wait(struct dbt *d)
 {
     (void)d;
-    ask(REQUEST_WAIT);
+    user_ask(REQUEST_WAIT);
     return true;
-}
-
-static uint32_t user_port_in(struct dbt *d, uint16_t port, unsigned bytes)
-{
-    (void)d;
-    shared->port = port;
-    shared->bytes = (uint8_t)bytes;
-    ask(REQUEST_PORT_IN);
-    return (uint32_t)shared->value;
-}
-
-static void user_port_out(struct dbt *d, uint16_t port, unsigned bytes, uint32_t value)
-{
-    (void)d;
-    shared->port = port;
-    shared->bytes = (uint8_t)bytes;
-    shared->value = value;
-    ask(REQUEST_PORT_OUT);
 }
 
 static void user_cpuid(struct dbt_cpu *c)
 {
     (void)c; /* the core reads and writes its registers */
-    ask(REQUEST_CPUID);
+    user_ask(REQUEST_CPUID);
 }
 
 static bool user_read_msr(struct dbt_cpu *c, uint32_t msr, uint64_t *value)
 {
     (void)c;
     shared->value = msr;
-    ask(REQUEST_READ_MSR);
+    user_ask(REQUEST_READ_MSR);
     *value = shared->value;
     return shared->ok;
 }
@@ -199,7 +217,7 @@ static bool user_write_msr(struct dbt_cpu *c, uint32_t msr, uint64_t value)
     (void)c;
     shared->value = msr;
     shared->value2 = value;
-    ask(REQUEST_WRITE_MSR);
+    user_ask(REQUEST_WRITE_MSR);
     return shared->ok;
 }
 
@@ -218,7 +236,8 @@ static uint64_t user_tsc(struct dbt_cpu *c)
 
 static uint64_t cr4_of_this_cpu(void)
 {
-    uint64_t cr4 = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | 1u << 6 | CR4_PGE | 1u << 8 | CR4_OSFXSR | 1u << 10;
+    uint64_t cr4 =
+        CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | 1u << 6 | CR4_PGE | 1u << 8 | CR4_OSFXSR | 1u << 10 | CR4_UMIP;
     uint32_t ebx = cpuid(0, 0).eax >= 7 ? cpuid(7, 0).ebx : 0;
     if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE)
         cr4 |= CR4_OSXSAVE;
@@ -249,6 +268,11 @@ static void init(void)
                                    .port_in = user_port_in,
                                    .port_out = user_port_out};
     struct dbt_cpu *c = &engine->cpu;
+    /* Here and not by the core, which may be slow. */
+    memset(engine->blocks, 0, engine->block_max * sizeof *engine->blocks);
+    memset(engine->insns, 0, engine->insn_max * sizeof *engine->insns);
+    memset(engine->exits, 0, engine->exit_max * sizeof *engine->exits);
+    memset(engine->page_blocks, 0, (engine->ram_bytes >> PAGE_SHIFT) * sizeof *engine->page_blocks);
     engine->host = &host;
     c->cr4_allowed = cr4_of_this_cpu();
     c->has_gib_pages = cpuid(0x80000001, 0).edx >> 26 & 1;
@@ -261,6 +285,13 @@ static void init(void)
     dbt_init(engine, shared->code, shared->code_bytes);
 }
 
+static void copy(void)
+{
+    uint8_t *to = engine->ram + shared->value;
+    memmove(to, engine->ram + shared->value2, shared->copy_bytes);
+    memset(to + shared->copy_bytes, 0, shared->copy_total - shared->copy_bytes);
+}
+
 void dbt_user_command_c(uint32_t command)
 {
     switch (command) {
@@ -268,29 +299,37 @@ void dbt_user_command_c(uint32_t command)
         init();
         break;
     case COMMAND_RECORD:
-        dbt_set_recording(engine, shared->value & RECORD_READS, shared->value & RECORD_WRITES);
+        dbt_set_recording(engine, shared->value & RECORD_READS, shared->value & RECORD_WRITES,
+                          &shared->filter);
+        break;
+    case COMMAND_FORGET:
+        dbt_forget_dictionary(engine);
         break;
     case COMMAND_BREAK:
         dbt_set_break(engine, (unsigned)shared->value, shared->ok, shared->value2);
         break;
+    case COMMAND_COPY:
+        copy();
+        break;
     case COMMAND_COUNTERS:
-        dbt_counters_text(engine, shared->text, sizeof shared->text);
+        dbt_counters_text(engine, shared->line, sizeof shared->line);
         break;
     }
-    ask(REQUEST_DONE);
+    user_ask(REQUEST_DONE);
 }
 
 void dbt_user_run_c(void)
 {
     struct dbt_cpu *c = &engine->cpu;
     dbt_run(engine);
+    user_hand_over_text();
     if (c->stop == DBT_TRIPLE_FAULT)
         shared->value = ENDED_TRIPLE_FAULT;
     else if (c->halted && !(c->v.rflags & RFLAGS_IF))
         shared->value = ENDED_HLT;
     else
         shared->value = ENDED_FATAL;
-    format_text(shared->text, sizeof shared->text, "%s (RIP 0x%lx)", c->stop_text ? c->stop_text : "",
+    format_text(shared->line, sizeof shared->line, "%s (RIP 0x%lx)", c->stop_text ? c->stop_text : "",
                 (unsigned long)c->v.rip);
-    ask(REQUEST_ENDED);
+    user_ask(REQUEST_ENDED);
 }

@@ -1,4 +1,5 @@
-; A 16-bit call gate from 16-bit code of level 3: words are pushed and copied, and a 16-bit RETF gives them back.
+; A 16-bit call gate from 16-bit code of level 3: words are pushed and copied, and a 16-bit RETF gives them
+; back.
 %include "behaviour.inc"
     behaviour PROTECTED
     gate 0x41, .over, INTERRUPT_GATE | FOR_LEVEL3

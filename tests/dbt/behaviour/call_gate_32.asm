@@ -1,5 +1,5 @@
-; CALL through a 32-bit call gate from level 3, with parameters copied, and RETF that gives them back on both stacks; JMP and CALL
-; through gates to the same level and to conforming code.
+; CALL through a 32-bit call gate from level 3, with parameters copied, and RETF that gives them back on both
+; stacks; JMP and CALL through gates to the same level and to conforming code.
 %include "behaviour.inc"
     behaviour PROTECTED
 %macro call_gate 4 ; selector, target, code segment, type and parameters
@@ -11,7 +11,7 @@
     mov [gdt + (%1) + 6], ax
 %endmacro
     call_gate SEL_FREE, .inner, SEL_CODE, 0xec03        ; DPL 3, three parameters
-    call_gate SEL_FREE + 8, .same, SEL_USER_CODE, 0xec02 ; parameters of a call without change of stack: none are copied
+    call_gate SEL_FREE + 8, .same, SEL_USER_CODE, 0xec02 ; no change of stack: none are copied
     descriptor SEL_FREE + 16, 0, 0xfffff, ACCESS_CODE | ACCESS_CONFORMING | ACCESS_32 | ACCESS_PAGES
     call_gate SEL_FREE + 24, .conforming, SEL_FREE + 16, 0xec00
     call_gate SEL_FREE + 32, .narrow, SEL_CODE, 0xe401 ; 16 bits

@@ -1,5 +1,5 @@
-; The 16-byte call gate of IA-32e mode, from 64-bit and from compatibility mode of level 3: SS becomes null, no
-; parameters, and back by RETFQ.
+; The 16-byte call gate of IA-32e mode, from 64-bit and from compatibility mode of level 3: SS becomes null,
+; no parameters, and back by RETFQ.
 %include "behaviour.inc"
     behaviour LONG64
     mov eax, .inner

@@ -1,5 +1,5 @@
-; ENTER with nesting: a frame pointer to read is absent, a place to push is, the end of what is reserved is. Neither
-; EBP nor ESP changes (SDM Vol. 2A, ENTER).
+; ENTER with nesting: a frame pointer to read is absent, a place to push is, the end of what is reserved is.
+; Neither EBP nor ESP changes (SDM Vol. 2A, ENTER).
 %include "behaviour.inc"
     behaviour PAGED
     mov dword [PTE32(WINDOW)], 0

@@ -1,5 +1,5 @@
-; PUSH of an absent operand, and onto an absent stack; POP to an absent place: ESP stays. POP's address is computed
-; with ESP already moved (SDM Vol. 2B, POP).
+; PUSH of an absent operand, and onto an absent stack; POP to an absent place: ESP stays. POP's address is
+; computed with ESP already moved (SDM Vol. 2B, POP).
 %include "behaviour.inc"
     behaviour PAGED
     mov dword [PTE32(WINDOW)], 0

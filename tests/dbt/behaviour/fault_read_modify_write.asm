@@ -1,5 +1,5 @@
-; XCHG, CMPXCHG, CMPXCHG8B, XADD, BTS, SHL, NEG on a read-only page: #PF of a write, whatever the comparison says, and no register
-; changes.
+; XCHG, CMPXCHG, CMPXCHG8B, XADD, BTS, SHL, NEG on a read-only page: #PF of a write, whatever the comparison
+; says, and no register changes.
 %include "behaviour.inc"
     behaviour PAGED
     mov dword [PTE32(WINDOW)], FRAME(0) + PTE_P

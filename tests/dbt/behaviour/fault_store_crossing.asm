@@ -1,5 +1,5 @@
-; Stores across a page border with the second page absent, then read-only: #PF at the second page's first byte, and
-; nothing is written on the first.
+; Stores across a page border with the second page absent, then read-only: #PF at the second page's first
+; byte, and nothing is written on the first.
 %include "behaviour.inc"
     behaviour PAGED
     mov dword [PTE32(WINDOW + PAGE)], 0

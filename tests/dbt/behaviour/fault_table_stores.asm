@@ -1,5 +1,5 @@
-; SGDT and LGDT across a page border, the second page absent: nothing is loaded, and of SGDT's two parts the first
-; may be written (the SDM does not say; Bochs writes the limit).
+; SGDT and LGDT across a page border, the second page absent: nothing is loaded, and of SGDT's two parts the
+; first may be written (the SDM does not say; Bochs writes the limit).
 %include "behaviour.inc"
     behaviour PAGED
     mov dword [PTE32(WINDOW + PAGE)], 0

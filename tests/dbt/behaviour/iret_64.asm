@@ -1,5 +1,5 @@
-; IRETQ: SS and RSP always come; to level 0 with a null SS, to level 3, to compatibility mode of 32 and 16 bits, and
-; back by INT. The frame's RSP is aligned to 16 bytes (SDM Vol. 3A, 6.14.2).
+; IRETQ: SS and RSP always come; to level 0 with a null SS, to level 3, to compatibility mode of 32 and 16
+; bits, and back by INT. The frame's RSP is aligned to 16 bytes (SDM Vol. 3A, 6.14.2).
 %include "behaviour.inc"
     behaviour LONG64
     gate 0x41, .back, INTERRUPT_GATE | FOR_LEVEL3

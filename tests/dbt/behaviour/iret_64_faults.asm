@@ -1,5 +1,5 @@
-; IRETQ that cannot be: NT set, a RIP that is not canonical, selectors. IRETD in 64-bit mode is left out: it pops SS
-; and RSP as well (SDM Vol. 2A, IRET; Vol. 3A, 6.14.3), in Bochs only where the level changes.
+; IRETQ that cannot be: NT set, a RIP that is not canonical, selectors. IRETD in 64-bit mode is left out: it
+; pops SS and RSP as well (SDM Vol. 2A, IRET; Vol. 3A, 6.14.3), in Bochs only where the level changes.
 %include "behaviour.inc"
     behaviour LONG64
 %macro try 3-5 SEL_USER_DATA, 2 ; name, CS, IP, [SS, flags]

@@ -1,5 +1,5 @@
-; IRET to level 3, of 32 and of 16 bits; data segments that level 3 may not use become null. From there INT comes in on
-; the stack of the TSS.
+; IRET to level 3, of 32 and of 16 bits; data segments that level 3 may not use become null. From there INT
+; comes in on the stack of the TSS.
 %include "behaviour.inc"
     behaviour PROTECTED
     gate 0x41, .from_user, INTERRUPT_GATE | FOR_LEVEL3

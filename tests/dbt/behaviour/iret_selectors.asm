@@ -1,4 +1,5 @@
-; IRET with selectors that cannot be: #GP, #NP or #SS with the selector, and nothing loaded (SDM Vol. 2A, IRET).
+; IRET with selectors that cannot be: #GP, #NP or #SS with the selector, and nothing loaded (SDM Vol. 2A,
+; IRET).
 %include "behaviour.inc"
     behaviour PROTECTED
 %macro try 3-5 SEL_USER_DATA, stack_user ; what CS, IP, [SS, SP]

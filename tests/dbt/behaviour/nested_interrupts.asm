@@ -1,4 +1,5 @@
-; INT n, INT3, INTO and INT1 through interrupt and trap gates: IF in the handler, and what the gate's DPL allows level 3.
+; INT n, INT3, INTO and INT1 through interrupt and trap gates: IF in the handler, and what the gate's DPL
+; allows level 3.
 %include "behaviour.inc"
     behaviour PROTECTED
     gate 1, .handler, INTERRUPT_GATE

@@ -1,4 +1,5 @@
-; A and D are set by the first access and the first write, on every level, and again after they were cleared and INVLPG.
+; A and D are set by the first access and the first write, on every level, and again after they were cleared
+; and INVLPG.
 %include "behaviour.inc"
     behaviour PAGED
     mov eax, [WINDOW]

@@ -1,5 +1,6 @@
-; Global pages outlive MOV CR3, and no flush of CR4.PGE or INVLPG. That an old global translation is still used after
-; MOV CR3 is allowed but not required (SDM Vol. 3A, 4.10.2.4: it may have been dropped at any time): where it would show is not looked at.
+; Global pages outlive MOV CR3, and no flush of CR4.PGE or INVLPG. That an old global translation is still
+; used after MOV CR3 is allowed but not required (SDM Vol. 3A, 4.10.2.4: it may have been dropped at any
+; time): where it would show is not looked at.
 %include "behaviour.inc"
     behaviour PAGED
     mov eax, cr4

@@ -12,6 +12,9 @@
     catch .read_only
     mov [14 * 0x400000 + marks - 0x1000000], eax
 .read_only:
+    mov dword [page_directory + 13 * 4], PTE_P + PTE_W + PTE_PS + 0x2000 ; bit 13 is bit 32 of the address: no memory
+    mov eax, [13 * 0x400000]
+    see "4 GiB", eax
     done
     align 4
 marks:

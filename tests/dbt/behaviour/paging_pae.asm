@@ -1,5 +1,5 @@
-; PAE: the four pointers are loaded by MOV CR3 and not looked at in memory again; reserved bits in one are #GP; NX and
-; reserved bits of an entry are a page fault with RSVD.
+; PAE: the four pointers are loaded by MOV CR3 and not looked at in memory again; reserved bits in one are
+; #GP; NX and reserved bits of an entry are a page fault with RSVD.
 %include "behaviour.inc"
     behaviour PAE
     mov dword [WINDOW], 0x11111111

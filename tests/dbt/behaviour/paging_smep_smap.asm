@@ -1,5 +1,5 @@
-; SMEP: no supervisor execution of user pages. SMAP: no supervisor access to them unless AC is set, which STAC and CLAC change;
-; implicit accesses (the GDT) do not heed AC.
+; SMEP: no supervisor execution of user pages. SMAP: no supervisor access to them unless AC is set, which STAC
+; and CLAC change; implicit accesses (the GDT) do not heed AC.
 %include "behaviour.inc"
     behaviour LONG64
     needs_cpuid 7, ebx, 7

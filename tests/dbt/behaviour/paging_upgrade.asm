@@ -1,5 +1,5 @@
-; What a page gains needs no INVLPG: present, writable, user (SDM Vol. 3A, 4.10.4.3: after a fault the processor looks
-; again).
+; What a page gains needs no INVLPG: present, writable, user (SDM Vol. 3A, 4.10.4.3: after a fault the
+; processor looks again).
 %include "behaviour.inc"
     behaviour PAGED
     mov dword [PTE32(WINDOW)], FRAME(0)

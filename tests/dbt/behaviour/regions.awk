@@ -4,7 +4,8 @@
 #     awk -v marker=ADDRESS -f regions.awk NAMES LIST
 #
 # NAMES: a behaviour's name a line, in order. A page-table entry that was read is no access; one that was written has
-# no linear address in Bochs's list: the physical one stands in both places, as in a trace. MMIO is not recorded.
+# no linear address in Bochs's list: the physical one stands in both places, as in a trace. Where there is no RAM nothing
+# is recorded.
 function nibble(c) { return index("0123456789abcdef", c) - 1 }
 function low12(hex) {
     hex = "00" hex
@@ -22,6 +23,7 @@ function print_access(kind, gva, gpa, size, data, pages, first) {
     print now, kind, next_page(gva), pages[2], size - first, substr(data, 2 * first + 1)
 }
 function next_page(gva, digits) {
+    if (gva ~ /^fffff...$/) return "0" # wraps: no behaviour crosses 4 GiB in 64-bit mode
     digits = substr(gva, 1, length(gva) - 3)
     return increment(digits) "000"
 }
@@ -39,4 +41,8 @@ $1 == "W" && $2 == marker {
         256 * nibble(substr($5, 4, 1))]
     next
 }
-inside && !(length($3) == 5 && $3 >= "a0000") { print_access($1, $2, $3, $4, $5) }
+function is_ram(gpa) {
+    sub(/,.*/, "", gpa)
+    return length(gpa) < 5 || (length(gpa) == 5 && gpa < "a0000") || (length(gpa) > 5 && length(gpa) <= 8)
+}
+inside && is_ram($3) { print_access($1, $2, $3, $4, $5) }

@@ -1,4 +1,5 @@
-; REP MOVSD, STOSB, CMPSB, SCASD run into absent pages: the handler sees how far they have come, maps the page, and they go on.
+; REP MOVSD, STOSB, CMPSB, SCASD run into absent pages: the handler sees how far they have come, maps the
+; page, and they go on.
 %include "behaviour.inc"
     behaviour PAGED
     gate 14, .handler, INTERRUPT_GATE

@@ -1,5 +1,5 @@
-; An interrupt that waits is taken between two iterations of a REP, behind the first after STI; the frame shows the
-; REP's own address, RF is set (SDM Vol. 3B, 17.3.1.1), and it goes on.
+; An interrupt that waits is taken between two iterations of a REP, behind the first after STI; the frame
+; shows the REP's own address, RF is set (SDM Vol. 3B, 17.3.1.1), and it goes on.
 %include "behaviour.inc"
     behaviour PROTECTED
     gate VECTOR_IRQ, .handler, INTERRUPT_GATE

@@ -1,5 +1,5 @@
-; The instruction behind MOV SS and STI faults: the handler runs, and with a trap gate the interrupt is taken at
-; its first instruction.
+; The instruction behind MOV SS and STI faults: the handler runs, and with a trap gate the interrupt is taken
+; at its first instruction.
 %include "behaviour.inc"
     behaviour PAGED
     gate VECTOR_IRQ, .handler, INTERRUPT_GATE

@@ -1,5 +1,5 @@
-; SWAPGS, and what GS then addresses; at level 3 it is #GP. A load of GS in 64-bit mode sets the base from the descriptor, of a null
-; selector Intel's processors leave it 0 or as it was: not looked at.
+; SWAPGS, and what GS then addresses; at level 3 it is #GP. A load of GS in 64-bit mode sets the base from the
+; descriptor, of a null selector Intel's processors leave it 0 or as it was: not looked at.
 %include "behaviour.inc"
     behaviour LONG64
     mov ecx, MSR_GS_BASE

@@ -1,4 +1,5 @@
-; SYSCALL and SYSRET: RCX, R11, IA32_FMASK, the segments; to 64-bit and to compatibility mode; what they refuse.
+; SYSCALL and SYSRET: RCX, R11, IA32_FMASK, the segments; to 64-bit and to compatibility mode; what they
+; refuse.
 %include "behaviour.inc"
     behaviour LONG64
     catch .disabled

@@ -1,4 +1,5 @@
-; SYSENTER from compatibility and 64-bit mode goes to 64-bit mode; SYSEXIT to 64-bit and to compatibility mode.
+; SYSENTER from compatibility and 64-bit mode goes to 64-bit mode; SYSEXIT to 64-bit and to compatibility
+; mode.
 %include "behaviour.inc"
     behaviour LONG64
     mov ecx, MSR_SYSENTER_CS

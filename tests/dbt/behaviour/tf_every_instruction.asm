@@ -1,4 +1,5 @@
-; TF: the trap behind every instruction shows the next one's address and TF set; DR6.BS is set and stays until software clears it.
+; TF: the trap behind every instruction shows the next one's address and TF set; DR6.BS is set and stays until
+; software clears it.
 %include "behaviour.inc"
     behaviour PROTECTED
     gate 1, .handler, INTERRUPT_GATE
@@ -17,7 +18,7 @@
     pop ecx
     loop .end
 .end:
-    cpuid
+    clts
     mov ecx, dr6
     pushfd
     and dword [esp], ~FLAG_TF

@@ -1,5 +1,5 @@
-; TF and INT n, INT3, INTO, a fault: the handler begins without TF and without a trap before its first instruction; the
-; next trap comes behind the first instruction after IRET.
+; TF and INT n, INT3, INTO, a fault: the handler begins without TF and without a trap before its first
+; instruction; the next trap comes behind the first instruction after IRET.
 %include "behaviour.inc"
     behaviour PROTECTED
     gate 1, .trap, INTERRUPT_GATE

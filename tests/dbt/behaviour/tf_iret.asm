@@ -1,4 +1,5 @@
-; IRET and POPF that set TF: the first trap comes behind the next instruction. IRET that clears it: one trap, of itself.
+; IRET and POPF that set TF: the first trap comes behind the next instruction. IRET that clears it: one trap,
+; of itself.
 %include "behaviour.inc"
     behaviour PROTECTED
     gate 1, .handler, INTERRUPT_GATE

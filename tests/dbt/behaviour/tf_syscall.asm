@@ -1,5 +1,6 @@
-; SYSCALL under TF: a trap before the first instruction of the entry, whether IA32_FMASK clears TF or not; after SYSRET that sets it the first
-; trap comes behind the next instruction, as after IRET (the SDM says so of IRET and POPF only).
+; SYSCALL under TF: a trap before the first instruction of the entry, whether IA32_FMASK clears TF or not;
+; after SYSRET that sets it the first trap comes behind the next instruction, as after IRET (the SDM says so
+; of IRET and POPF only).
 %include "behaviour.inc"
     behaviour LONG64
     gate 1, .trap, INTERRUPT_GATE

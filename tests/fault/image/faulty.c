@@ -13,7 +13,7 @@
  */
 #include "console.h"
 #include "control.h"
-#include "guest.h"
+#include "guest/guest.h"
 #include "trace/hook.h"
 #include "uart.h"
 #include "vmx/vmx.h"

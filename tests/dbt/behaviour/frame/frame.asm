@@ -14,8 +14,8 @@
     global start, region_begin, region_end, marker, all_done
     global frame_done, frame_absent, frame_leave_long, frame_leave_real, mode_return, real_return
     global frame_abandon64, frame_abandon_real
-    extern tables_reset, idt_reset64, log_name, log_print, log_take_real, real_stubs, real_idt, real_idt_pointer
-    extern idt_pointer, gdt, gdt_pointer, page_directory, pae_pdpt, pml4, stack, resume, real_resume
+    extern tables_build, tables_reset, idt64_pointer, log_begin, log_name, log_print, log_take_real, real_stubs, real_idt
+    extern idt_pointer, gdt, gdt_pointer, tss, page_directory, pae_pdpt, pml4, stack, resume, real_resume
     extern behaviours_start, behaviours_end
 
 BEHAVIOUR_BYTES equ 12 ; dd name, mode, start
@@ -65,6 +65,9 @@ start:
     xor edx, edx
     mov ecx, BEHAVIOUR_BYTES
     div ecx
+    push eax
+    call tables_build
+    pop eax
     mov ecx, [first]
     mov [index], ecx
     add ecx, [count]
@@ -81,6 +84,7 @@ next:
     jae over
     imul ebx, eax, BEHAVIOUR_BYTES
     add ebx, behaviours_start
+    call log_begin
     mov eax, [ebx]
     call log_name
     push ebx
@@ -174,7 +178,8 @@ start_behaviour:
 
 enter_long:
     push edx
-    call idt_reset64
+    mov dword [tss + 8], 0 ; RSP0's upper half
+    lidt [idt64_pointer]
     mov eax, pml4
     mov cr3, eax
     mov eax, cr4
@@ -299,6 +304,7 @@ frame_leave_long:
     mov ss, eax
     mov esp, stack
     lgdt [gdt_pointer]
+    lidt [idt_pointer]
     push SEL_CODE
     push .compatibility
     o64 retf
@@ -349,8 +355,17 @@ absent_text:
     section .text
 
 over:
+    mov eax, [first]
+    mov [index], eax
+.next:
+    mov ebp, [index]
+    cmp ebp, [last]
+    jae .all
     call log_print
-    print "END", 10
+    inc dword [index]
+    jmp .next
+.all:
+    print 10, "END", 10
     serial_drain
 all_done:
     guest_end

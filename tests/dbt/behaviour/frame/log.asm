@@ -2,29 +2,29 @@
 ;
 ;     dd kind, label, low half, high half
 ;
-; Exceptions that nobody has asked for end the behaviour.
+; Each behaviour has room of its own, so that its accesses do not depend on what
+; others have seen. Exceptions that nobody has asked for end the behaviour.
 %define FRAME_ITSELF
 %include "behaviour.inc"
 %include "serial.inc"
 
-    global log_name, log_print, frame_see16, frame_see32, frame_see64, frame_see64_low, log_take_real
+    global log_begin, log_name, log_print, frame_see16, frame_see32, frame_see64, frame_see64_low, log_take_real
     global resume, resume_sp, real_resume, real_resume_sp, ring0_return
     global vector_stubs32, vector_stubs64, vector_to_ring0_32, vector_to_ring0_64, real_stubs
     extern stack, frame_done, frame_abandon64, frame_abandon_real
 
-NAME equ 0 ; of a behaviour
+NAME equ 8 ; of a behaviour, or another line without a value
 LINE equ 1 ; 8 digits
 WIDE equ 2 ; or'd: 16 digits
 MORE equ 4 ; or'd: on the same line
-ENTRIES equ 32768
+ENTRIES equ 1024
+BEHAVIOURS equ 200
 VECTORS equ 0x60
 VECTOR_PF equ 14
 
-    section .bss
-    alignb 16
+    section .log nobits alloc noexec write align=16 ; behind all else, as it is large
 log:
-    resb ENTRIES * 16
-log_end:
+    resb BEHAVIOURS * ENTRIES * 16
 
     section .data
     align 8
@@ -34,6 +34,10 @@ resume:
     dd 0
 resume_sp:
     dq 0
+resume_at:
+    dq 0
+data_selector:
+    dd SEL_DATA
 ring0_return:
     dd 0
 
@@ -54,60 +58,60 @@ name_%1:
 %endmacro
     names unexpected, cr2, ip, cs, flags, sp, ss, ax, cx, dx, bx, bp, si, di, r8, r9, r10, r11, r12, r13, r14, r15
 
-; entry KIND, label, low, high: registers or constants; to EDI, in 32- and 64-bit code.
+; entry KIND, label, low, high: registers or constants; to EDI, in 32- and 64-bit code. No flag changes: they need
+; not be saved, and where some are undefined that does not show in memory.
 %macro entry 3-4 0
     mov dword [edi], %1
     mov dword [edi + 4], %2
     mov dword [edi + 8], %3
     mov dword [edi + 12], %4
-    add edi, 16
+    lea edi, [edi + 16]
 %endmacro
 
     section .text
     bits 32
 
+; EAX: number of the behaviour that begins. Clobbers eax.
+log_begin:
+    imul eax, ENTRIES * 16
+    add eax, log
+    mov [log_next], eax
+    ret
+
 ; EAX: the string. Clobbers edi.
 log_name:
     mov edi, [log_next]
-    cmp edi, log_end - 65536
-    jae .full
     entry NAME, eax, 0
     mov [log_next], edi
     ret
-.full:
-    print "error: the log is full", 10
-    guest_end
 
 ; ---- see ----
 
 ; On the stack: label, value.
 frame_see32:
-    pushfd
     push edi
     push eax
     push edx
     mov edi, [log_next]
-    mov eax, [esp + 20]
-    mov edx, [esp + 24]
+    mov eax, [esp + 16]
+    mov edx, [esp + 20]
     entry LINE, eax, edx
     mov [log_next], edi
     pop edx
     pop eax
     pop edi
-    popfd
     ret 8
 
     bits 64
 %macro begin_see64 0
-    pushfq
     push rdi
     push rax
     push rdx
     push rcx
     mov edi, [log_next]
-    mov eax, [rsp + 48]
-    mov edx, [rsp + 56]
-    mov ecx, [rsp + 60]
+    mov eax, [rsp + 40]
+    mov edx, [rsp + 48]
+    mov ecx, [rsp + 52]
 %endmacro
 frame_see64:
     begin_see64
@@ -122,7 +126,6 @@ end_see64:
     pop rdx
     pop rax
     pop rdi
-    popfq
     ret 16
 
 ; ---- exceptions ----
@@ -162,7 +165,6 @@ caught32:
     mov ebp, esp
     mov eax, SEL_DATA
     mov ds, eax
-    mov es, eax
     cld
     mov edi, [log_next]
     mov ecx, [ebp + 36] ; vector
@@ -196,13 +198,20 @@ caught32:
     test eax, eax
     jz .unexpected
     mov [log_next], edi
+    mov [resume_at], eax
     mov dword [resume], 0
-    mov edx, SEL_DATA
-    mov ss, edx
+    mov eax, [ebp + 32]
+    mov ecx, [ebp + 28]
+    mov edx, [ebp + 24]
+    mov ebx, [ebp + 20]
+    mov esi, [ebp + 8]
+    mov edi, [ebp + 4]
+    mov ebp, [ebp + 12]
+    mov ss, [data_selector]
     mov esp, [resume_sp]
     push dword 2
     popfd
-    jmp eax
+    jmp [resume_at]
 .unexpected:
     entry LINE, name_unexpected, 0
     mov [log_next], edi
@@ -266,13 +275,21 @@ caught64:
     test eax, eax
     jz .unexpected
     mov [log_next], edi
+    mov [resume_at], rax
     mov dword [resume], 0
     xor edx, edx
     mov ss, edx
+    pop rdi
+    pop rsi
+    pop rbp
+    pop rbx
+    pop rdx
+    pop rcx
+    pop rax
     mov rsp, [resume_sp]
     push 2
     popfq
-    jmp rax
+    jmp [resume_at]
 .unexpected:
     entry LINE, name_unexpected, 0
     mov [log_next], edi
@@ -417,15 +434,16 @@ log_take_real:
 
 ; ---- printing ----
 
-; Clobbers all.
+; EBP: number of the behaviour. Clobbers all.
 log_print:
-    mov ebp, log
+    imul ebp, ENTRIES * 16
+    add ebp, log
 .next:
-    cmp ebp, [log_next]
-    jae .all
     mov eax, [ebp]
     test eax, eax
-    jz .name
+    jz .all
+    test eax, NAME
+    jnz .name
     test eax, MORE
     jnz .more
     print 10, "  "
@@ -452,5 +470,4 @@ log_print:
     add ebp, 16
     jmp .next
 .all:
-    print 10
     ret

@@ -1,12 +1,13 @@
-; Descriptor tables, page tables and stacks of the behaviours, and how each of them
-; gets them anew.
+; Descriptor tables, page tables and stacks of the behaviours. They are built once;
+; before every behaviour what the one before has changed is put back, and nothing
+; else is written, so that this adds little to a trace.
 %define FRAME_ITSELF
 %include "behaviour.inc"
 
-    global gdt, gdt_pointer, idt, idt_pointer, tss, ldt, real_idt_pointer, real_idt
+    global gdt, gdt_pointer, idt, idt_pointer, tss, ldt, real_idt
     global page_directory, window_table, pae_pdpt, pae_directory, pae_window_directory, pae_window_table, pml4, pdpt
     global window_frames, stack, stack_user, stack_tss, stack_ist
-    global tables_reset, idt_reset64, frame_set_gate32, frame_set_gate64
+    global tables_build, tables_reset, idt64_pointer, frame_set_gate32, frame_set_gate64
     extern vector_stubs32, vector_stubs64, vector_to_ring0_32, vector_to_ring0_64, low_image, low_start, low_bytes
 
 VECTORS equ 0x60
@@ -38,14 +39,15 @@ gdt_pointer:
     dw GDT_BYTES - 1
     dd gdt, 0
 idt_pointer:
-    dw VECTORS * 16 - 1
+    dw VECTORS * 8 - 1
     dd idt, 0
-real_idt_pointer:
-    dw 0x3ff
-    dd real_idt
+idt64_pointer:
+    dw VECTORS * 16 - 1
+    dd idt64, 0
 
     section .bss
     alignb 4096
+state:
 gdt:
     resb GDT_BYTES
     alignb 16
@@ -56,7 +58,9 @@ ldt:
     resq 8
     alignb 4096
 idt:
-    resb 4096
+    resb 2048
+idt64:
+    resb 2048
 page_directory:
     resb 4096
 window_table:
@@ -75,6 +79,9 @@ pae_window_table: ; and that of the aliases
     resb 2 * 4096
 window_frames:
     resb WINDOW_PAGES * PAGE
+state_end:
+pristine:
+    resb state_end - state
     resb 4096
 stack:
     resb 4096
@@ -88,12 +95,11 @@ stack_ist:
 real_idt:
     times 0x400 db 0
 
-; ---- before every behaviour; 32 bits, flat, no paging; clobbers all ----
+; ---- building; 32 bits, flat, no paging; clobbers all ----
 
     section .text
     bits 32
-tables_reset:
-    cld
+tables_build:
     mov esi, gdt_template
     mov edi, gdt
     mov ecx, GDT_BYTES / 4
@@ -104,38 +110,51 @@ tables_reset:
     mov eax, ldt
     mov edx, gdt + SEL_LDT
     call set_base
-    lgdt [gdt_pointer]
-
-    xor eax, eax
-    mov edi, ldt
-    mov ecx, 8 * 2
-    rep stosd
-    mov edi, tss
-    mov ecx, TSS_IO_MAP / 4
-    rep stosd
     mov eax, -1
+    mov edi, tss + TSS_IO_MAP
     mov ecx, TSS_BYTES - TSS_IO_MAP
     rep stosb
     mov dword [tss + 4], stack_tss
     mov dword [tss + 8], SEL_DATA
+    mov dword [tss + 36], stack_ist ; IST1 of a 64-bit TSS, nothing that counts in a 32-bit one
     mov word [tss + 102], TSS_IO_MAP
-    mov eax, SEL_TSS
-    ltr ax
+    call build_idt
+    call build_idt64
+    call build_tables32
+    call build_tables64
+    mov esi, state
+    mov edi, pristine
+    mov ecx, (state_end - state) / 4
+    rep movsd
+    ret
 
+; Before every behaviour: tables and memory are as they were built, GDT and TR loaded.
+tables_reset:
+    cld
+    mov esi, pristine
+    mov edi, state
+    mov ecx, (state_end - state) / 4
+    call restore
     mov esi, low_image
     mov edi, low_start
     mov ecx, low_bytes
-    rep movsb
-    call idt_reset32
-    xor eax, eax
-    mov edi, window_frames
-    mov ecx, WINDOW_PAGES * PAGE / 4
-    rep stosd
-    mov edi, page_directory ; to the last table
-    mov ecx, (window_frames - page_directory) / 4
-    rep stosd
-    call build_tables32
-    jmp build_tables64
+    shr ecx, 2
+    call restore
+    lgdt [gdt_pointer]
+    mov eax, SEL_TSS
+    ltr ax
+    ret
+
+; Writes ECX words from ESI to EDI where they differ.
+restore:
+    jecxz .done
+    repe cmpsd
+    je .done
+    mov eax, [esi - 4]
+    mov [edi - 4], eax
+    jmp restore
+.done:
+    ret
 
 ; The base EAX into the descriptor at EDX.
 set_base:
@@ -145,7 +164,7 @@ set_base:
     mov [edx + 7], ah
     ret
 
-idt_reset32:
+build_idt:
     mov edi, idt
     xor ecx, ecx
 .next:
@@ -165,9 +184,8 @@ idt_reset32:
     jne .next
     ret
 
-; The same for IA-32e mode; the frame calls it where the mode is chosen.
-idt_reset64:
-    mov edi, idt
+build_idt64:
+    mov edi, idt64
     xor ecx, ecx
 .next:
     mov eax, ecx
@@ -184,9 +202,6 @@ idt_reset64:
     inc ecx
     cmp ecx, VECTORS
     jne .next
-    mov dword [tss + 4], stack_tss
-    mov dword [tss + 8], 0
-    mov dword [tss + 36], stack_ist ; IST1
     ret
 
 ; EDI: entry, EAX: handler, EDX: type. Clobbers eax.
@@ -203,8 +218,6 @@ fill_gate64:
     mov [edi + 4], dx
     shr eax, 16
     mov [edi + 6], ax
-    mov dword [edi + 8], 0
-    mov dword [edi + 12], 0
     ret
 
 ; 32-bit paging: 64 MiB 1:1 and the windows, which are in one 4-MiB region.
@@ -277,7 +290,7 @@ frame_set_gate64:
     push rax
     mov edi, [rsp + 56]
     shl edi, 4
-    add edi, idt
+    add edi, idt64
     mov eax, [rsp + 48]
     mov edx, [rsp + 40]
     call fill_gate64_long
