@@ -314,11 +314,11 @@ behaviour_objects = $(patsubst %.asm,$(B)/%.o,$(sort $(wildcard $(BEHAVIOUR)/fra
 define nasm_behaviour
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
-	$(Q)$(NASM) -w+error -f elf32 -DBEHAVIOUR='"$*"' -I guest/include/ -I $(BEHAVIOUR)/frame/ -o $@ $<
+	$(Q)$(NASM) -w+error -f elf32 -DBEHAVIOUR='"$*"' -I guest/include/ -I $(BEHAVIOUR)/frame/ -I $(FEATURE)/ -o $@ $<
 endef
 $(B)/$(BEHAVIOUR)/%.o: $(BEHAVIOUR)/%.asm $(GUEST_INCLUDES) $(wildcard $(BEHAVIOUR)/frame/*.inc) $(B)/deps.mk
 	$(nasm_behaviour)
-$(B)/$(FEATURE)/%.o: $(FEATURE)/%.asm $(GUEST_INCLUDES) $(wildcard $(BEHAVIOUR)/frame/*.inc) $(B)/deps.mk
+$(B)/$(FEATURE)/%.o: $(FEATURE)/%.asm $(GUEST_INCLUDES) $(wildcard $(BEHAVIOUR)/frame/*.inc) $(wildcard $(FEATURE)/*.inc) $(B)/deps.mk
 	$(nasm_behaviour)
 $(B)/$(BEHAVIOUR)s.elf: $(call behaviour_objects,$(BEHAVIOUR))
 $(B)/$(FEATURE).elf: $(call behaviour_objects,$(FEATURE))

@@ -72,7 +72,8 @@ struct dbt_cpu {
     uint16_t debug_traps;  /* DR6's bits for what is to trap behind the instruction */
     bool nmi_blocked;      /* until IRET */
     bool halted;
-    bool delivered; /* an event was, since the caller cleared this: no single-step trap before its handler */
+    bool delivered; /* an event was, or a task switch made, since the caller cleared this: no single-step trap
+                     * before what follows */
 
     struct dbt_fault fault; /* valid after something returned false and `stop` is DBT_RUNS */
     enum dbt_stop stop;

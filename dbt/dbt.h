@@ -56,7 +56,7 @@ struct tlb {
 #define MODE_BASED(seg) (0x100u << (seg))    /* its base is not 0 */
 #define MODE_LIMITED(seg) (0x4000u << (seg)) /* accesses need the checks of segmentation */
 #define MODE_STEP 0x100000u                  /* one instruction: see dbt.stepping */
-#define MODE_PROTECTED 0x200000u
+#define MODE_PROTECTED 0x200000u             /* and not virtual-8086 */
 /* What the guest has not switched on (front_decode()). */
 #define MODE_EM 0x00400000u        /* CR0.EM */
 #define MODE_TS 0x00800000u        /* CR0.TS */

@@ -253,7 +253,7 @@ uint8_t dbt_context(const struct dbt *d)
         [CODE_16] = MODE_PROT16, [CODE_32] = MODE_PROT32, [CODE_64] = MODE_LONG64};
     const struct vcpu *v = &d->cpu.v;
     bool protected_mode = v->cr0 & CR0_PE;
-    unsigned mode = protected_mode ? modes[sys_code_size(&d->cpu)] : MODE_REAL;
+    unsigned mode = protected_mode && !(v->rflags & RFLAGS_VM) ? modes[sys_code_size(&d->cpu)] : MODE_REAL;
     return (uint8_t)((protected_mode ? dbt_cpl(&d->cpu) : 0) | mode << CONTEXT_MODE_SHIFT |
                      (v->cr0 & CR0_PG ? CONTEXT_PAGING : 0));
 }

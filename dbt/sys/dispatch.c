@@ -231,7 +231,7 @@ bool require_cpl0(struct dbt_cpu *c)
 }
 bool require_protected(struct dbt_cpu *c)
 {
-    return protected_mode(c) || raise_ud(c);
+    return !real_segments(c) || raise_ud(c);
 }
 
 enum code_size sys_code_size(const struct dbt_cpu *c)
@@ -252,15 +252,16 @@ bool sys_execute(struct dbt_cpu *c, const struct insn *insn)
     uint64_t next = next_rip(c, &i);
     bool shadow = c->interrupt_shadow, mov_ss = c->shadow_is_mov_ss;
     c->interrupt_shadow = c->shadow_is_mov_ss = false;
+    /* RF is over with the instruction, which may load it anew (SDM Vol. 3B, 17.3.1.1). */
+    const uint64_t rf = c->v.rflags & RFLAGS_RF;
+    c->v.rflags &= ~RFLAGS_RF;
     if (!e->run(c, &i)) {
+        c->v.rflags |= rf;
         c->interrupt_shadow = shadow;
         c->shadow_is_mov_ss = mov_ss;
         return false;
     }
     if (e->kind == STEP)
         c->v.rip = next;
-    /* RF is over with the instruction, unless IRET has just loaded it (SDM Vol. 3B, 17.3.1.1). */
-    if (e->run != op_iret)
-        c->v.rflags &= ~RFLAGS_RF;
     return true;
 }

@@ -376,14 +376,6 @@ static inline void expect_fault(bool ran, uint8_t vector, bool has_error, uint32
     } while (0)
 #define UNDEFINED(...) expect_fault(EXECUTE(__VA_ARGS__), VECTOR_UD, false, 0)
 
-static inline void expect_unsupported(bool ran, const char *part)
-{
-    assert_false(ran);
-    assert_int_equal(cpu.stop, DBT_UNSUPPORTED);
-    if (!strstr(cpu.stop_text, part))
-        fail_msg("expected '%s' in '%s'", part, cpu.stop_text);
-}
-
 /* The writes or reads so far, in order; then both logs are empty. */
 static inline void expect_log(const char *what, struct log *log, const struct logged *expected,
                               unsigned count)
