@@ -199,11 +199,11 @@ static bool may_choose_fault(const struct state *s)
     return false;
 }
 
-/* MASKMOVx that writes nothing may fault all the same (SDM Vol. 2B). */
+/* MASKMOVx that writes nothing may fault all the same, by its segment as well (SDM Vol. 2B). */
 static bool fault_is_optional(const struct state *a, const struct state *b)
 {
     struct decoded d;
-    return a->vector == VECTOR_PF && (b->vector != a->vector || b->rip != a->rip) && decode_at(a->rip, &d) &&
+    return is_of_memory(a->vector) && (b->vector != a->vector || b->rip != a->rip) && decode_at(a->rip, &d) &&
            (d.z.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ || d.z.mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU);
 }
 
@@ -256,6 +256,9 @@ static bool registers_differ(const struct state *a, const struct state *b)
 
 static bool memory_differs(const struct state *a, const struct state *b)
 {
+    if (memcmp(a->memory + CODE_BYTES, b->memory + CODE_BYTES, WINDOW_BYTES - CODE_BYTES) == 0 ||
+        differ_in_use(a->memory, b->memory))
+        return false;
     for (unsigned k = CODE_BYTES; k < WINDOW_BYTES; k++)
         if (a->memory[k] != b->memory[k]) {
             say("memory at 0x%lx: expected %02x, got %02x", (unsigned long)(WINDOW_AT + k), a->memory[k],

@@ -76,6 +76,11 @@ void save_vectors(uint8_t *to);
 bool save_vectors_compacted(uint8_t *to); /* XSAVEC; false: this CPU has none */
 void load_vectors(const uint8_t *from);
 
+/* ---- in_use.c ---- */
+/* Two windows are the same but for state images that say of a component in its initial configuration whether
+ * it is in use. */
+bool differ_in_use(const uint8_t *a, const uint8_t *b);
+
 /* ---- native.c ---- */
 void native_init(void);
 bool native_has_16_bit_code(void); /* and FS and GS of 32-bit code */
