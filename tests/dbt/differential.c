@@ -256,7 +256,7 @@ static bool registers_differ(const struct state *a, const struct state *b)
 
 static bool memory_differs(const struct state *a, const struct state *b)
 {
-    if (memcmp(a->memory + CODE_BYTES, b->memory + CODE_BYTES, WINDOW_BYTES - CODE_BYTES) == 0 ||
+    if (same_memory(a->memory + CODE_BYTES, b->memory + CODE_BYTES, WINDOW_BYTES - CODE_BYTES) ||
         differ_in_use(a->memory, b->memory))
         return false;
     for (unsigned k = CODE_BYTES; k < WINDOW_BYTES; k++)
