@@ -39,9 +39,27 @@ static uint64_t draw_value(void)
     }
 }
 
+static void machine_virtual_8086(void)
+{
+    machine_protected(3);
+    cpu.v.rflags |= RFLAGS_VM | (one_in(2) ? RFLAGS_IOPL : 0);
+    for (unsigned s = 0; s <= SEG_GS; s++)
+        cpu.v.seg[s] = (struct segment){.limit = 0xffff, .access = 0xf3};
+}
+
+/* A TSS in the free slot, whose task may even work. */
+static void draw_task(void)
+{
+    put_descriptor(GDT, FREE_SLOT, LDT + 0x100, one_in(4) ? 0x2b : 0x67, one_in(4) ? 0x81 : 0x89, 0);
+    for (unsigned n = 0; n < 0x68; n += 2)
+        poke(LDT + 0x100 + n, one_in(2) ? DATA32 : draw_value(), 2);
+    poke(LDT + 0x100 + 0x4c, CODE32, 2);
+    poke(LDT + 0x100 + 0x60, 0, 2);
+}
+
 static void draw_machine(void)
 {
-    switch (draw() % 6) {
+    switch (draw() % 8) {
     case 0:
         machine_real();
         break;
@@ -54,10 +72,15 @@ static void draw_machine(void)
     case 3:
         machine_long(3);
         break;
+    case 4:
+    case 5:
+        machine_virtual_8086();
+        break;
     default:
         machine_long(0);
         break;
     }
+    draw_task();
     for (unsigned n = 0; n < GDT_LIMIT; n++)
         if (one_in(4))
             ram[GDT + n] = (uint8_t)draw();
