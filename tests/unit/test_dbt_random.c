@@ -130,6 +130,10 @@ static bool draw_instruction(struct insn *insn)
         bytes[n++] = 0x40 | (draw() & 15);
     if (one_in(2)) {
         bytes[n] = one_byte[draw() % sizeof one_byte];
+        if ((bytes[n] == 0xea || bytes[n] == 0x9a) && one_in(2)) {
+            bytes[n + 3] = bytes[n + 5] = FREE_SLOT; /* whatever the operand size is */
+            bytes[n + 4] = bytes[n + 6] = 0;
+        }
     } else {
         bytes[n++] = 0x0f;
         bytes[n] = two_byte[draw() % sizeof two_byte];
