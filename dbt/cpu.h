@@ -43,8 +43,7 @@ struct dbt_cpu {
     /* What the processor can do; set before the guest starts. */
     uint8_t physical_bits; /* MAXPHYADDR: page-table bits above it are reserved */
     bool has_gib_pages;    /* CPUID.80000001H:EDX.26 */
-    uint64_t
-        cr4_allowed; /* bits the guest may set; without VME, PVI, VMXE, CET, PKE: these are not implemented */
+    uint64_t cr4_allowed;  /* bits the guest may set; without VMXE, CET, PKE: these are not implemented */
     uint64_t xcr0_allowed; /* CPUID.0DH.0:EDX:EAX */
     struct x87_shows {
         uint8_t ip, dp, opcode;

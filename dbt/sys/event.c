@@ -66,6 +66,26 @@ static bool deliver_real(struct dbt_cpu *c, const struct sys_event *e)
     return true;
 }
 
+/* As in real mode, with the flags that the program believes in (Vol. 3B, 21.3.2). The table is at 0; that it
+ * is read first is Bochs's way. */
+static bool deliver_redirected(struct dbt_cpu *c, const struct sys_event *e)
+{
+    struct stack s = stack_current(c, cause_of(e));
+    gva_t at = e->vector * 4u;
+    uint16_t ip, cs;
+    record(c, e, false);
+    if (!dbt_read(c, at + 2, &cs, sizeof cs, DBT_READ | DBT_SYSTEM, cause_of(e)) ||
+        !dbt_read(c, at, &ip, sizeof ip, DBT_READ | DBT_SYSTEM, cause_of(e)) ||
+        !stack_push(c, &s, v86_flags(c, 2), 2) || !stack_push(c, &s, c->v.seg[SEG_CS].selector, 2) ||
+        !stack_push(c, &s, e->return_rip, 2))
+        return false;
+    stack_commit(c, &s);
+    v86_load(c, SEG_CS, cs);
+    c->v.rip = ip;
+    c->v.rflags &= ~(RFLAGS_TF | RFLAGS_RF | (v86_is_virtual_if(c) ? RFLAGS_VIF : RFLAGS_IF));
+    return true;
+}
+
 /* ---- protected and IA-32e mode: the gate ---- */
 
 struct gate {
@@ -202,7 +222,9 @@ bool event_deliver_once(struct dbt_cpu *c, const struct sys_event *e)
 {
     c->event_vector = e->vector;
     c->event_external = !is_software(e);
-    bool done = protected_mode(c) ? deliver_protected(c, e) : deliver_real(c, e);
+    bool done = e->redirected       ? deliver_redirected(c, e)
+                : protected_mode(c) ? deliver_protected(c, e)
+                                    : deliver_real(c, e);
     c->event_vector = c->event_external = 0;
     if (!done)
         return false;
@@ -307,7 +329,9 @@ static bool software(struct dbt_cpu *c, const struct sys_insn *i, uint8_t vector
 
 bool op_int(struct dbt_cpu *c, const struct sys_insn *i)
 {
-    return v86_allows(c) && software(c, i, i->immediate[0], SYS_SOFTWARE_INTERRUPT);
+    struct sys_event e = {
+        .vector = i->immediate[0], .type = SYS_SOFTWARE_INTERRUPT, .return_rip = next_rip(c, i)};
+    return v86_redirects(c, e.vector, &e.redirected) && event_deliver_once(c, &e);
 }
 
 bool op_int3(struct dbt_cpu *c, const struct sys_insn *i)

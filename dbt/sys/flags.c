@@ -32,6 +32,10 @@ static bool io_sensitive(struct dbt_cpu *c)
 bool op_cli(struct dbt_cpu *c, const struct sys_insn *i)
 {
     (void)i;
+    if (v86_is_virtual_if(c)) {
+        c->v.rflags &= ~RFLAGS_VIF;
+        return true;
+    }
     if (!io_sensitive(c))
         return false;
     c->v.rflags &= ~RFLAGS_IF;
@@ -42,6 +46,10 @@ bool op_cli(struct dbt_cpu *c, const struct sys_insn *i)
 bool op_sti(struct dbt_cpu *c, const struct sys_insn *i)
 {
     (void)i;
+    if (v86_is_virtual_if(c) && !(c->v.rflags & RFLAGS_VIP)) {
+        c->v.rflags |= RFLAGS_VIF;
+        return true;
+    }
     if (!io_sensitive(c))
         return false;
     c->interrupt_shadow = !(c->v.rflags & RFLAGS_IF);
@@ -51,8 +59,9 @@ bool op_sti(struct dbt_cpu *c, const struct sys_insn *i)
 
 bool op_pushf(struct dbt_cpu *c, const struct sys_insn *i)
 {
+    unsigned bytes = i->insn->operand_bytes;
     struct stack s = stack_current(c, CAUSE_INSTRUCTION);
-    if (!v86_allows(c) || !stack_push(c, &s, c->v.rflags & ~(RFLAGS_VM | RFLAGS_RF), i->insn->operand_bytes))
+    if (!v86_allows(c, bytes) || !stack_push(c, &s, v86_flags(c, bytes) & ~(RFLAGS_VM | RFLAGS_RF), bytes))
         return false;
     stack_commit(c, &s);
     return true;
@@ -60,12 +69,13 @@ bool op_pushf(struct dbt_cpu *c, const struct sys_insn *i)
 
 bool op_popf(struct dbt_cpu *c, const struct sys_insn *i)
 {
+    unsigned bytes = i->insn->operand_bytes;
     struct stack s = stack_current(c, CAUSE_INSTRUCTION);
     uint64_t value;
-    if (!v86_allows(c) || !stack_pop(c, &s, &value, i->insn->operand_bytes))
+    if (!v86_allows(c, bytes) || !stack_pop(c, &s, &value, bytes) || !v86_check_flags(c, value, bytes))
         return false;
     stack_commit(c, &s);
-    set_flags(c, value, changeable_flags(c, i->insn->operand_bytes));
+    v86_set_flags(c, value, changeable_flags(c, bytes), bytes);
     return true;
 }
 

@@ -303,8 +303,19 @@ bool task_return(struct dbt_cpu *c, uint64_t ip);
 /* ---- v86.c ---- */
 
 void v86_load(struct dbt_cpu *c, unsigned segment, uint16_t selector);
-/* What depends on IOPL there (INT n, IRET, PUSHF, POPF): else #GP(0). */
-bool v86_allows(struct dbt_cpu *c);
+/* Where VIF stands for IF: virtual-8086 mode with CR4.VME, CPL 3 with CR4.PVI. */
+bool v86_is_virtual_if(const struct dbt_cpu *c);
+/* IRET, PUSHF and POPF with an operand of `bytes` depend on IOPL there: else #GP(0). */
+bool v86_allows(struct dbt_cpu *c, unsigned bytes);
+/* The flags as they are pushed, whether an image can be loaded (else #GP(0)), and loading what `mask` lets:
+ * with VIF for IF where it is so; everywhere else as they are. */
+uint64_t v86_flags(const struct dbt_cpu *c, unsigned bytes);
+bool v86_check_flags(struct dbt_cpu *c, uint64_t flags, unsigned bytes);
+void v86_set_flags(struct dbt_cpu *c, uint64_t flags, uint64_t mask, unsigned bytes);
+/* Behind an IRET: the monitor has an interrupt for the program, which takes it: #GP(0) in its context. */
+bool v86_check_pending(struct dbt_cpu *c);
+/* INT n there: *redirected if the TSS leaves it to the program's own handlers. False: a fault. */
+bool v86_redirects(struct dbt_cpu *c, uint8_t vector, bool *redirected);
 /* The data segments' part of an event's frame; they become null behind it. */
 bool v86_push_segments(struct dbt_cpu *c, struct stack *s, unsigned bytes);
 void v86_drop_segments(struct dbt_cpu *c);

@@ -191,14 +191,14 @@ bool op_iret(struct dbt_cpu *c, const struct sys_insn *i)
 
     /* NMIs are unblocked even if IRET faults (Vol. 3A, 6.7.1). */
     c->nmi_blocked = false;
-    if (!v86_allows(c))
+    if (!v86_allows(c, bytes))
         return false;
     if (!real_segments(c) && (c->v.rflags & RFLAGS_NT)) {
         if (long_mode(c))
             return raise_gp(c);
         return task_return(c, next_rip(c, i));
     }
-    if (!pop_frame(c, &f, bytes, true))
+    if (!pop_frame(c, &f, bytes, true) || !v86_check_flags(c, f.flags, bytes))
         return false;
     uint64_t mask = iret_flags(c, bytes);
     if (returns_to_v86(c, &f)) {
@@ -208,6 +208,6 @@ bool op_iret(struct dbt_cpu *c, const struct sys_insn *i)
     } else if (!(real_segments(c) ? return_real(c, &f) : return_protected(c, &f, code_is_64(c), 0))) {
         return false;
     }
-    set_flags(c, f.flags, mask);
-    return true;
+    v86_set_flags(c, f.flags, mask, bytes);
+    return v86_check_pending(c);
 }

@@ -8,7 +8,7 @@
  * Needs the whole of struct vcpu current, RIP at the instruction, and leaves it so. Everything that returns
  * bool returns false with the exception in c->fault, or with c->stop set when the run is over.
  *
- * Not implemented: the extensions of virtual-8086 mode (CR4.VME), PVI. VMX, SMX, CET and RSM are #UD.
+ * Not implemented: VMX, SMX, CET and RSM are #UD.
  */
 #ifndef ENGRAM_DBT_SYS_H
 #define ENGRAM_DBT_SYS_H
@@ -39,6 +39,7 @@ struct sys_event {
     uint8_t vector;
     uint8_t type; /* enum sys_event_type */
     bool has_error;
+    bool redirected; /* to the handlers of a program in virtual-8086 mode */
     uint32_t error;
     uint64_t address;    /* CR2, for #PF */
     uint64_t return_rip; /* what the frame shows */

@@ -230,8 +230,8 @@ static inline void machine_real(void)
     cpu.v.gpr[RSP] = STACK0;
     cpu.physical_bits = 40;
     cpu.has_gib_pages = true;
-    cpu.cr4_allowed = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_UMIP | CR4_LA57 |
-                      CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP;
+    cpu.cr4_allowed = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_PGE | CR4_OSFXSR |
+                      CR4_UMIP | CR4_LA57 | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP;
     cpu.xcr0_allowed = 0xe7;
     cpu.mode_changed = on_mode;
     cpu.tlb_flush = on_flush;

@@ -43,6 +43,7 @@ static void machine_virtual_8086(void)
 {
     machine_protected(3);
     cpu.v.rflags |= RFLAGS_VM | (one_in(2) ? RFLAGS_IOPL : 0);
+    cpu.v.cr4 |= one_in(2) ? CR4_VME : 0;
     for (unsigned s = 0; s <= SEG_GS; s++)
         cpu.v.seg[s] = (struct segment){.limit = 0xffff, .access = 0xf3};
 }
