@@ -102,6 +102,8 @@ bool v86_redirects(struct dbt_cpu *c, uint8_t vector, bool *redirected)
     return *redirected || iopl(c) == 3 || raise_gp(c);
 }
 
+/* ---- out by an event, in by IRET ---- */
+
 /* In the order of the frame, above ESP and SS. */
 static const uint8_t data_segments[] = {SEG_ES, SEG_DS, SEG_FS, SEG_GS};
 #define DATA_SEGMENTS sizeof data_segments

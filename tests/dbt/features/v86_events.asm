@@ -63,7 +63,6 @@
     push dword .there
     iretd
 .there:
-    ; A page fault, and back.
     leave_v86
     see "ebx", ebx
     see "ecx", ecx
