@@ -134,7 +134,8 @@ static void list_lanes(const struct insn *insn, const struct vcpu *v, const stru
         if (!(selected >> n & 1))
             continue;
         struct insn_memory element = *m;
-        element.address.displacement += (int64_t)lanes_offset(l, indices, m->address.scale, n);
+        element.address.displacement =
+            (int64_t)((uint64_t)m->address.displacement + lanes_offset(l, indices, m->address.scale, n));
         append(list, insn, insn_linear(insn, &element, v), l->bytes, kind_of(m));
     }
 }

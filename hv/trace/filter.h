@@ -49,6 +49,12 @@ bool filter_context(const struct filter *f, uint8_t context, uint64_t cr3);
 /* Whether an access to the page of linear address `gva` and guest-physical address `gpa` may pass. */
 bool filter_page(const struct filter *f, uint64_t gva, uint64_t gpa);
 
+/* It keeps nothing out. */
+static inline bool filter_is_empty(const struct filter *f)
+{
+    return !f->levels && !f->has_cr3 && !filter_has_ranges(f);
+}
+
 /* Page walks and other accesses by guest-physical address pass no range of linear addresses. */
 bool filter_access(const struct filter *f, const struct access *a);
 

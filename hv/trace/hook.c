@@ -128,7 +128,7 @@ void hook_limit(uint64_t events)
 
 void hook_set_filter(const struct filter *f)
 {
-    hook.filter = f;
+    hook.filter = f && !filter_is_empty(f) ? f : NULL;
 }
 
 bool hook_access(const struct access *a)

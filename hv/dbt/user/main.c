@@ -147,13 +147,14 @@ static bool user_poll(struct dbt *d)
 /* Asked when the guest can be interrupted. */
 static int user_interrupt(struct dbt *d)
 {
-    static uint64_t
-        resumed; /* instructions, when it could be again after the last interrupt; 0: that is over */
+    static bool delivered;   /* one, and since then it has not been open */
+    static uint64_t resumed; /* instructions, when it was open again after that; 0: that is over */
     int vector = shared->due;
     if (shared->interrupts_open)
         return -1;
     if (vector < 0) {
-        resumed = dbt_icount(d);
+        resumed = delivered ? dbt_icount(d) : 0;
+        delivered = false;
         user_ask(REQUEST_INTERRUPTS);
         return -1;
     }
@@ -163,6 +164,7 @@ static int user_interrupt(struct dbt *d)
         dbt_ask_within(d, INSTRUCTIONS_BETWEEN_INTERRUPTS);
         return -1;
     }
+    delivered = true;
     shared->due = -1;
     return vector;
 }

@@ -129,7 +129,7 @@ static void break_request(struct dbt *d, enum fault f)
         ask(~0u);
         break;
     case TEXT_WITHOUT_END:
-        memset(dbt_shared.text, 'x', sizeof(dbt_shared.text));
+        memset(dbt_shared.line, 'x', sizeof(dbt_shared.line));
         dbt_shared.value = ENDED_FATAL;
         ask(REQUEST_ENDED);
         break;
