@@ -10,6 +10,7 @@
     see_task
 %endmacro
     behaviour PAGED
+    mov cr2, eax
     mov dword [tss + T32_CR3], page_directory
     task_descriptor SEL_A, tss_a, T32_BYTES - 1, TSS_32
     task_descriptor SEL_B, tss_b, T16_BYTES - 1, TSS_16

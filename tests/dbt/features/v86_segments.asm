@@ -93,7 +93,6 @@
     sidt [8]
     mov bp, sp
     fnstenv [0x20]
-    o32 fnstenv [0x40]
     leave_v86
     see "eax", eax
     done
