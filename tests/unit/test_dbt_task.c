@@ -234,6 +234,63 @@ static void iopl_decides_in_virtual_8086_mode(void **state)
     FAULTS(VECTOR_GP, 0, 0xe6, 0x80); /* IOPL or not, the bitmap decides; it ends before that */
 }
 
+static void enter_extended(uint64_t flags)
+{
+    enter_v86(flags);
+    cpu.v.cr4 |= CR4_VME;
+    poke(TSS + 0x66, 0x88, 2); /* ports; before them INT n */
+    cpu.v.seg[SEG_TR].limit = 0x87;
+    memset(ram + TSS + 0x68, 0xff, 32);
+}
+
+static void a_program_has_an_interrupt_flag_of_its_own(void **state)
+{
+    (void)state;
+    enter_extended(RFLAGS_IF);
+    RUNS(0x9c); /* PUSHF */
+    assert_int_equal(peek(0x30000 + 0xffee, 2), RFLAGS_IOPL | RFLAGS_ONE);
+    RUNS(0xfb); /* STI */
+    assert_int_equal(cpu.v.rflags, RFLAGS_VM | RFLAGS_IF | RFLAGS_VIF | RFLAGS_ONE);
+    RUNS(0x9c);
+    assert_int_equal(peek(0x30000 + 0xffec, 2), RFLAGS_IOPL | RFLAGS_IF | RFLAGS_ONE);
+    RUNS(0xfa); /* CLI */
+    assert_int_equal(cpu.v.rflags, RFLAGS_VM | RFLAGS_IF | RFLAGS_ONE);
+    RUNS(0x9d); /* POPF */
+    assert_true(cpu.v.rflags & RFLAGS_VIF);
+    FAULTS(VECTOR_GP, 0, 0x66, 0x9c);
+    cpu.v.rflags |= RFLAGS_VIP;
+    FAULTS(VECTOR_GP, 0, 0xfb);
+}
+
+static void int_n_goes_where_the_tss_says(void **state)
+{
+    (void)state;
+    enter_extended(0);
+    poke(0x21 * 4, 0x05000010, 4);
+    poke(TSS + 0x68 + 0x20 / 8, 0xfd, 1);
+    RUNS(0xcd, 0x21);
+    assert_int_equal(cpu.v.seg[SEG_CS].base, 0x5000);
+    assert_int_equal(cpu.v.rip, 0x10);
+    assert_true(cpu.v.rflags & RFLAGS_VM);
+    assert_int_equal(recorded_event.vector, 0x21);
+    EXPECT_WRITES({0x3ffee, RFLAGS_IOPL | RFLAGS_ONE, 2, CAUSE_EXCEPTION, 0x21},
+                  {0x3ffec, 0x2000, 2, CAUSE_EXCEPTION, 0x21}, {0x3ffea, 0x1236, 2, CAUSE_EXCEPTION, 0x21});
+    FAULTS(VECTOR_GP, 0, 0xcd, 0x20); /* to the monitor, as IOPL is 0 */
+}
+
+static void what_waits_for_the_program_is_the_monitors(void **state)
+{
+    (void)state;
+    machine_protected(0);
+    cpu.v.cr4 |= CR4_VME;
+    const uint32_t frame[] = {
+        0x1234, 0x2000, (uint32_t)(RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP), 0xfff0, 0x3000, 0, 0, 0, 0};
+    memcpy(ram + STACK0, frame, sizeof frame);
+    expect_fault(EXECUTE(0xcf), VECTOR_GP, true, 0);
+    assert_true(cpu.v.rflags & RFLAGS_VM);
+    assert_int_equal(cpu.v.rip, 0x1234);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +303,9 @@ int main(void)
         cmocka_unit_test(iret_enters_virtual_8086_mode),
         cmocka_unit_test(events_leave_virtual_8086_mode),
         cmocka_unit_test(iopl_decides_in_virtual_8086_mode),
+        cmocka_unit_test(a_program_has_an_interrupt_flag_of_its_own),
+        cmocka_unit_test(int_n_goes_where_the_tss_says),
+        cmocka_unit_test(what_waits_for_the_program_is_the_monitors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
