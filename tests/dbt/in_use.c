@@ -9,7 +9,9 @@
 
 #include <string.h>
 
-#define COMPONENTS_MIN 2u /* x87 and SSE lie in the legacy area */
+/* SSE, in the legacy area, is the lowest that VZEROALL and the like bring there. */
+#define SSE 1u
+#define XMM_OFFSET 160u
 
 static uint64_t word_at(const uint8_t *image, unsigned offset)
 {
@@ -26,6 +28,15 @@ static bool is_zero(const uint8_t *p, unsigned bytes)
     return true;
 }
 
+static uint32_t offset_of(const struct xsave_layout *l, uint64_t compacted, unsigned n)
+{
+    return n == SSE ? XMM_OFFSET : xsave_offset(l, compacted, n);
+}
+static uint32_t bytes_of(const struct xsave_layout *l, unsigned n)
+{
+    return n == SSE ? (world.size == CODE_64 ? 256 : 128) : l->size[n];
+}
+
 /* What `less` leaves out of an image, and `more` has, which must be the initial configuration. */
 static bool take_over(const uint8_t *more, uint8_t *less, uint32_t room)
 {
@@ -33,10 +44,10 @@ static bool take_over(const uint8_t *more, uint8_t *less, uint32_t room)
     uint64_t compacted = word_at(more, XSAVE_COMP_BV);
     uint64_t components = word_at(more, XSAVE_STATE_BV) & ~word_at(less, XSAVE_STATE_BV);
     xsave_layout_read(&layout, cpuid);
-    for (unsigned n = COMPONENTS_MIN; n < XSAVE_COMPONENTS; n++) {
-        uint32_t at = xsave_offset(&layout, compacted, n), bytes = layout.size[n];
+    for (unsigned n = SSE; n < XSAVE_COMPONENTS; n++) {
         if (!(components >> n & 1))
             continue;
+        uint32_t at = offset_of(&layout, compacted, n), bytes = bytes_of(&layout, n);
         if (at + bytes > room || !is_zero(more + at, bytes))
             return false;
         memcpy(less + at, more + at, bytes);
@@ -49,7 +60,7 @@ static bool take_over(const uint8_t *more, uint8_t *less, uint32_t room)
 static bool says_more(const uint8_t *more, const uint8_t *less)
 {
     uint64_t a = word_at(more, XSAVE_STATE_BV), b = word_at(less, XSAVE_STATE_BV);
-    return a != b && (a & b) == b && !(a & ~xstate_mask) && !((a ^ b) & 3) &&
+    return a != b && (a & b) == b && !((a ^ b) & ~xstate_mask) && !((a ^ b) & 1) &&
            word_at(more, XSAVE_COMP_BV) == word_at(less, XSAVE_COMP_BV);
 }
 
