@@ -25,6 +25,9 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 ZYDIS_FILES := Decoder DecoderData SharedData Segment Utils Register MetaInfo Mnemonic Zydis
 ZYDIS_FORMATTER_FILES := Formatter FormatterATT FormatterBase FormatterBuffer FormatterIntel String
 ZYDIS_FLAGS := -DZYAN_NO_LIBC -DZYDIS_STATIC_BUILD -DZYCORE_STATIC_BUILD -DZYDIS_DISABLE_FORMATTER -DZYDIS_DISABLE_ENCODER
+# Its own replacements for these clear and copy byte by byte, a kilobyte for each instruction.
+ZYDIS_BUILD = $(ZYDIS_FLAGS) -DZYAN_CUSTOM_LIBC -DZYAN_MEMCPY=memcpy -DZYAN_MEMSET=memset \
+	-include hv/lib/include/string.h -I $(ZYDIS_SRC)/include -I $(ZYDIS_SRC)/src
 LIBRARIES = $(ZYDIS_FLAGS) -isystem $(ZYDIS_SRC)/include -isystem $(LZ4_SRC)/lib
 
 HV_CFLAGS = $(WARN) $(FREESTANDING) -fno-strict-aliasing -iquote hv -iquote . -isystem hv/lib/include $(LIBRARIES)
@@ -107,7 +110,7 @@ $(B)/%.asm.o: %.asm $(B)/deps.mk
 $(B)/zydis/%.o: $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) CC zydis/$*.c
-	$(Q)$(CC) $(FREESTANDING) $(ZYDIS_FLAGS) -I $(ZYDIS_SRC)/include -I $(ZYDIS_SRC)/src -c -o $@ $(ZYDIS_SRC)/src/$*.c
+	$(Q)$(CC) $(FREESTANDING) $(ZYDIS_BUILD) -c -o $@ $(ZYDIS_SRC)/src/$*.c
 
 $(B)/lz4.o: $(B)/deps.mk
 	@mkdir -p $(@D)
@@ -332,11 +335,11 @@ behaviour_objects = $(patsubst %.asm,$(B)/%.o,$(sort $(wildcard $(BEHAVIOUR)/fra
 define nasm_behaviour
 	@mkdir -p $(@D)
 	$(SAY) NASM $<
-	$(Q)$(NASM) -w+error -f elf32 -DBEHAVIOUR='"$*"' -I guest/include/ -I $(BEHAVIOUR)/frame/ -o $@ $<
+	$(Q)$(NASM) -w+error -f elf32 -DBEHAVIOUR='"$*"' -I guest/include/ -I $(BEHAVIOUR)/frame/ -I $(FEATURE)/ -o $@ $<
 endef
 $(B)/$(BEHAVIOUR)/%.o: $(BEHAVIOUR)/%.asm $(GUEST_INCLUDES) $(wildcard $(BEHAVIOUR)/frame/*.inc) $(B)/deps.mk
 	$(nasm_behaviour)
-$(B)/$(FEATURE)/%.o: $(FEATURE)/%.asm $(GUEST_INCLUDES) $(wildcard $(BEHAVIOUR)/frame/*.inc) $(B)/deps.mk
+$(B)/$(FEATURE)/%.o: $(FEATURE)/%.asm $(GUEST_INCLUDES) $(wildcard $(BEHAVIOUR)/frame/*.inc) $(wildcard $(FEATURE)/*.inc) $(B)/deps.mk
 	$(nasm_behaviour)
 $(B)/$(BEHAVIOUR)s.elf: $(call behaviour_objects,$(BEHAVIOUR))
 $(B)/$(FEATURE).elf: $(call behaviour_objects,$(FEATURE))
@@ -360,8 +363,7 @@ $(B)/dbt-engine/%.o: %.c $(B)/deps.mk
 $(B)/dbt-engine/zydis/%.o: $(B)/deps.mk
 	@mkdir -p $(@D)
 	$(SAY) CC "zydis/$*.c (engine)"
-	$(Q)$(CC) -O2 -mgeneral-regs-only $(ZYDIS_FLAGS) -I $(ZYDIS_SRC)/include -I $(ZYDIS_SRC)/src -c -o $@ \
-		$(ZYDIS_SRC)/src/$*.c
+	$(Q)$(CC) -O2 -mgeneral-regs-only $(ZYDIS_BUILD) -c -o $@ $(ZYDIS_SRC)/src/$*.c
 
 # ---- ISO and runs -----------------------------------------------------------
 

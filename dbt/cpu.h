@@ -43,8 +43,7 @@ struct dbt_cpu {
     /* What the processor can do; set before the guest starts. */
     uint8_t physical_bits; /* MAXPHYADDR: page-table bits above it are reserved */
     bool has_gib_pages;    /* CPUID.80000001H:EDX.26 */
-    uint64_t
-        cr4_allowed; /* bits the guest may set; without VME, PVI, VMXE, CET, PKE: these are not implemented */
+    uint64_t cr4_allowed;  /* bits the guest may set; without VMXE, CET, PKE: these are not implemented */
     uint64_t xcr0_allowed; /* CPUID.0DH.0:EDX:EAX */
     struct x87_shows {
         uint8_t ip, dp, opcode;
@@ -72,7 +71,8 @@ struct dbt_cpu {
     uint16_t debug_traps;  /* DR6's bits for what is to trap behind the instruction */
     bool nmi_blocked;      /* until IRET */
     bool halted;
-    bool delivered; /* an event was, since the caller cleared this: no single-step trap before its handler */
+    bool delivered; /* an event was, or a task switch made, since the caller cleared this: no single-step trap
+                     * before what follows */
 
     struct dbt_fault fault; /* valid after something returned false and `stop` is DBT_RUNS */
     enum dbt_stop stop;
@@ -99,8 +99,8 @@ struct dbt_cpu {
     void (*tlb_flush_page)(struct dbt_cpu *c, gva_t at); /* INVLPG */
 };
 
-/* VMCALL with the magic number in EAX: the registers become its result. False: there is nobody who hears it, or
- * not for this code; nothing has happened. */
+/* VMCALL with the magic number in EAX: the registers become its result. False: there is nobody who hears it,
+ * or not for this code; nothing has happened. */
 bool dbt_hypercall(struct dbt_cpu *c);
 
 /* Sets c->fault and returns false, for `return dbt_raise(…)`. In dbt/sys/raise.c. */

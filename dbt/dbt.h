@@ -57,7 +57,7 @@ struct tlb {
 #define MODE_BASED(seg) (0x100u << (seg))    /* its base is not 0 */
 #define MODE_LIMITED(seg) (0x4000u << (seg)) /* accesses need the checks of segmentation */
 #define MODE_STEP 0x100000u                  /* one instruction: see dbt.stepping */
-#define MODE_PROTECTED 0x200000u
+#define MODE_PROTECTED 0x200000u             /* and not virtual-8086 */
 /* What the guest has not switched on (front_decode()). */
 #define MODE_EM 0x00400000u        /* CR0.EM */
 #define MODE_TS 0x00800000u        /* CR0.TS */
@@ -322,7 +322,7 @@ struct dbt_host {
     void (*hidden)(struct dbt *d, gpa_t gpa);    /* an access touches a page with PAGE_HIDDEN */
     void (*at_break)(struct dbt *d, unsigned n); /* about to execute the instruction at break_at[n] */
     bool (*wait)(struct dbt *d);                 /* until an interrupt is due; false: none can come */
-    bool (*hypercall)(struct dbt *d); /* dbt_hypercall(); NULL: nobody hears them */
+    bool (*hypercall)(struct dbt *d);            /* dbt_hypercall(); NULL: nobody hears them */
     uint32_t (*port_in)(struct dbt *d, uint16_t port, unsigned bytes);
     void (*port_out)(struct dbt *d, uint16_t port, unsigned bytes, uint32_t value);
 };

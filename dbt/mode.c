@@ -57,7 +57,7 @@ uint64_t dbt_mode(const struct dbt *d)
     if (v->seg[SEG_SS].access & SEGMENT_DB)
         mode |= MODE_STACK32;
     if (v->cr0 & CR0_PE)
-        mode |= MODE_PROTECTED | (dbt_cpl(&d->cpu) == 3 ? MODE_USER : 0);
+        mode |= (v->rflags & RFLAGS_VM ? 0 : MODE_PROTECTED) | (dbt_cpl(&d->cpu) == 3 ? MODE_USER : 0);
     if (v->cr0 & CR0_PG)
         mode |= MODE_PAGING;
     if (sys_checks_alignment(&d->cpu))

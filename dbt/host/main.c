@@ -191,7 +191,7 @@ static struct dbt *make_engine(void)
     map_budget();
     d->cpu.physical_bits = 40;
     d->cpu.has_gib_pages = true;
-    d->cpu.cr4_allowed = 0x310ffc | CR4_OSXSAVE; /* TSD to UMIP, FSGSBASE, SMEP, SMAP */
+    d->cpu.cr4_allowed = 0x310fff | CR4_OSXSAVE; /* VME to UMIP, FSGSBASE, SMEP, SMAP */
     d->cpu.xcr0_allowed = sys_xcr0_offered();
     d->cpu.cpuid = guest_cpuid;
     d->cpu.read_msr = guest_read_msr;

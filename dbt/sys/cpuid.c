@@ -17,7 +17,8 @@
 #define ECX1_HIDDEN                                                                                          \
     (BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(10) | BIT(11) | BIT(14) | BIT(15) | BIT(17) | \
      BIT(21) | BIT(24) | BIT(31))
-#define EDX1_HIDDEN (BIT(1) | BIT(21) | BIT(22) | BIT(29)) /* VME, DS, ACPI, TM */
+#define EDX1_HIDDEN (BIT(21) | BIT(22) | BIT(29)) /* DS, ACPI, TM */
+#define EDX1_VME BIT(1)
 
 /* Leaf 7: FSGSBASE, BMI1, AVX2, pointers of x87 exceptions, SMEP, BMI2, ERMS, FCS and FDS, RDSEED, ADX, SMAP,
  * CLFLUSHOPT, CLWB, SHA; UMIP, GFNI, VAES, VPCLMULQDQ, RDPID, MOVDIRI, MOVDIR64B; fast short REP MOV. */
@@ -66,7 +67,7 @@ static bool has_avx512(const struct dbt_cpu *c)
 static void features(struct dbt_cpu *c, struct cpuid *r)
 {
     r->ecx &= ~(ECX1_HIDDEN | CPUID_1_ECX_OSXSAVE | (has_avx(c) ? 0 : ECX1_AVX));
-    r->edx &= ~EDX1_HIDDEN;
+    r->edx = (r->edx & ~EDX1_HIDDEN) | EDX1_VME; /* the engine's own */
     if (!(c->cr4_allowed & CR4_OSXSAVE))
         r->ecx &= ~CPUID_1_ECX_XSAVE;
     if (c->v.cr4 & CR4_OSXSAVE)
@@ -123,6 +124,8 @@ static void extended_leaf(struct dbt_cpu *c, uint32_t leaf, struct cpuid *r)
     case 0x80000001:
         r->ecx &= ~ECX81_HIDDEN;
         r->edx &= ~EDX81_HIDDEN;
+        if (r->edx & BIT(0)) /* AMD's repeat leaf 1 */
+            r->edx |= EDX1_VME;
         if (!guest_has_mtrrs(c))
             r->edx &= ~CPUID_1_EDX_MTRR;
         break;

@@ -271,7 +271,7 @@ bool require_cpl0(struct dbt_cpu *c)
 }
 bool require_protected(struct dbt_cpu *c)
 {
-    return protected_mode(c) || raise_ud(c);
+    return !real_segments(c) || raise_ud(c);
 }
 
 enum code_size sys_code_size(const struct dbt_cpu *c)
@@ -290,7 +290,7 @@ uint8_t sys_context(const struct dbt_cpu *c)
 {
     static const uint8_t modes[] = {
         [CODE_16] = MODE_PROT16, [CODE_32] = MODE_PROT32, [CODE_64] = MODE_LONG64};
-    unsigned mode = protected_mode(c) ? modes[sys_code_size(c)] : MODE_REAL;
+    unsigned mode = real_segments(c) ? MODE_REAL : modes[sys_code_size(c)];
     return (uint8_t)((protected_mode(c) ? dbt_cpl(c) : 0) | mode << CONTEXT_MODE_SHIFT |
                      (c->v.cr0 & CR0_PG ? CONTEXT_PAGING : 0));
 }

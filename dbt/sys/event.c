@@ -66,6 +66,26 @@ static bool deliver_real(struct dbt_cpu *c, const struct sys_event *e)
     return true;
 }
 
+/* As in real mode, with the flags that the program believes in (Vol. 3B, 21.3.2). The table is at 0; that it
+ * is read first is Bochs's way. */
+static bool deliver_redirected(struct dbt_cpu *c, const struct sys_event *e)
+{
+    struct stack s = stack_current(c, cause_of(e));
+    gva_t at = e->vector * 4u;
+    uint16_t ip, cs;
+    record(c, e, false);
+    if (!dbt_read(c, at + 2, &cs, sizeof cs, DBT_READ | DBT_SYSTEM, cause_of(e)) ||
+        !dbt_read(c, at, &ip, sizeof ip, DBT_READ | DBT_SYSTEM, cause_of(e)) ||
+        !stack_push(c, &s, v86_flags(c, 2), 2) || !stack_push(c, &s, c->v.seg[SEG_CS].selector, 2) ||
+        !stack_push(c, &s, e->return_rip, 2))
+        return false;
+    stack_commit(c, &s);
+    v86_load(c, SEG_CS, cs);
+    c->v.rip = ip;
+    c->v.rflags &= ~(RFLAGS_TF | RFLAGS_RF | (v86_is_virtual_if(c) ? RFLAGS_VIF : RFLAGS_IF));
+    return true;
+}
+
 /* ---- protected and IA-32e mode: the gate ---- */
 
 struct gate {
@@ -103,9 +123,6 @@ static bool read_gate(struct dbt_cpu *c, const struct sys_event *e, struct gate 
         return raise_gate(c, VECTOR_GP, e);
     if (!descriptor_present(&g->d))
         return raise_gate(c, VECTOR_NP, e);
-    if (type == TYPE_TASK_GATE)
-        return dbt_stop_unsupported(
-            c, "hardware task switches (task gate in the IDT) are not supported by the DBT engine");
     g->bytes = long_mode(c) ? 8 : type & TYPE_CODE ? 4 : 2;
     g->clears_if = !(type & 1);
     g->ist = long_mode(c) ? g->d.high & 7 : 0;
@@ -120,7 +137,9 @@ static bool find_handler(struct dbt_cpu *c, const struct gate *g, struct far_tar
         return raise_gp(c);
     if (!descriptor_read(c, selector, 8, VECTOR_GP, &t->code))
         return false;
-    if (!descriptor_is_code(d) || descriptor_dpl(d) > dbt_cpl(c) ||
+    /* Out of virtual-8086 mode they go to level 0. */
+    bool wrong_level = virtual_8086(c) && (descriptor_is_conforming(d) || descriptor_dpl(d) != 0);
+    if (!descriptor_is_code(d) || descriptor_dpl(d) > dbt_cpl(c) || wrong_level ||
         (long_mode(c) && (!descriptor_is_64(d) || descriptor_is_32(d))))
         return raise_selector(c, VECTOR_GP, selector);
     if (!descriptor_present(d))
@@ -154,11 +173,23 @@ static bool choose_stack(struct dbt_cpu *c, const struct gate *g, const struct f
 static bool push_frame(struct dbt_cpu *c, const struct sys_event *e, struct stack *s, unsigned bytes,
                        bool with_stack)
 {
+    if (virtual_8086(c) && !v86_push_segments(c, s, bytes))
+        return false;
     if (with_stack &&
         (!stack_push(c, s, c->v.seg[SEG_SS].selector, bytes) || !stack_push(c, s, c->v.gpr[RSP], bytes)))
         return false;
     return stack_push(c, s, flags_image(c, e), bytes) && stack_push(c, s, c->v.seg[SEG_CS].selector, bytes) &&
            stack_push(c, s, e->return_rip, bytes) && (!e->has_error || stack_push(c, s, e->error, bytes));
+}
+
+/* The old task's TSS stands for the frame; of that only the error code is pushed. */
+static bool deliver_to_task(struct dbt_cpu *c, const struct sys_event *e, const struct gate *g)
+{
+    struct descriptor tss;
+    if (!task_gate(c, &g->d, &tss))
+        return false;
+    record(c, e, e->has_error);
+    return task_deliver(c, &tss, e, flags_image(c, e), cause_of(e));
 }
 
 static bool deliver_protected(struct dbt_cpu *c, const struct sys_event *e)
@@ -168,13 +199,18 @@ static bool deliver_protected(struct dbt_cpu *c, const struct sys_event *e)
     struct inner_stack n;
     bool switched;
 
-    if (!read_gate(c, e, &g) || !find_handler(c, &g, &t) ||
-        !choose_stack(c, &g, &t, cause_of(e), &n, &switched))
+    if (!read_gate(c, e, &g))
+        return false;
+    if (descriptor_type(&g.d) == TYPE_TASK_GATE)
+        return deliver_to_task(c, e, &g);
+    if (!find_handler(c, &g, &t) || !choose_stack(c, &g, &t, cause_of(e), &n, &switched))
         return false;
     record(c, e, e->has_error);
     if (!push_frame(c, e, &n.stack, g.bytes, switched || long_mode(c)) || !target_touch(c, &t) ||
         (switched && !inner_stack_touch(c, &n)))
         return false;
+    if (virtual_8086(c))
+        v86_drop_segments(c);
     c->v.seg[SEG_SS] = n.segment;
     stack_commit(c, &n.stack);
     target_commit(c, &t);
@@ -186,7 +222,9 @@ bool event_deliver_once(struct dbt_cpu *c, const struct sys_event *e)
 {
     c->event_vector = e->vector;
     c->event_external = !is_software(e);
-    bool done = protected_mode(c) ? deliver_protected(c, e) : deliver_real(c, e);
+    bool done = e->redirected       ? deliver_redirected(c, e)
+                : protected_mode(c) ? deliver_protected(c, e)
+                                    : deliver_real(c, e);
     c->event_vector = c->event_external = 0;
     if (!done)
         return false;
@@ -291,7 +329,9 @@ static bool software(struct dbt_cpu *c, const struct sys_insn *i, uint8_t vector
 
 bool op_int(struct dbt_cpu *c, const struct sys_insn *i)
 {
-    return software(c, i, i->immediate[0], SYS_SOFTWARE_INTERRUPT);
+    struct sys_event e = {
+        .vector = i->immediate[0], .type = SYS_SOFTWARE_INTERRUPT, .return_rip = next_rip(c, i)};
+    return v86_redirects(c, e.vector, &e.redirected) && event_deliver_once(c, &e);
 }
 
 bool op_int3(struct dbt_cpu *c, const struct sys_insn *i)

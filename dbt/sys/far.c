@@ -114,9 +114,21 @@ static bool gate_target(struct dbt_cpu *c, struct descriptor *gate, bool call, s
     return target_check_rip(c, t);
 }
 
-enum way { WAY_NONE, WAY_CODE, WAY_GATE };
+/* The pointer names a TSS, or a task gate and that one. */
+static bool task_target(struct dbt_cpu *c, struct descriptor *d)
+{
+    unsigned dpl = descriptor_dpl(d);
+    if (dpl < dbt_cpl(c) || dpl < (d->selector & SELECTOR_RPL))
+        return raise_selector(c, VECTOR_GP, d->selector);
+    if (descriptor_type(d) != TYPE_TASK_GATE)
+        return task_check(c, d, VECTOR_GP, false);
+    const struct descriptor gate = *d;
+    return descriptor_present(d) ? task_gate(c, &gate, d) : raise_selector(c, VECTOR_NP, d->selector);
+}
 
-/* WAY_NONE: an exception or the end of the run. */
+enum way { WAY_NONE, WAY_CODE, WAY_GATE, WAY_TASK };
+
+/* WAY_NONE: an exception. Of a task `gate` is the TSS. */
 static enum way find_target(struct dbt_cpu *c, const struct far_pointer *p, bool call,
                             struct descriptor *gate, struct far_target *t)
 {
@@ -130,14 +142,11 @@ static enum way find_target(struct dbt_cpu *c, const struct far_pointer *p, bool
         return code_target(c, p, t) ? WAY_CODE : WAY_NONE;
     *gate = t->code;
     unsigned type = descriptor_is_segment(gate) ? 0 : descriptor_type(gate);
-    bool task = type == TYPE_TASK_GATE || type == TYPE_TSS16 || type == TYPE_TSS32;
     if (type == TYPE_CALL_GATE32 || (type == TYPE_CALL_GATE16 && !long_mode(c)))
         return gate_target(c, gate, call, t) ? WAY_GATE : WAY_NONE;
-    if (task && !long_mode(c))
-        dbt_stop_unsupported(c,
-                             "hardware task switches (far JMP or CALL) are not supported by the DBT engine");
-    else
-        raise_selector(c, VECTOR_GP, p->selector);
+    if (!long_mode(c) && (type == TYPE_TASK_GATE || type == TYPE_TSS16 || type == TYPE_TSS32))
+        return task_target(c, gate) ? WAY_TASK : WAY_NONE;
+    raise_selector(c, VECTOR_GP, p->selector);
     return WAY_NONE;
 }
 
@@ -158,20 +167,27 @@ static void real_commit(struct dbt_cpu *c, const struct far_pointer *p)
     c->mode_changed(c);
 }
 
-static bool jump(struct dbt_cpu *c, const struct far_pointer *p)
+static bool jump(struct dbt_cpu *c, const struct sys_insn *i, const struct far_pointer *p)
 {
     struct descriptor gate;
     struct far_target t;
-    if (!protected_mode(c)) {
+    if (real_segments(c)) {
         if (!real_target_valid(c, p->offset))
             return false;
         real_commit(c, p);
         return true;
     }
-    if (find_target(c, p, false, &gate, &t) == WAY_NONE || !target_touch(c, &t))
+    switch (find_target(c, p, false, &gate, &t)) {
+    case WAY_NONE:
         return false;
-    target_commit(c, &t);
-    return true;
+    case WAY_TASK:
+        return task_switch(c, &gate, TASK_JMP, next_rip(c, i));
+    default:
+        if (!target_touch(c, &t))
+            return false;
+        target_commit(c, &t);
+        return true;
+    }
 }
 
 static bool push_return(struct dbt_cpu *c, struct stack *s, uint64_t rip, unsigned bytes)
@@ -236,11 +252,13 @@ static bool call(struct dbt_cpu *c, const struct sys_insn *i, const struct far_p
     uint64_t rip = next_rip(c, i);
     struct descriptor gate;
     struct far_target t;
-    if (!protected_mode(c))
+    if (real_segments(c))
         return call_real(c, p, rip, bytes);
     switch (find_target(c, p, true, &gate, &t)) {
     case WAY_CODE:
         return call_same_level(c, &t, rip, bytes);
+    case WAY_TASK:
+        return task_switch(c, &gate, TASK_CALL, rip);
     case WAY_GATE:
         bytes = long_mode(c) ? 8 : descriptor_type(&gate) == TYPE_CALL_GATE32 ? 4 : 2;
         return t.cpl < dbt_cpl(c) ? call_inner(c, &gate, &t, rip, bytes) : call_same_level(c, &t, rip, bytes);
@@ -252,7 +270,7 @@ static bool call(struct dbt_cpu *c, const struct sys_insn *i, const struct far_p
 bool op_far_jmp(struct dbt_cpu *c, const struct sys_insn *i)
 {
     struct far_pointer p = direct_pointer(i);
-    return jump(c, &p);
+    return jump(c, i, &p);
 }
 
 bool op_far_call(struct dbt_cpu *c, const struct sys_insn *i)
@@ -264,7 +282,7 @@ bool op_far_call(struct dbt_cpu *c, const struct sys_insn *i)
 bool op_far_jmp_indirect(struct dbt_cpu *c, const struct sys_insn *i)
 {
     struct far_pointer p;
-    return indirect_pointer(c, i, &p) && jump(c, &p);
+    return indirect_pointer(c, i, &p) && jump(c, i, &p);
 }
 
 bool op_far_call_indirect(struct dbt_cpu *c, const struct sys_insn *i)

@@ -20,7 +20,7 @@ void set_flags(struct dbt_cpu *c, uint64_t value, uint64_t mask)
 {
     uint64_t old = c->v.rflags;
     c->v.rflags = (old & ~mask) | (value & mask) | RFLAGS_ONE;
-    if ((old ^ c->v.rflags) & (RFLAGS_TF | RFLAGS_AC))
+    if ((old ^ c->v.rflags) & (RFLAGS_TF | RFLAGS_AC | RFLAGS_VM))
         c->mode_changed(c);
 }
 
@@ -32,6 +32,10 @@ static bool io_sensitive(struct dbt_cpu *c)
 bool op_cli(struct dbt_cpu *c, const struct sys_insn *i)
 {
     (void)i;
+    if (v86_is_virtual_if(c)) {
+        c->v.rflags &= ~RFLAGS_VIF;
+        return true;
+    }
     if (!io_sensitive(c))
         return false;
     c->v.rflags &= ~RFLAGS_IF;
@@ -42,6 +46,10 @@ bool op_cli(struct dbt_cpu *c, const struct sys_insn *i)
 bool op_sti(struct dbt_cpu *c, const struct sys_insn *i)
 {
     (void)i;
+    if (v86_is_virtual_if(c) && !(c->v.rflags & RFLAGS_VIP)) {
+        c->v.rflags |= RFLAGS_VIF;
+        return true;
+    }
     if (!io_sensitive(c))
         return false;
     c->interrupt_shadow = !(c->v.rflags & RFLAGS_IF);
@@ -51,8 +59,9 @@ bool op_sti(struct dbt_cpu *c, const struct sys_insn *i)
 
 bool op_pushf(struct dbt_cpu *c, const struct sys_insn *i)
 {
+    unsigned bytes = i->insn->operand_bytes;
     struct stack s = stack_current(c, CAUSE_INSTRUCTION);
-    if (!stack_push(c, &s, c->v.rflags & ~(RFLAGS_VM | RFLAGS_RF), i->insn->operand_bytes))
+    if (!v86_allows(c, bytes) || !stack_push(c, &s, v86_flags(c, bytes) & ~(RFLAGS_VM | RFLAGS_RF), bytes))
         return false;
     stack_commit(c, &s);
     return true;
@@ -60,12 +69,13 @@ bool op_pushf(struct dbt_cpu *c, const struct sys_insn *i)
 
 bool op_popf(struct dbt_cpu *c, const struct sys_insn *i)
 {
+    unsigned bytes = i->insn->operand_bytes;
     struct stack s = stack_current(c, CAUSE_INSTRUCTION);
     uint64_t value;
-    if (!stack_pop(c, &s, &value, i->insn->operand_bytes))
+    if (!v86_allows(c, bytes) || !stack_pop(c, &s, &value, bytes) || !v86_check_flags(c, value, bytes))
         return false;
     stack_commit(c, &s);
-    set_flags(c, value, changeable_flags(c, i->insn->operand_bytes));
+    v86_set_flags(c, value, changeable_flags(c, bytes), bytes);
     return true;
 }
 
@@ -108,7 +118,7 @@ bool sys_io_allowed(struct dbt_cpu *c, uint16_t port, unsigned bytes)
 {
     const struct segment *tr = &c->v.seg[SEG_TR];
     uint16_t map, bits;
-    if (!protected_mode(c) || dbt_cpl(c) <= iopl(c))
+    if (!protected_mode(c) || (dbt_cpl(c) <= iopl(c) && !virtual_8086(c)))
         return true;
     if (!(tr->access & TYPE_CODE) || tr->limit < TSS_IO_MAP_BASE + 1)
         return raise_gp(c);

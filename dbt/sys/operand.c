@@ -182,21 +182,25 @@ bool sys_linear(struct dbt_cpu *c, unsigned segment, uint64_t offset, unsigned b
             return true;
         return segment_fault(c, segment);
     }
-    /* In real mode the type does not matter: CS can be written (Vol. 3A, 21.1.1). */
+    /* On the 8086 the type does not matter: CS can be written (Vol. 3A, 21.1.1). */
     if ((s->access & SEGMENT_UNUSABLE) || !within_limit(s, offset, bytes) ||
-        (protected_mode(c) && !type_permits(s->access, write)))
+        (!real_segments(c) && !type_permits(s->access, write)))
         return segment_fault(c, segment);
     *linear = (uint32_t)(s->base + offset);
     return true;
 }
 
-bool sys_writable(struct dbt_cpu *c, gva_t linear, unsigned bytes, unsigned access)
+bool sys_readable(struct dbt_cpu *c, gva_t linear, unsigned bytes, unsigned access)
 {
     gpa_t gpa;
     gva_t last_page = (linear + bytes - 1) & PAGE_MASK;
-    access |= DBT_WRITE;
     return sys_access_aligned(c, linear, bytes, access) && dbt_translate(c, linear, access, &gpa) &&
            ((linear & PAGE_MASK) == last_page || dbt_translate(c, last_page, access, &gpa));
+}
+
+bool sys_writable(struct dbt_cpu *c, gva_t linear, unsigned bytes, unsigned access)
+{
+    return sys_readable(c, linear, bytes, access | DBT_WRITE);
 }
 
 bool read_operand(struct dbt_cpu *c, const struct sys_insn *i, unsigned offset, void *to, unsigned bytes)

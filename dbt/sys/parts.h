@@ -23,9 +23,22 @@ static inline bool protected_mode(const struct dbt_cpu *c)
 {
     return c->v.cr0 & CR0_PE;
 }
+static inline bool virtual_8086(const struct dbt_cpu *c)
+{
+    return c->v.rflags & RFLAGS_VM;
+}
+/* Segments are as on the 8086: in real mode and in virtual-8086 mode. */
+static inline bool real_segments(const struct dbt_cpu *c)
+{
+    return !protected_mode(c) || virtual_8086(c);
+}
 static inline bool long_mode(const struct dbt_cpu *c)
 {
     return c->v.efer & EFER_LMA;
+}
+static inline bool pae_paging_on(const struct dbt_cpu *c)
+{
+    return (c->v.cr0 & CR0_PG) && (c->v.cr4 & CR4_PAE) && !long_mode(c);
 }
 static inline bool code_is_64(const struct dbt_cpu *c)
 {
@@ -233,6 +246,9 @@ static inline uint16_t gate_selector(const struct descriptor *d)
 struct segment segment_null(uint16_t selector, unsigned dpl);
 /* Loads as MOV to a segment register does. */
 bool segment_load(struct dbt_cpu *c, unsigned segment, uint16_t selector);
+/* Checks a segment for data at this CPL, accessed bit not yet set. `vector`: #GP, or #TS for one out of a
+ * TSS. */
+bool data_segment_check(struct dbt_cpu *c, uint16_t selector, uint8_t vector, struct descriptor *d);
 /* Checks a stack segment for level `cpl` and returns it, accessed bit not yet set. `vector`: #GP, or #TS for
  * stacks out of a TSS; `absent`: what is raised if it is not present, #SS or #NP. */
 bool stack_segment_check(struct dbt_cpu *c, uint16_t selector, unsigned cpl, uint8_t vector, uint8_t absent,
@@ -267,6 +283,44 @@ struct inner_stack {
 bool inner_stack_find(struct dbt_cpu *c, unsigned cpl, unsigned ist, uint8_t cause, struct inner_stack *n);
 /* Sets the accessed bit of SS's descriptor. */
 bool inner_stack_touch(struct dbt_cpu *c, struct inner_stack *n);
+
+/* ---- task.c ---- */
+
+enum task_way { TASK_JMP, TASK_CALL /* and events: the old task is nested in */, TASK_IRET };
+/* It is a TSS in the GDT, busy or not, and there; else `vector`, or #NP. */
+bool task_check(struct dbt_cpu *c, const struct descriptor *tss, uint8_t vector, bool busy);
+/* The TSS that a task gate names, if it can be switched to. */
+bool task_gate(struct dbt_cpu *c, const struct descriptor *gate, struct descriptor *tss);
+/* The old task goes on at `ip`. False: the exception is the old task's or the new one's, as the state says by
+ * then. */
+bool task_switch(struct dbt_cpu *c, struct descriptor *tss, enum task_way way, uint64_t ip);
+/* The task is what handles an event; `flags`: what the old one goes on with. */
+bool task_deliver(struct dbt_cpu *c, struct descriptor *tss, const struct sys_event *e, uint64_t flags,
+                  uint8_t cause);
+/* IRET with NT. */
+bool task_return(struct dbt_cpu *c, uint64_t ip);
+
+/* ---- v86.c ---- */
+
+void v86_load(struct dbt_cpu *c, unsigned segment, uint16_t selector);
+/* Where VIF stands for IF: virtual-8086 mode with CR4.VME, CPL 3 with CR4.PVI. */
+bool v86_is_virtual_if(const struct dbt_cpu *c);
+/* IRET, PUSHF and POPF with an operand of `bytes` depend on IOPL there: else #GP(0). */
+bool v86_allows(struct dbt_cpu *c, unsigned bytes);
+/* The flags as they are pushed, whether an image can be loaded (else #GP(0)), and loading what `mask` lets:
+ * with VIF for IF where it is so; everywhere else as they are. */
+uint64_t v86_flags(const struct dbt_cpu *c, unsigned bytes);
+bool v86_check_flags(struct dbt_cpu *c, uint64_t flags, unsigned bytes);
+void v86_set_flags(struct dbt_cpu *c, uint64_t flags, uint64_t mask, unsigned bytes);
+/* Behind an IRET: the monitor has an interrupt for the program, which takes it: #GP(0) in its context. */
+bool v86_check_pending(struct dbt_cpu *c);
+/* INT n there: *redirected if the TSS leaves it to the program's own handlers. False: a fault. */
+bool v86_redirects(struct dbt_cpu *c, uint8_t vector, bool *redirected);
+/* The data segments' part of an event's frame; they become null behind it. */
+bool v86_push_segments(struct dbt_cpu *c, struct stack *s, unsigned bytes);
+void v86_drop_segments(struct dbt_cpu *c);
+/* IRET to virtual-8086 mode; `frame` is at ESP. The flags are the caller's. */
+bool v86_return(struct dbt_cpu *c, const struct stack *frame, uint64_t ip, uint16_t cs);
 
 /* Flags that IRET and POPF may change at this CPL and IOPL, for an operand of `bytes`. */
 uint64_t changeable_flags(const struct dbt_cpu *c, unsigned bytes);
@@ -321,6 +375,6 @@ sys_handler op_cli, op_sti, op_pushf, op_popf, op_hlt, op_clac, op_stac;
 uint64_t next_rip(const struct dbt_cpu *c, const struct sys_insn *i);
 /* Instructions that only CPL 0 may execute: #GP(0). */
 bool require_cpl0(struct dbt_cpu *c);
-bool require_protected(struct dbt_cpu *c); /* #UD in real mode */
+bool require_protected(struct dbt_cpu *c); /* #UD in real and virtual-8086 mode */
 
 #endif

@@ -16,7 +16,7 @@ struct frame {
     bool iret;
 };
 
-/* RIP, CS and, for IRET, the flags: upwards in real mode, downwards in protected mode. */
+/* RIP, CS and, for IRET, the flags: upwards where segments are those of the 8086, else downwards. */
 static bool pop_frame(struct dbt_cpu *c, struct frame *f, unsigned bytes, bool with_flags)
 {
     uint64_t *const words[] = {&f->rip, &f->selector, &f->flags};
@@ -25,7 +25,7 @@ static bool pop_frame(struct dbt_cpu *c, struct frame *f, unsigned bytes, bool w
     f->bytes = bytes;
     f->iret = with_flags;
     for (unsigned n = 0; n < count; n++) {
-        unsigned word = protected_mode(c) ? count - 1 - n : n;
+        unsigned word = real_segments(c) ? n : count - 1 - n;
         if (!stack_peek(c, &f->stack, word * bytes, words[word], bytes))
             return false;
     }
@@ -154,7 +154,7 @@ static bool far_return(struct dbt_cpu *c, const struct sys_insn *i, unsigned rel
     struct frame f;
     if (!pop_frame(c, &f, i->insn->operand_bytes, false))
         return false;
-    if (protected_mode(c))
+    if (!real_segments(c))
         return return_protected(c, &f, false, release);
     stack_skip(&f.stack, release);
     return return_real(c, &f);
@@ -179,6 +179,11 @@ static uint64_t iret_flags(const struct dbt_cpu *c, unsigned bytes)
     return mask;
 }
 
+static bool returns_to_v86(const struct dbt_cpu *c, const struct frame *f)
+{
+    return (f->flags & RFLAGS_VM) && f->bytes > 2 && protected_mode(c) && dbt_cpl(c) == 0 && !long_mode(c);
+}
+
 bool op_iret(struct dbt_cpu *c, const struct sys_insn *i)
 {
     unsigned bytes = i->insn->operand_bytes;
@@ -186,25 +191,23 @@ bool op_iret(struct dbt_cpu *c, const struct sys_insn *i)
 
     /* NMIs are unblocked even if IRET faults (Vol. 3A, 6.7.1). */
     c->nmi_blocked = false;
-    if (protected_mode(c) && (c->v.rflags & RFLAGS_NT)) {
+    if (!v86_allows(c, bytes))
+        return false;
+    if (!real_segments(c) && (c->v.rflags & RFLAGS_NT)) {
         if (long_mode(c))
             return raise_gp(c);
-        return dbt_stop_unsupported(
-            c, "hardware task switches (IRET with NT) are not supported by the DBT engine");
+        return task_return(c, next_rip(c, i));
     }
-    if (!pop_frame(c, &f, bytes, true))
+    if (!pop_frame(c, &f, bytes, true) || !v86_check_flags(c, f.flags, bytes))
         return false;
     uint64_t mask = iret_flags(c, bytes);
-    if (!protected_mode(c)) {
-        if (!return_real(c, &f))
+    if (returns_to_v86(c, &f)) {
+        mask |= RFLAGS_VM;
+        if (!v86_return(c, &f.stack, f.rip, (uint16_t)f.selector))
             return false;
-    } else {
-        if ((f.flags & RFLAGS_VM) && bytes > 2 && dbt_cpl(c) == 0 && !long_mode(c))
-            return dbt_stop_unsupported(
-                c, "virtual-8086 mode (IRET with VM) is not supported by the DBT engine");
-        if (!return_protected(c, &f, code_is_64(c), 0))
-            return false;
+    } else if (!(real_segments(c) ? return_real(c, &f) : return_protected(c, &f, code_is_64(c), 0))) {
+        return false;
     }
-    set_flags(c, f.flags, mask);
-    return true;
+    v86_set_flags(c, f.flags, mask, bytes);
+    return v86_check_pending(c);
 }

@@ -59,24 +59,27 @@ static bool load_stack_segment(struct dbt_cpu *c, uint16_t selector)
     return true;
 }
 
-static bool load_data_segment(struct dbt_cpu *c, unsigned segment, uint16_t selector)
+bool data_segment_check(struct dbt_cpu *c, uint16_t selector, uint8_t vector, struct descriptor *d)
 {
     unsigned cpl = dbt_cpl(c), rpl = selector & SELECTOR_RPL;
+    if (!descriptor_read(c, selector, 8, vector, d))
+        return false;
+    bool code = descriptor_is_code(d);
+    if (!descriptor_is_segment(d) || (code && !(descriptor_type(d) & TYPE_READABLE)))
+        return raise_selector(c, vector, selector);
+    if (!(code && descriptor_is_conforming(d)) && (rpl > descriptor_dpl(d) || cpl > descriptor_dpl(d)))
+        return raise_selector(c, vector, selector);
+    return descriptor_present(d) || raise_selector(c, VECTOR_NP, selector);
+}
+
+static bool load_data_segment(struct dbt_cpu *c, unsigned segment, uint16_t selector)
+{
     struct descriptor d;
     if (is_null(selector)) {
         commit(c, segment, segment_null(selector, 0));
         return true;
     }
-    if (!descriptor_read(c, selector, 8, VECTOR_GP, &d))
-        return false;
-    bool code = descriptor_is_code(&d);
-    if (!descriptor_is_segment(&d) || (code && !(descriptor_type(&d) & TYPE_READABLE)))
-        return raise_selector(c, VECTOR_GP, selector);
-    if (!(code && descriptor_is_conforming(&d)) && (rpl > descriptor_dpl(&d) || cpl > descriptor_dpl(&d)))
-        return raise_selector(c, VECTOR_GP, selector);
-    if (!descriptor_present(&d))
-        return raise_selector(c, VECTOR_NP, selector);
-    if (!descriptor_set_accessed(c, &d))
+    if (!data_segment_check(c, selector, VECTOR_GP, &d) || !descriptor_set_accessed(c, &d))
         return false;
     commit(c, segment, descriptor_segment(&d));
     return true;
@@ -84,10 +87,11 @@ static bool load_data_segment(struct dbt_cpu *c, unsigned segment, uint16_t sele
 
 bool segment_load(struct dbt_cpu *c, unsigned segment, uint16_t selector)
 {
-    if (c->v.rflags & RFLAGS_VM)
-        return dbt_stop_unsupported(c, "virtual-8086 mode is not supported by the DBT engine");
-    if (!protected_mode(c)) {
-        load_real(c, segment, selector);
+    if (real_segments(c)) {
+        if (virtual_8086(c))
+            v86_load(c, segment, selector);
+        else
+            load_real(c, segment, selector);
         c->mode_changed(c);
         return true;
     }

@@ -8,8 +8,7 @@
  * Needs the whole of struct vcpu current, RIP at the instruction, and leaves it so. Everything that returns
  * bool returns false with the exception in c->fault, or with c->stop set when the run is over.
  *
- * Not implemented, refused with a line in c->stop_text: hardware task switches (task gates, TSS descriptors
- * as far targets, IRET with NT) and virtual-8086 mode (IRET with VM). VMX, SMX, CET and RSM are #UD.
+ * Not implemented: VMX, SMX, CET and RSM are #UD.
  */
 #ifndef ENGRAM_DBT_SYS_H
 #define ENGRAM_DBT_SYS_H
@@ -44,6 +43,7 @@ struct sys_event {
     uint8_t vector;
     uint8_t type; /* enum sys_event_type */
     bool has_error;
+    bool redirected; /* to the handlers of a program in virtual-8086 mode */
     uint32_t error;
     uint64_t address;    /* CR2, for #PF */
     uint64_t return_rip; /* what the frame shows */
@@ -100,8 +100,9 @@ bool sys_load_pdptes(struct dbt_cpu *c, uint64_t cr3);
 /* Segmentation's checks (limit, type, canonical) and the linear address. */
 bool sys_linear(struct dbt_cpu *c, unsigned segment, uint64_t offset, unsigned bytes, bool write,
                 gva_t *linear);
-/* A write of `bytes` (at most a page) at `linear` will raise neither #AC nor #PF; `access` as for
- * dbt_write(). */
+/* An access of `bytes` (at most a page) at `linear` will raise neither #AC nor #PF; accessed and dirty bits
+ * are set. `access` as for dbt_read() and dbt_write(). */
+bool sys_readable(struct dbt_cpu *c, gva_t linear, unsigned bytes, unsigned access);
 bool sys_writable(struct dbt_cpu *c, gva_t linear, unsigned bytes, unsigned access);
 /* Accesses of the program have to be aligned to their size (SDM Vol. 3A, 6.15, #AC). */
 bool sys_checks_alignment(const struct dbt_cpu *c);

@@ -116,11 +116,6 @@ void x87_set_pointers(struct dbt_cpu *c, const struct x87_pointers *p)
 
 /* ---- the four formats of the environment (figures 8-9 to 8-12) ---- */
 
-static bool is_real_format(const struct dbt_cpu *c)
-{
-    return !protected_mode(c) || (c->v.rflags & RFLAGS_VM);
-}
-
 static unsigned environment_bytes(const struct sys_insn *i)
 {
     return i->insn->operand_bytes == 2 ? ENVIRONMENT_BYTES / 2 : ENVIRONMENT_BYTES;
@@ -157,15 +152,27 @@ static struct x87_pointers words_to_pointers(const uint32_t *word, bool real, bo
                                  .dp = (word[2] & 0xffff) | (word[3] >> 12) << 16};
 }
 
-/* Reserved halves come as the host's CPU writes them. */
+/* Reserved halves come as the host's CPU writes them; the real-mode format has them where the host's
+ * protected one has none, and its first word tells. */
+static void fill_reserved(uint32_t *word, const uint32_t *host, bool real)
+{
+    const uint32_t upper = 0xffff0000u;
+    if (real) {
+        word[3] |= host[0] & upper;
+        word[5] |= host[0] & upper;
+    } else {
+        word[6] |= host[6] & upper;
+    }
+}
+
 static void make_image(struct dbt_cpu *c, const struct sys_insn *i, const uint32_t *host, uint8_t *image)
 {
     bool wide = i->insn->operand_bytes != 2;
     struct x87_pointers p = x87_shown(c, X87_ENVIRONMENT, (uint16_t)host[1]);
     uint32_t word[7] = {host[0], host[1], host[2]};
-    pointers_to_words(&p, is_real_format(c), wide, word + 3);
+    pointers_to_words(&p, real_segments(c), wide, word + 3);
     if (wide)
-        word[6] |= host[6] & 0xffff0000u;
+        fill_reserved(word, host, real_segments(c));
     for (unsigned n = 0; n < 7; n++)
         memcpy(image + n * (wide ? 4 : 2), &word[n], wide ? 4 : 2);
 }
@@ -180,7 +187,7 @@ static struct x87_pointers take_image(const struct dbt_cpu *c, const struct sys_
         memcpy(&word[n], image + n * (wide ? 4 : 2), wide ? 4 : 2);
     memset(host, 0, ENVIRONMENT_BYTES);
     memcpy(host, word, 3 * sizeof word[0]);
-    return words_to_pointers(word + 3, is_real_format(c), wide);
+    return words_to_pointers(word + 3, real_segments(c), wide);
 }
 
 /* ---- instructions ---- */

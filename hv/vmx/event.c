@@ -279,7 +279,7 @@ bool event_prepare_entry(struct vm_exit *e)
         offer_nmi();
     if (!vmx.event.valid)
         return false;
-    if (!vmx.recording || vmx.step != STEP_NONE) {
+    if (!vmx.event.to_task && (!vmx.recording || vmx.step != STEP_NONE)) {
         inject();
         return false;
     }

@@ -106,6 +106,26 @@ static bool handle_window_or_timer(const struct exit_info *x)
     return false;
 }
 
+/* By an event through a task gate, or by the instruction at RIP: carried out, whether or not it is recorded.
+ */
+static bool handle_task_switch(const struct exit_info *x, struct vm_exit *e)
+{
+    struct code_state c;
+    bool ends = false;
+    step_abandon();
+    if (x->idt_vectoring & INTERRUPTION_VALID) {
+        event_requeue(x->idt_vectoring);
+        vmx.event.to_task = true;
+        return false;
+    }
+    code_state_load(&c);
+    const struct insn *insn = insn_fetch(&c);
+    vmx.exit_use = USE_STEP;
+    if (!insn || !system_carry_out(insn, e, &ends))
+        return vmx_fatal(x, e, "a task switch by an instruction that makes none");
+    return ends;
+}
+
 static bool handle_mtf(const struct exit_info *x, struct vm_exit *e)
 {
     switch (vmx.step) {
@@ -188,7 +208,7 @@ bool vmx_handle_exit(const struct exit_info *x, struct vm_exit *e)
     case REASON_SIPI:
         return end(e, EXIT_RESET);
     case REASON_TASK_SWITCH:
-        return vmx_fatal(x, e, "the guest uses hardware task switching, which is not supported yet");
+        return handle_task_switch(x, e);
     case REASON_EPT_MISCONFIGURATION:
         return vmx_fatal(x, e, "an EPT entry is malformed");
     default:

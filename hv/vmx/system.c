@@ -320,6 +320,13 @@ void dbt_record_event(struct dbt_cpu *c, const struct hook_event *e)
         hook_event(e);
 }
 
+/* VMCALL exits: it does not come here. */
+bool dbt_hypercall(struct dbt_cpu *c)
+{
+    (void)c;
+    return false;
+}
+
 /* ---- at the start ---- */
 
 static void mode_changed(struct dbt_cpu *c)

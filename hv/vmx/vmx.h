@@ -33,6 +33,7 @@
 /* An event to inject at the next entry. */
 struct pending_event {
     bool valid, has_error;
+    bool to_task; /* through a task gate: the CPU leaves it to the hypervisor (SDM Vol. 3C, 26.4.2) */
     uint8_t vector;
     uint8_t type;   /* enum interruption_type */
     uint8_t length; /* of the instruction, for software events */

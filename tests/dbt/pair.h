@@ -56,13 +56,23 @@ extern struct world_segment world_segment[SEG_GS + 1];
 struct state {
     uint64_t gpr[GPR_COUNT], rflags, rip;
     uint8_t vectors[XSTATE_BYTES] __attribute__((aligned(64)));
-    uint8_t memory[WINDOW_BYTES];
+    uint8_t memory[WINDOW_BYTES] __attribute__((aligned(8)));
     /* The exception that ended the run. */
     uint8_t vector;
     uint32_t error;
     uint64_t address;
 };
 extern struct state initial;
+
+/* Of windows, or parts of them: multiples of 8 bytes. This is what most of the time would go to. */
+static inline bool same_memory(const uint8_t *a, const uint8_t *b, size_t n)
+{
+    const uint64_t *x = (const uint64_t *)(const void *)a, *y = (const uint64_t *)(const void *)b;
+    uint64_t difference = 0;
+    for (size_t k = 0; k < n / 8; k++)
+        difference |= x[k] ^ y[k];
+    return !difference;
+}
 
 /* Code to run: `bytes` at WINDOW_AT + start; execution begins at `entry` and ends behind the last byte. */
 struct code {
@@ -75,6 +85,11 @@ extern uint64_t xstate_mask;
 void save_vectors(uint8_t *to);
 bool save_vectors_compacted(uint8_t *to); /* XSAVEC; false: this CPU has none */
 void load_vectors(const uint8_t *from);
+
+/* ---- in_use.c ---- */
+/* Two windows are the same but for state images that say of a component in its initial configuration whether
+ * it is in use. */
+bool differ_in_use(const uint8_t *a, const uint8_t *b);
 
 /* ---- native.c ---- */
 void native_init(void);

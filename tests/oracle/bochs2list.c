@@ -33,7 +33,7 @@
  * architecturally it is one access, so these are put together again, and so are
  * the environment and state of FNSTENV and FNSAVE, up to 64 bytes, and the two
  * halves of CMPXCHG16B. The read that ENTER ends with only checks whether the stack
- * could be written (SDM Vol. 2A): it is left out. MASKMOVQ
+ * could be written (SDM Vol. 2A): it is left out, as is that of INS. MASKMOVQ
  * and MASKMOVDQU it carries out as read-modify-writes of 8 bytes each, but the
  * SDM (Vol. 2B) has only the selected bytes written: the list has a write for
  * each byte that changed, lowest first, so a guest to be compared must make each
@@ -194,7 +194,7 @@ static void print_line(char kind, const struct memory_line *m)
 /* Part of a store that Bochs carries out in pieces, which the next line may go on with. */
 static struct memory_line held;
 static bool holding, in_joined_store;
-static bool in_two_halves, in_enter;
+static bool in_two_halves, in_enter, in_port_input;
 
 /* Bytes that a masked store changed, the higher half before the lower, as Bochs writes them. */
 #define MASKED_MAX 16
@@ -264,6 +264,7 @@ static void begin_instruction(const char *line)
     pending_count = 0;
     in_two_halves = strstr(line, "cmpxchg16b") != NULL;
     in_enter = strstr(line, ": enter ") != NULL;
+    in_port_input = strstr(line, " insb ") || strstr(line, " insw ") || strstr(line, " insd ");
     in_joined_store =
         strstr(line, "stp tbyte ptr") || strstr(line, "fnstenv") || strstr(line, "fnsave") || in_two_halves;
     in_masked_store = strstr(line, "maskmovdqu") != NULL || strstr(line, ": maskmovq") != NULL;
@@ -300,6 +301,8 @@ static void convert(struct memory_line *m, bool reads, bool walks)
         if (pending_count == 2)
             pending_count = 0;
         pending[pending_count++] = *m;
+        if (in_port_input)
+            return;
     } else if (m->kind == KIND_WRITE && !m->linear) {
         take_linear_address(m);
     }
@@ -341,7 +344,8 @@ int main(int argc, char **argv)
         if (strncmp(line, "CPU 0: Exception", 16) == 0) {
             release();
             print_lines(true);
-            in_two_halves = in_enter = in_joined_store = in_masked_store = in_masked_row = false;
+            in_two_halves = in_enter = in_port_input = in_joined_store = in_masked_store = in_masked_row =
+                false;
         }
         if (strncmp(line, "[CPU", 4) != 0)
             continue;

@@ -236,8 +236,8 @@ static inline void machine_real(void)
     cpu.v.gpr[RSP] = STACK0;
     cpu.physical_bits = 40;
     cpu.has_gib_pages = true;
-    cpu.cr4_allowed = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_UMIP | CR4_LA57 |
-                      CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP;
+    cpu.cr4_allowed = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_PGE | CR4_OSFXSR |
+                      CR4_UMIP | CR4_LA57 | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP;
     cpu.xcr0_allowed = 0xe7;
     cpu.mode_changed = on_mode;
     cpu.tlb_flush = on_flush;
@@ -381,14 +381,6 @@ static inline void expect_fault(bool ran, uint8_t vector, bool has_error, uint32
         assert_int_equal(cpu.v.gpr[RSP], rsp_);                                                              \
     } while (0)
 #define UNDEFINED(...) expect_fault(EXECUTE(__VA_ARGS__), VECTOR_UD, false, 0)
-
-static inline void expect_unsupported(bool ran, const char *part)
-{
-    assert_false(ran);
-    assert_int_equal(cpu.stop, DBT_UNSUPPORTED);
-    if (!strstr(cpu.stop_text, part))
-        fail_msg("expected '%s' in '%s'", part, cpu.stop_text);
-}
 
 /* The writes or reads so far, in order; then both logs are empty. */
 static inline void expect_log(const char *what, struct log *log, const struct logged *expected,

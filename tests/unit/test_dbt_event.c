@@ -275,15 +275,6 @@ static void inner_stack_faults(void **state)
     }
 }
 
-static void task_gates_end_the_run(void **state)
-{
-    (void)state;
-    machine_protected(0);
-    put_idt_gate(VECTOR_DF, TSS_SELECTOR, 0, 0x85, 0);
-    assert_false(raise(VECTOR_DF, true, 0));
-    expect_unsupported(false, "task gate");
-}
-
 static void long_mode_always_pushes_the_stack(void **state)
 {
     (void)state;
@@ -508,7 +499,6 @@ int main(void)
         cmocka_unit_test(vector_behind_the_idt_limit),
         cmocka_unit_test(handler_behind_the_segment_limit),
         cmocka_unit_test(inner_stack_faults),
-        cmocka_unit_test(task_gates_end_the_run),
         cmocka_unit_test(long_mode_always_pushes_the_stack),
         cmocka_unit_test(long_mode_inner_level_gets_a_null_ss),
         cmocka_unit_test(ist_switches_stacks_at_the_same_level),

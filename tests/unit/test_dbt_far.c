@@ -145,19 +145,6 @@ static void code_with_l_and_d_is_refused_in_ia32e_mode(void **state)
     FAULTS(VECTOR_GP, FREE_SLOT, 0xff, 0x2b);
 }
 
-static void task_switches_end_the_run(void **state)
-{
-    (void)state;
-    machine_protected(0);
-    expect_unsupported(EXECUTE(JMP_FAR(TSS_SELECTOR)), "task switch");
-    machine_protected(0);
-    put_gate(GDT + FREE_SLOT, TSS_SELECTOR, 0, 0x85, 0, false);
-    expect_unsupported(EXECUTE(CALL_FAR(FREE_SLOT)), "task switch");
-    machine_protected(0);
-    cpu.v.rflags |= RFLAGS_NT;
-    expect_unsupported(EXECUTE(0xcf), "task switch");
-}
-
 /* ---- CALL ---- */
 
 static void call_real_mode(void **state)
@@ -439,14 +426,6 @@ static void iret_to_level_3(void **state)
     assert_true(cpu.v.seg[SEG_DS].access & SEGMENT_UNUSABLE);
 }
 
-static void iret_to_virtual_8086_mode_ends_the_run(void **state)
-{
-    (void)state;
-    machine_protected(0);
-    FRAME(4, TARGET, 0x1000, RFLAGS_VM, STACK3, 0x2000);
-    expect_unsupported(EXECUTE(0xcf), "virtual-8086");
-}
-
 static void iret_unblocks_nmi_even_when_it_faults(void **state)
 {
     (void)state;
@@ -577,7 +556,6 @@ int main(void)
         cmocka_unit_test(jmp_behind_the_limit),
         cmocka_unit_test(jmp_indirect),
         cmocka_unit_test(code_with_l_and_d_is_refused_in_ia32e_mode),
-        cmocka_unit_test(task_switches_end_the_run),
         cmocka_unit_test(call_real_mode),
         cmocka_unit_test(call_same_level),
         cmocka_unit_test(call_without_room_for_the_second_word),
@@ -596,7 +574,6 @@ int main(void)
         cmocka_unit_test(iret_16_bits_leaves_the_upper_flags),
         cmocka_unit_test(iret_at_level_3_cannot_change_iopl_and_if),
         cmocka_unit_test(iret_to_level_3),
-        cmocka_unit_test(iret_to_virtual_8086_mode_ends_the_run),
         cmocka_unit_test(iret_unblocks_nmi_even_when_it_faults),
         cmocka_unit_test(iretq_always_pops_the_stack),
         cmocka_unit_test(iretq_to_64_bit_level_3),

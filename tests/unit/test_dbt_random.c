@@ -1,6 +1,7 @@
 /*
  * System instructions drawn at random, on machines whose tables are partly garbage. Whatever comes of it, an
- * instruction that faults has changed no register, and its exception can be delivered or ends the run.
+ * instruction that faults has changed no register, unless in a task that it has switched to, and its
+ * exception can be delivered or ends the run.
  */
 #include "dbt_machine.h"
 
@@ -38,9 +39,28 @@ static uint64_t draw_value(void)
     }
 }
 
+static void machine_virtual_8086(void)
+{
+    machine_protected(3);
+    cpu.v.rflags |= RFLAGS_VM | (one_in(2) ? RFLAGS_IOPL : 0);
+    cpu.v.cr4 |= one_in(2) ? CR4_VME : 0;
+    for (unsigned s = 0; s <= SEG_GS; s++)
+        cpu.v.seg[s] = (struct segment){.limit = 0xffff, .access = 0xf3};
+}
+
+/* A TSS in the free slot, whose task may even work. */
+static void draw_task(void)
+{
+    put_descriptor(GDT, FREE_SLOT, LDT + 0x100, one_in(4) ? 0x2b : 0x67, one_in(4) ? 0x81 : 0x89, 0);
+    for (unsigned n = 0; n < 0x68; n += 2)
+        poke(LDT + 0x100 + n, one_in(2) ? DATA32 : draw_value(), 2);
+    poke(LDT + 0x100 + 0x4c, CODE32, 2);
+    poke(LDT + 0x100 + 0x60, 0, 2);
+}
+
 static void draw_machine(void)
 {
-    switch (draw() % 6) {
+    switch (draw() % 8) {
     case 0:
         machine_real();
         break;
@@ -53,10 +73,15 @@ static void draw_machine(void)
     case 3:
         machine_long(3);
         break;
+    case 4:
+    case 5:
+        machine_virtual_8086();
+        break;
     default:
         machine_long(0);
         break;
     }
+    draw_task();
     for (unsigned n = 0; n < GDT_LIMIT; n++)
         if (one_in(4))
             ram[GDT + n] = (uint8_t)draw();
@@ -106,6 +131,10 @@ static bool draw_instruction(struct insn *insn)
         bytes[n++] = 0x40 | (draw() & 15);
     if (one_in(2)) {
         bytes[n] = one_byte[draw() % sizeof one_byte];
+        if ((bytes[n] == 0xea || bytes[n] == 0x9a) && one_in(2)) {
+            bytes[n + 3] = bytes[n + 5] = FREE_SLOT; /* whatever the operand size is */
+            bytes[n + 4] = bytes[n + 6] = 0;
+        }
     } else {
         bytes[n++] = 0x0f;
         bytes[n] = two_byte[draw() % sizeof two_byte];
@@ -124,6 +153,15 @@ static void expect_registers_unchanged(const struct vcpu *before, const struct i
         fail_msg("%02x %02x %02x %02x (%u bytes) faulted with vector %u and changed registers",
                  insn->bytes[0], insn->bytes[1], insn->bytes[2], insn->bytes[3], insn->length,
                  cpu.fault.vector);
+}
+
+static void expect_virtual_8086_only_where_it_can_be(void)
+{
+    if (!(cpu.v.rflags & RFLAGS_VM))
+        return;
+    assert_true(cpu.v.cr0 & CR0_PE);
+    assert_false(cpu.v.efer & EFER_LMA);
+    assert_int_equal(dbt_cpl(&cpu), 3);
 }
 
 /* The x87 and vector state is this process's own. */
@@ -149,14 +187,16 @@ static void a_fault_changes_no_register(void **state)
             continue;
         written.count = reads.count = 0;
         cpu.stop = DBT_RUNS;
+        cpu.delivered = false;
         struct vcpu before = cpu.v;
         ran++;
         if (execute(&insn)) {
             assert_true(cpu.v.rflags & RFLAGS_ONE);
-            assert_false(cpu.v.rflags & RFLAGS_VM);
+            expect_virtual_8086_only_where_it_can_be();
             continue;
         }
-        expect_registers_unchanged(&before, &insn);
+        if (!cpu.delivered) /* else it was a task switch, and is the new task's */
+            expect_registers_unchanged(&before, &insn);
         assert_int_equal(cpu.event_external, 0);
         if (cpu.stop == DBT_RUNS) {
             faults++;

@@ -250,8 +250,8 @@ static uint64_t user_tsc(struct dbt_cpu *c)
 
 static uint64_t cr4_of_this_cpu(void)
 {
-    uint64_t cr4 =
-        CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | 1u << 6 | CR4_PGE | 1u << 8 | CR4_OSFXSR | 1u << 10 | CR4_UMIP;
+    uint64_t cr4 = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | 1u << 6 | CR4_PGE | 1u << 8 |
+                   CR4_OSFXSR | 1u << 10 | CR4_UMIP;
     uint32_t ebx = cpuid(0, 0).eax >= 7 ? cpuid(7, 0).ebx : 0;
     if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE)
         cr4 |= CR4_OSXSAVE;
