@@ -7,16 +7,20 @@
 /* META's numbers grow during the run, and it says how the run ended. */
 #define FRONT_SPARE 4096u
 
-static void send_stream(const struct drain *d, uint64_t end_event)
+/* A receiver that comes later, or again, takes nothing before it knows of which run it is. */
+#define FRAMES_PER_STREAM 16u
+
+static void send_stream(struct drain *d)
 {
     uint8_t payload[FRAME_STREAM_BYTES];
 
     store64(payload, d->offset);
     store64(payload + 8, ring_run_id(d->ring));
     store64(payload + 16, 0);
-    store64(payload + 24, end_event);
+    store64(payload + 24, d->end_event);
     store64(payload + 32, d->ring->front_bytes);
     frame_send(d->line, FRAME_STREAM, 0, payload, sizeof(payload));
+    d->frames = 0;
 }
 
 static uint32_t send_data(const struct drain *d, uint64_t offset, const uint8_t *data, uint64_t left)
@@ -36,7 +40,7 @@ void drain_begin(struct drain *d, struct ring *ring, const struct frame_line *li
     ring->front_bytes = (uint32_t)sizeof(struct chunk_header) + meta_bytes + FRONT_SPARE;
     *d = (struct drain){.ring = ring, .line = line, .offset = ring->front_bytes};
     dump_file_make(&front, ring, meta, meta_bytes, false, NULL);
-    send_stream(d, 0);
+    send_stream(d);
     for (uint64_t at = 0; at < d->offset;) {
         uint64_t left = d->offset - at;
         dump_file_read(&front, at, data, left < sizeof(data) ? left : sizeof(data));
@@ -70,10 +74,13 @@ bool drain_step(struct drain *d)
     d->crc = crc32c_more(d->crc, data, n);
     d->offset += n;
     d->at += n;
+    d->frames++;
     if (d->at == bytes) {
         d->at = 0;
         d->ring->sent++;
-        send_stream(d, h->first_event + h->event_count);
+        d->end_event = h->first_event + h->event_count;
     }
+    if (d->at == 0 || d->frames == FRAMES_PER_STREAM)
+        send_stream(d);
     return true;
 }

@@ -14,9 +14,11 @@
 struct drain {
     struct ring *ring;
     const struct frame_line *line;
-    uint64_t offset; /* in the file: what lies before it has been sent, but for the front */
-    uint32_t crc;    /* of that, from the front's end on */
-    uint32_t at;     /* bytes sent of the segment that is being sent */
+    uint64_t offset;    /* in the file: what lies before it has been sent, but for the front */
+    uint32_t crc;       /* of that, from the front's end on */
+    uint32_t at;        /* bytes sent of the segment that is being sent */
+    uint32_t frames;    /* DATA frames since the last STREAM */
+    uint64_t end_event; /* behind the last segment that was sent */
 };
 
 /* Sends META as far as it is known now: text as for dump_send(). */

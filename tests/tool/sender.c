@@ -2,11 +2,12 @@
  * Stands in for Engram on a line: records pseudo-random accesses with the real
  * writer and sends the dump on standard output, listening on standard input.
  *
- *   sender [events=N] [slots=N] [damage=PER_100000] [wait=SECONDS] [seed=N] [file=PATH] [cut=BYTES]
+ *   sender [events=N] [slots=N] [damage=PER_100000] [wait=SECONDS] [seed=N] [file=PATH] [cut=BYTES] [drain=1]
  *
  * damage: share of bytes flipped or dropped, both ways. file: where to write the
- * file as it should arrive. cut: the line breaks after so many bytes.
+ * file as it should arrive. cut: the line breaks after so many bytes. drain: the ring is sent while it fills.
  */
+#include "trace/drain.h"
 #include "trace/dump.h"
 #include "trace/dump_file.h"
 #include "trace/hook.h"
@@ -29,20 +30,21 @@ static uint64_t seed = 1, damage, sent, cut;
 static uint8_t out[512];
 static size_t out_bytes;
 
-static uint64_t random_number(void)
+/* The data are the same whatever the line does. */
+static uint64_t next_number(uint64_t *state)
 {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed >> 11;
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state >> 11;
 }
 
 static int through(uint8_t byte)
 {
-    uint64_t r = random_number() % 200000;
+    uint64_t r = next_number(&seed) % 200000;
     if (r < damage)
         return -1;
-    return r < 2 * damage ? byte ^ (1 << random_number() % 8) : byte;
+    return r < 2 * damage ? byte ^ (1 << next_number(&seed) % 8) : byte;
 }
 
 static void flush_out(void)
@@ -104,13 +106,46 @@ static uint64_t ticks(void)
     return now += 50;
 }
 
+static void between(void) {}
+static const struct frame_line to_line = {put, between};
+static struct drain drain;
+static bool drains;
+
+static bool send_more(struct ring *r)
+{
+    (void)r;
+    return drain_step(&drain);
+}
+
+static uint32_t write_meta(char *meta, size_t size, uint64_t slots, const char *end)
+{
+    uint64_t first, end_event;
+    ring_events(&ring, &first, &end_event);
+    uint64_t first_sequence = drains ? 0 : ring_first_sequence(&ring);
+    int n = snprintf(
+        meta, size,
+        "format=1\nrun=%016" PRIx64
+        "\nengine=vmx\nengine.reason=it is there\ncpu=none\nguest=sender\noptions=\n"
+        "trace=w\nicount=1\nevents=%" PRIu64 "\nlost=0\nfiltered=0\nsegments=%" PRIu64
+        "\nfirst_sequence=%" PRIu64 "\nfirst_event=%" PRIu64 "\nring.mode=%s\nring.bytes=%" PRIu64
+        "\nsegment.bytes=%u\ntsc.hz=1000000\ntsc.start=5000\n"
+        "tsc.end=2005000\nend=%s\ncounter.exit.ept_violation=%" PRIu64 "\ncounter.hv_ticks=123456\n",
+        RUN, hook_events(), ring_first_sequence(&ring) + ring_count(&ring) - first_sequence, first_sequence,
+        first, drains ? "drain" : "wrap", slots * RING_SEGMENT_BYTES, RING_SEGMENT_BYTES, end, hook_events());
+    return (uint32_t)n;
+}
+
 static void record(uint64_t events, uint64_t slots)
 {
     static const struct hook_clock clock = {.tsc = ticks, .has_icount = true};
-    ring_init(&ring, memory, (slots + 1) * RING_SEGMENT_BYTES, RING_SEGMENT_BYTES, RING_WRAP, RUN);
+    static char meta[1024];
+    ring_init(&ring, memory, (slots + 1) * RING_SEGMENT_BYTES, RING_SEGMENT_BYTES,
+              drains ? RING_DRAIN : RING_WRAP, RUN);
     hook_init(&ring, &clock);
-    uint64_t keep = seed;
-    seed = 12345;
+    ring.make_room = send_more;
+    if (drains)
+        drain_begin(&drain, &ring, &to_line, meta, write_meta(meta, sizeof(meta), slots, "the run goes on"));
+    uint64_t data_seed = 12345;
     for (uint64_t i = 0; i < events; i++) {
         struct access a = {.rip = 0x100000 + i % 13 * 4,
                            .gva = 0x400000 + (i * 4 & 0xffff),
@@ -120,7 +155,7 @@ static void record(uint64_t events, uint64_t slots)
                            .context = 0x1c,
                            .size = 4,
                            .has_data = 1};
-        uint32_t value = (uint32_t)random_number();
+        uint32_t value = (uint32_t)next_number(&data_seed);
         a.gpa = a.gva - 0x300000;
         memcpy(a.data, &value, 4);
         hook_access(&a);
@@ -128,7 +163,6 @@ static void record(uint64_t events, uint64_t slots)
             hook_mark(MARK_HYPERCALL, "ten \033[31mred", 12);
     }
     hook_stop("all sent");
-    seed = keep;
 }
 
 static void write_file(const char *path, const char *meta)
@@ -167,6 +201,8 @@ int main(int argc, char **argv)
             seed = n * 2654435761u + 1;
         else if (value && strncmp(argv[i], "cut=", 4) == 0)
             cut = n;
+        else if (value && strncmp(argv[i], "drain=", 6) == 0)
+            drains = n;
         else if (value && strncmp(argv[i], "file=", 5) == 0)
             path = value + 1;
         else
@@ -174,30 +210,21 @@ int main(int argc, char **argv)
     }
     fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
     record(events, slots);
-    uint64_t first, end_event;
-    ring_events(&ring, &first, &end_event);
-    snprintf(meta, sizeof(meta),
-             "format=1\nrun=%016" PRIx64
-             "\nengine=vmx\nengine.reason=it is there\ncpu=none\nguest=sender\noptions=\n"
-             "trace=w\nicount=1\nevents=%" PRIu64 "\nlost=0\nfiltered=0\nsegments=%" PRIu64
-             "\nfirst_sequence=%" PRIu64 "\nfirst_event=%" PRIu64 "\nring.mode=wrap\nring.bytes=%" PRIu64
-             "\nsegment.bytes=%u\ntsc.hz=1000000\ntsc.start=5000\n"
-             "tsc.end=2005000\nend=all sent\ncounter.exit.ept_violation=%" PRIu64
-             "\ncounter.hv_ticks=123456\n",
-             RUN, hook_events(), ring_count(&ring), ring_first_sequence(&ring), first,
-             slots * RING_SEGMENT_BYTES, RING_SEGMENT_BYTES, events);
+    uint32_t meta_bytes = write_meta(meta, sizeof(meta), slots, "all sent");
     if (path)
         write_file(path, meta);
     static const struct dump_line line = {put, get, seconds};
-    const struct dump_options options = {
-        .compress = true, .wait_seconds = (uint32_t)wait, .frame_payload = FRAME_PAYLOAD_FIRST};
+    const struct dump_options options = {.drained = drains ? &drain : NULL,
+                                         .compress = true,
+                                         .wait_seconds = (uint32_t)wait,
+                                         .frame_payload = FRAME_PAYLOAD_FIRST};
     static const char before[] = "guest says hello\r\n";
     uint64_t keep = damage;
     damage = 0;
     for (const char *p = before; *p; p++)
         put((uint8_t)*p);
     damage = keep;
-    enum dump_end end = dump_send(&ring, meta, (uint32_t)strlen(meta), RUN, &line, &options);
+    enum dump_end end = dump_send(&ring, meta, meta_bytes, RUN, &line, &options);
     flush_out();
     return end == DUMP_DONE ? 0 : 1;
 }

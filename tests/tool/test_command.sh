@@ -64,6 +64,35 @@ exits 1 "$engram" recv -o wrapped wrapped_heavy && grep -q "readable: 0 events" 
     [ "$(missing)" = $((200000 - first)) ]
 check "one-way at 1%, a wrapped ring: what was overwritten and what is missing"
 
+# ---- a run that is sent while it goes on ----
+"$sender" events=200000 wait=1 file=long </dev/null >/dev/null
+"$engram" print --format oracle long >expected
+"$sender" events=200000 slots=4 drain=1 wait=1 </dev/null >stream
+exits 0 "$engram" recv -o streamed stream && grep -q "guest says hello" out && exits 0 "$engram" verify streamed &&
+    "$engram" print --format oracle streamed | cmp - expected
+check "a stream of a ring that is smaller gives all of it"
+bytes=$(stat -c %s stream)
+head -c $((bytes / 2)) stream >half
+tail -c +$((bytes / 2 + 1)) stream >rest
+exits 1 "$engram" recv -o parts half && grep -q "holds the run as far as it was sent" err && grep -q '^grows [0-9]*$' parts.part
+check "the line breaks in mid-run: what has arrived is kept"
+exits 1 "$engram" info parts && grep -q "the run goes on" out
+check "and can be read"
+cp parts kept && cp parts.part kept.part
+exits 0 "$engram" recv -o parts stream && grep -q "resuming run" err && [ ! -e parts.part ] &&
+    "$engram" print --format oracle parts | cmp - expected
+check "received again from the beginning"
+exits 1 "$engram" recv -o kept rest && grep -q "resuming run" err
+kept=$("$engram" print --format oracle kept 2>/dev/null | wc -l)
+[ "$kept" -gt 180000 ]
+check "received on from the middle: all but the frame that was cut ($kept events)"
+over_socket s0 events=200000 slots=4 drain=1 wait=30 damage=10 seed=4
+exits 1 "$engram" recv -o gone unix:s0 && grep -q "cannot be sent again" err
+check "a damaged stream: what the ring no longer holds is said to be missing"
+wait "$listener"
+[ $(($("$engram" print --format oracle gone 2>/dev/null | wc -l) + $(missing))) = 200000 ]
+check "readable and missing events are all events"
+
 # ---- two-way ----
 over_socket s1
 exits 0 "$engram" recv -o sock unix:s1 && cmp good sock

@@ -109,8 +109,9 @@ static bool on_start(void *ctx, const struct dump_facts *dump, struct ranges *ha
     if (v->store.note[0])
         fprintf(stderr, "engram recv: %s\n", v->store.note);
     if (v->store.resumed)
-        fprintf(stderr, "engram recv: resuming run %016" PRIx64 ": %s of %s are there\n", dump->run,
-                byte_size(v->store.resumed), byte_size(dump->length));
+        fprintf(stderr, "engram recv: resuming run %016" PRIx64 ": %s%s%s are there\n", dump->run,
+                byte_size(v->store.resumed), dump->front ? "" : " of ",
+                dump->front ? "" : byte_size(dump->length));
     progress_start(&v->progress, "recv", have->total, now_in_ms());
     v->progress_started = true;
     return true;

@@ -93,7 +93,8 @@ static bool start_known(struct dump_store *s, struct ranges *have)
         return open_file(s, O_TRUNC) && set_length(s, s->dump.length);
     bool sound;
     if (belongs(s, &part)) {
-        sound = open_file(s, 0) && set_length(s, s->dump.length);
+        bool shorter = s->dump.front && s->dump.length < part.dump.length;
+        sound = open_file(s, 0) && (shorter || set_length(s, s->dump.length));
         if (part.dump.front && !s->dump.front)
             ranges_cut_front(&part.have, part.dump.front);
         for (size_t i = 0; sound && i < part.have.count; i++)

@@ -149,7 +149,9 @@ static bool learn_dump(struct receiver *r, const struct dump_facts *dump, bool b
         fail(r, "cannot write the file");
         return false;
     }
-    ranges_cut(&r->have, dump->length);
+    if (dump->front && r->have.count && r->have.spans[r->have.count - 1].end > dump->length)
+        r->dump.length = r->have.spans[r->have.count - 1].end; /* it had grown further before */
+    ranges_cut(&r->have, r->dump.length);
     return true;
 }
 
