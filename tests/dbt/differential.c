@@ -586,7 +586,10 @@ static bool bochs_differs(void)
             return true;
         bool frame = d.z.mnemonic == ZYDIS_MNEMONIC_LEAVE || d.z.mnemonic == ZYDIS_MNEMONIC_ENTER;
         bool from_segment = d.z.mnemonic == ZYDIS_MNEMONIC_MOV && d.z.opcode == 0x8c;
-        if ((frame && d.z.operand_width == 16) || (from_segment && d.z.raw.rex.R))
+        bool repeats =
+            d.z.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE);
+        if ((repeats && d.z.address_width == 32) || (frame && d.z.operand_width == 16) ||
+            (from_segment && d.z.raw.rex.R))
             return true;
     }
     return false;
