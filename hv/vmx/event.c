@@ -255,7 +255,7 @@ static void offer_nmi(void)
 static bool goes_on_first(void)
 {
     bool waits = vmx.halted || vmread(VMCS_GUEST_ACTIVITY) != ACTIVITY_ACTIVE;
-    if (vmx.before_next && !waits)
+    if (vmx.before_next && !waits && !(vmx.v->rflags & RFLAGS_TF))
         return vmx.before_next--;
     vmx.before_next = 0;
     return false;

@@ -95,7 +95,7 @@ void step_touches_sink(gpa_t p)
 static void hold_interrupts(void)
 {
     step.blocked_interrupts = step.exits_interrupts = false;
-    if (vmx.steps_all || !(vmx.v->rflags & RFLAGS_IF))
+    if ((vmx.pin & PIN_EXTERNAL_INTERRUPT) || !(vmx.v->rflags & RFLAGS_IF))
         return;
     step.interruptibility = vmread(VMCS_GUEST_INTERRUPTIBILITY);
     if (step.interruptibility & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS))
