@@ -65,12 +65,14 @@ static void empty_line_gives_defaults(void **state)
 static void every_option_is_read(void **state)
 {
     (void)state;
-    accept("engine=vmx trace=w ring=2M ring-mode=stop serial=com2,9600 start=text:START stop=events:1000 "
+    accept("engine=vmx trace=w ring=2M ring-mode=stop proof=pages serial=com2,9600 start=text:START "
+           "stop=events:1000 "
            "timeout=30 "
            "after=poweroff dump-wait=3");
     assert_int_equal(o.engine, ENGINE_VMX);
     assert_int_equal(o.ring_bytes, MIB(2));
     assert_int_equal(o.ring_mode, RING_STOP);
+    assert_int_equal(o.proof, PROVE_PAGES);
     assert_int_equal(o.serial_port, 0x2f8);
     assert_int_equal(o.serial_baud, 9600);
     assert_int_equal(o.start.kind, POINT_TEXT);
@@ -205,7 +207,8 @@ static void what_is_traced(void **state)
 static void filters(void **state)
 {
     (void)state;
-    accept("filter-gpa=0x1000-0x1fff,0x8000+16 filter-gva=0xffffffff80000000-0xffffffffffffffff filter-cpl=kernel "
+    accept("filter-gpa=0x1000-0x1fff,0x8000+16 filter-gva=0xffffffff80000000-0xffffffffffffffff "
+           "filter-cpl=kernel "
            "filter-cr3=0x101000");
     assert_int_equal(o.filter.gpa.count, 2);
     assert_int_equal(o.filter.gpa.range[1].last, 0x800f);
@@ -230,6 +233,7 @@ static void mistakes_are_named(void **state)
     refuse("engine=", "it is auto, vmx or dbt");
     refuse("engine=VMX", "it is auto, vmx or dbt");
     refuse("ring-mode=loop", "it is wrap or stop");
+    refuse("proof=yes", "it is off, on or pages");
     refuse("after=dinner", "it is halt, poweroff or reset");
     refuse("=vmx", "option '=vmx' is not known");
     refuse("trace=w \"\"", "option '' is not known");
