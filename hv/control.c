@@ -267,8 +267,8 @@ void control_end(const char *format, ...)
     format_text_v(why, sizeof why, format, args);
     va_end(args);
     stop_recording();
-    prove_end();
     end_recording();
+    prove_end();
 }
 
 void control_abort(const char *error)

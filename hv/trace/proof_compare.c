@@ -80,9 +80,20 @@ static void differs(struct proof *p, uint64_t address, uint64_t index, unsigned 
     memcpy(expected, found, bytes);
 }
 
+/* One step an iteration where CPL 0 is emulated, where a loop would take six. */
+static bool is_same_page(const void *a, const void *b)
+{
+    uint64_t words = PROOF_PAGE / 8;
+    bool same;
+    __asm__ volatile("repe cmpsq" : "+S"(a), "+D"(b), "+c"(words), "=@cce"(same) : : "memory");
+    return same;
+}
+
 static void compare_page(struct proof *p, uint64_t address, uint64_t index, uint64_t event)
 {
     const uint8_t *found = p->memory + address, *expected = p->copy + index * PROOF_PAGE;
+    if (is_same_page(found, expected))
+        return;
     for (unsigned i = 0; i < PROOF_PAGE; i += PROOF_WORD)
         if (load64(found + i) != load64(expected + i))
             differs(p, address + i, index, PROOF_WORD, event);

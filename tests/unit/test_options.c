@@ -65,12 +65,14 @@ static void empty_line_gives_defaults(void **state)
 static void every_option_is_read(void **state)
 {
     (void)state;
-    accept("engine=vmx trace=w ring=2M ring-mode=stop serial=com2,9600 start=text:START stop=events:1000 "
+    accept("engine=vmx trace=w ring=2M ring-mode=stop proof=pages serial=com2,9600 start=text:START "
+           "stop=events:1000 "
            "timeout=30 "
            "after=poweroff dump-wait=3");
     assert_int_equal(o.engine, ENGINE_VMX);
     assert_int_equal(o.ring_bytes, MIB(2));
     assert_int_equal(o.ring_mode, RING_STOP);
+    assert_int_equal(o.proof, PROVE_PAGES);
     assert_int_equal(o.serial_port, 0x2f8);
     assert_int_equal(o.serial_baud, 9600);
     assert_int_equal(o.start.kind, POINT_TEXT);
@@ -239,6 +241,7 @@ static void mistakes_are_named(void **state)
     refuse("ring-mode=loop", "it is wrap, stop, drain or drain,lose");
     refuse("ring-mode=drain,", "it is wrap, stop, drain or drain,lose");
     refuse("dump=now", "it is end or previous");
+    refuse("proof=yes", "it is off, on or pages");
     refuse("after=dinner", "it is halt, poweroff or reset");
     refuse("=vmx", "option '=vmx' is not known");
     refuse("trace=w \"\"", "option '' is not known");
