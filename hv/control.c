@@ -186,6 +186,7 @@ const struct filter *control_filter(void)
 
 static void filter_changed(void)
 {
+    hook_set_filter(&filter);
     if (recording && !control_ended())
         record();
 }

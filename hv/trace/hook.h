@@ -22,8 +22,8 @@ struct hook_clock {
 
 void hook_init(struct ring *ring, const struct hook_clock *clock);
 
-/* Of what engines hand over that passes; NULL: all. It stays the caller's, who may change its processes
- * alone. */
+/* Of what engines hand over that passes; NULL: all. It stays the caller's, who says so again
+ * where it has other processes. */
 void hook_set_filter(const struct filter *f);
 
 /* Records one access that passes the filter; they come in program order. False when it was counted as lost

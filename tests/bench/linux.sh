@@ -5,6 +5,7 @@
 #
 #   WORDS='work=1'   of the kernel's command line (guest/linux/init)
 #   ROUNDS=1
+#   PEERS='qemu plugin-w dbt-w dbt-w-kvm'
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
@@ -52,8 +53,9 @@ run() {
     esac
 }
 
-peers=(qemu plugin-w dbt-w)
-if kvm=$(kvm_cpu); then peers+=(dbt-w-kvm); fi
+peers=(${PEERS:-qemu plugin-w dbt-w})
+kvm=$(kvm_cpu) || kvm=
+if [ -z "${PEERS:-}" ] && [ -n "$kvm" ]; then peers+=(dbt-w-kvm); fi
 say "linux ($words): ${peers[*]}; QEMU $version"
 mkdir -p build/bench
 printf '#round\tpeer\tseconds\n' >$out
