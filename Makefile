@@ -480,10 +480,10 @@ bench: $(B)/engram.elf $(B)/engram $(B)/dbt-host $(B)/mix-native guests $(BENCH_
 	@PARTS='$(PARTS)' ROUNDS='$(ROUNDS)' SECONDS_EACH='$(SECONDS_EACH)' tests/bench/run.sh
 
 #: make bench-linux  the Linux guest from its start to power-off, under QEMU, its recording plugin and Engram; takes
-#:                 WORDS='work=1' (guest/linux/init)  ROUNDS=1
+#:                 WORDS='work=1' (guest/linux/init)  ROUNDS=1  PEERS='qemu plugin-w dbt-w dbt-w-kvm'
 .PHONY: bench-linux
 bench-linux: $(B)/engram.elf linux $(BENCH_PROGRAMS)
-	@WORDS='$(WORDS)' ROUNDS='$(ROUNDS)' tests/bench/linux.sh
+	@WORDS='$(WORDS)' ROUNDS='$(ROUNDS)' PEERS='$(PEERS)' tests/bench/linux.sh
 
 $(B)/bench-deps: scripts/setup.sh $(B)/deps.mk
 	@scripts/setup.sh bench > $@

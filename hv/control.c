@@ -117,6 +117,7 @@ void control_set_filter(const struct filter *f)
     bool on = recording;
     control_record(false);
     filter = *f;
+    hook_set_filter(&filter);
     control_record(on);
 }
 
@@ -225,6 +226,7 @@ void control_pause(void)
 static void filter_changed(void)
 {
     prove_give_up("other processes were not recorded");
+    hook_set_filter(&filter);
     if (recording && !control_ended())
         record();
 }

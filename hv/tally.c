@@ -7,15 +7,14 @@
 
 static uint64_t *process_events(struct tally *t, uint64_t cr3)
 {
-    if (t->last < t->processes && t->process[t->last].cr3 == cr3)
-        return &t->process[t->last].events;
-    uint32_t i = 0;
-    while (i < t->processes && t->process[i].cr3 != cr3)
-        i++;
+    uint32_t i = t->last % TALLY_PROCESSES;
+    if (t->process[i].events && t->process[i].cr3 == cr3)
+        return &t->process[i].events;
+    for (i = 0; i < TALLY_PROCESSES && t->process[i].events && t->process[i].cr3 != cr3; i++)
+        ;
     if (i == TALLY_PROCESSES)
         return &t->others;
-    if (i == t->processes)
-        t->process[t->processes++].cr3 = cr3;
+    t->process[i].cr3 = cr3;
     t->last = i;
     return &t->process[i].events;
 }
@@ -44,8 +43,9 @@ static void line(struct out *o, const char *name, uint64_t value)
 static uint32_t next_process(const struct tally *t, const bool *shown)
 {
     uint32_t most = TALLY_PROCESSES;
-    for (uint32_t i = 0; i < t->processes; i++)
-        if (!shown[i] && (most == TALLY_PROCESSES || t->process[i].events > t->process[most].events))
+    for (uint32_t i = 0; i < TALLY_PROCESSES; i++)
+        if (t->process[i].events && !shown[i] &&
+            (most == TALLY_PROCESSES || t->process[i].events > t->process[most].events))
             most = i;
     return most;
 }
@@ -61,7 +61,7 @@ static void put_processes(struct out *o, const struct tally *t)
         format_text(name, sizeof name, "cr3.%lx", (unsigned long)t->process[i].cr3);
         line(o, name, t->process[i].events);
     }
-    for (i = 0; i < t->processes; i++)
+    for (i = 0; i < TALLY_PROCESSES; i++)
         others += shown[i] ? 0 : t->process[i].events;
     line(o, "cr3.other", others);
 }

@@ -16,10 +16,10 @@ struct tally {
     uint64_t kernel, user; /* CPL 0 to 2, CPL 3 */
     uint64_t cause[TALLY_CAUSES];
     struct {
-        uint64_t cr3, events; /* the table's address */
+        uint64_t cr3, events; /* the table's address; no events: neither here nor behind is one */
     } process[TALLY_PROCESSES];
-    uint32_t processes, last; /* `last` was found last */
-    uint64_t others;          /* of processes for which there was no room */
+    uint32_t last;   /* was found last */
+    uint64_t others; /* of processes for which there was no room */
 };
 
 void tally_add(struct tally *t, bool user, uint64_t cr3, uint8_t cause, uint64_t events);

@@ -22,8 +22,8 @@ struct hook_clock {
 
 void hook_init(struct ring *ring, const struct hook_clock *clock);
 
-/* Of what engines hand over that passes; NULL: all. It stays the caller's, who may change its processes
- * alone. */
+/* Of what engines hand over that passes; NULL: all. It stays the caller's, who says so again
+ * where it has other processes. */
 void hook_set_filter(const struct filter *f);
 
 /* What is recorded is handed to the replay proof as well (proof.h), whether or not a limit takes it out of
