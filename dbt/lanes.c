@@ -50,16 +50,25 @@ static uint64_t effective_address(const struct dbt *d, const struct insn *insn)
     return insn->code_size == CODE_64 ? offset : (uint32_t)offset;
 }
 
+/* Of elements in a row the address of the first is an effective address, and the others follow it; those of
+ * gathers and scatters are each one of its own, in the address size. */
+static uint64_t element_offset(const struct dbt *d, const struct lanes *l, unsigned n)
+{
+    struct insn element = l->insn;
+    int64_t distance = (int64_t)lanes_offset(&l->insn.lanes, l->indices, l->insn.memory[0].address.scale, n);
+    if (l->insn.lanes.kind == LANES_INDEXED) {
+        element.memory[0].address.displacement += distance;
+        return effective_address(d, &element);
+    }
+    uint64_t offset = effective_address(d, &element) + (uint64_t)distance;
+    return l->insn.code_size == CODE_64 ? offset : (uint32_t)offset;
+}
+
 /* The linear address of element n; false: segmentation forbids it. */
 static bool element_place(struct dbt *d, const struct lanes *l, unsigned n, gva_t *linear)
 {
-    const struct insn_address *a = &l->insn.memory[0].address;
-    struct insn_memory m = l->insn.memory[0];
-    m.address.displacement += (int64_t)lanes_offset(&l->insn.lanes, l->indices, a->scale, n);
-    struct insn element = l->insn;
-    element.memory[0] = m;
-    return sys_linear(&d->cpu, a->segment, effective_address(d, &element), l->insn.lanes.bytes, l->store,
-                      linear);
+    return sys_linear(&d->cpu, l->insn.memory[0].address.segment, element_offset(d, l, n),
+                      l->insn.lanes.bytes, l->store, linear);
 }
 
 /* VMASKMOV, gathers and scatters raise no #AC (SDM Vol. 2A, 2.4.6 and 2.4.12). */
@@ -153,19 +162,20 @@ static bool execute_mask_move(struct dbt *d, const struct lanes *l)
 
 /* ---- gathers and scatters ---- */
 
-/* The mask shows what is still to be done: after a fault the instruction is resumed there. */
-static void set_remaining_mask(struct dbt *d, const struct lanes *l, uint64_t remaining)
+/* The mask shows what is still to be done: after a fault the instruction is resumed there. Of a vector what
+ * is behind the elements that are done stays as it is then, as on AMD's processors. */
+static void set_remaining_mask(struct dbt *d, const struct lanes *l, unsigned done)
 {
     const struct insn_lanes *i = &l->insn.lanes;
-    uint8_t mask[VECTOR_BYTES] = {0}, before[VECTOR_BYTES];
+    uint8_t mask[VECTOR_BYTES] = {0};
     if (i->by == LANES_BY_OPMASK) {
-        opmask_write(d, i->mask, remaining);
+        opmask_write(d, i->mask, done < 64 ? l->selected >> done << done : 0);
         return;
     }
-    vector_read(d, i->mask, before);
-    for (unsigned n = 0; n < i->elements; n++)
-        if (remaining >> n & 1)
-            memcpy(mask + n * i->bytes, before + n * i->bytes, i->bytes);
+    if (done < i->elements) {
+        vector_read(d, i->mask, mask);
+        memset(mask, 0, (size_t)done * i->bytes);
+    }
     vector_write(d, i->mask, mask);
 }
 
@@ -185,22 +195,18 @@ static bool execute_gather(struct dbt *d, struct lanes *l)
 {
     const struct insn_lanes *i = &l->insn.lanes;
     uint8_t data[VECTOR_BYTES], result[VECTOR_BYTES] = {0};
-    bool ok = true;
+    unsigned done = 0;
     vector_read(d, i->data, data);
     memcpy(result, data, (size_t)i->elements * i->bytes);
-    for (unsigned n = 0; n < i->elements && ok; n++) {
-        if (!is_selected(l, n))
-            continue;
-        ok = read_element(d, l, n, result + n * i->bytes);
-        if (ok)
-            l->selected &= ~(1ull << n);
-    }
-    if (!ok)
+    while (done < i->elements &&
+           (!is_selected(l, done) || read_element(d, l, done, result + done * i->bytes)))
+        done++;
+    if (done < i->elements)
         memcpy(result + i->elements * i->bytes, data + i->elements * i->bytes,
                VECTOR_BYTES - (size_t)i->elements * i->bytes);
     vector_write(d, i->data, result);
-    set_remaining_mask(d, l, l->selected);
-    if (!ok)
+    set_remaining_mask(d, l, done);
+    if (done < i->elements)
         return trap_first(d);
     advance(d, &l->insn);
     return true;
@@ -210,17 +216,12 @@ static bool execute_scatter(struct dbt *d, struct lanes *l)
 {
     const struct insn_lanes *i = &l->insn.lanes;
     uint8_t data[VECTOR_BYTES];
-    bool ok = true;
+    unsigned done = 0;
     vector_read(d, i->data, data);
-    for (unsigned n = 0; n < i->elements && ok; n++) {
-        if (!is_selected(l, n))
-            continue;
-        ok = write_element(d, l, n, data + n * i->bytes);
-        if (ok)
-            l->selected &= ~(1ull << n);
-    }
-    set_remaining_mask(d, l, l->selected);
-    if (!ok)
+    while (done < i->elements && (!is_selected(l, done) || write_element(d, l, done, data + done * i->bytes)))
+        done++;
+    set_remaining_mask(d, l, done);
+    if (done < i->elements)
         return trap_first(d);
     advance(d, &l->insn);
     return true;

@@ -139,6 +139,18 @@ static void list_restore(const struct insn *insn, const struct vcpu *v, const st
     append_ranges(list, insn, at, range, count, ACCESS_READ);
 }
 
+/* Of elements in a row the address of the first is an effective address, and the others follow it; those of
+ * gathers and scatters are each one of its own, in the address size. */
+static gva_t lane_address(const struct insn *insn, const struct vcpu *v, const uint8_t *indices, unsigned n)
+{
+    struct insn_memory m = insn->memory[0];
+    uint64_t distance = lanes_offset(&insn->lanes, indices, m.address.scale, n);
+    if (insn->lanes.kind != LANES_INDEXED)
+        return insn_linear(insn, &m, v) + distance; /* append() lets it wrap */
+    m.address.displacement = (int64_t)((uint64_t)m.address.displacement + distance);
+    return insn_linear(insn, &m, v);
+}
+
 /* One access per element that is selected. */
 static void list_lanes(const struct insn *insn, const struct vcpu *v, const struct insn_environment *env,
                        struct access_list *list)
@@ -157,10 +169,7 @@ static void list_lanes(const struct insn *insn, const struct vcpu *v, const stru
     for (unsigned n = 0; n < l->elements; n++) {
         if (!(selected >> n & 1))
             continue;
-        struct insn_memory element = *m;
-        element.address.displacement =
-            (int64_t)((uint64_t)m->address.displacement + lanes_offset(l, indices, m->address.scale, n));
-        append(list, insn, insn_linear(insn, &element, v), l->bytes, kind_of(m));
+        append(list, insn, lane_address(insn, v, indices, n), l->bytes, kind_of(m));
         list->a[list->count - 1].lane = (uint8_t)n; /* there is room: elements are at most 64 */
     }
 }

@@ -205,7 +205,8 @@ static bool fault_is_optional(const struct state *a, const struct state *b)
 {
     struct decoded d;
     return is_of_memory(a->vector) && (b->vector != a->vector || b->rip != a->rip) && decode_at(a->rip, &d) &&
-           (d.z.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ || d.z.mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU);
+           (d.z.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ || d.z.mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU ||
+            d.z.mnemonic == ZYDIS_MNEMONIC_VMASKMOVDQU);
 }
 
 static bool ends_differ(const struct state *a, const struct state *b)
