@@ -178,47 +178,12 @@ bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast, struct raw_m
 
 /* ---- accesses by C code ---- */
 
-/* Devices see the accesses in the sizes that the guest makes. */
-static void read_device(const void *from, void *to, unsigned bytes)
-{
-    switch (bytes) {
-    case 2:
-        *(uint16_t *)to = *(const volatile uint16_t *)from;
-        break;
-    case 4:
-        *(uint32_t *)to = *(const volatile uint32_t *)from;
-        break;
-    case 8:
-        *(uint64_t *)to = *(const volatile uint64_t *)from;
-        break;
-    default:
-        memcpy(to, from, bytes);
-    }
-}
-
-static void write_device(void *to, const void *from, unsigned bytes)
-{
-    switch (bytes) {
-    case 2:
-        *(volatile uint16_t *)to = *(const uint16_t *)from;
-        break;
-    case 4:
-        *(volatile uint32_t *)to = *(const uint32_t *)from;
-        break;
-    case 8:
-        *(volatile uint64_t *)to = *(const uint64_t *)from;
-        break;
-    default:
-        memcpy(to, from, bytes);
-    }
-}
-
 static void read_physical(struct dbt *d, gpa_t at, void *to, unsigned bytes)
 {
     if (is_ram(d, at, bytes))
         memcpy(to, d->ram + at, bytes);
     else if (is_device(d, at))
-        read_device(d->ram + at, to, bytes);
+        dbt_copy_at_once(to, d->ram + at, bytes);
     else
         memset(to, 0xff, bytes);
 }
@@ -229,7 +194,7 @@ static void write_physical(struct dbt *d, gpa_t at, const void *from, unsigned b
         memcpy(d->ram + at, from, bytes);
         cache_invalidate(d, at, bytes);
     } else if (is_device(d, at)) {
-        write_device(d->ram + at, from, bytes);
+        dbt_copy_at_once(d->ram + at, from, bytes);
     }
 }
 

@@ -8,6 +8,8 @@
 
 #include "dbt/cpu.h"
 
+#include <string.h>
+
 struct hook_event;
 
 /* Who makes an access, for permissions and for the record. */
@@ -43,6 +45,24 @@ bool dbt_write(struct dbt_cpu *c, gva_t at, const void *from, unsigned bytes, un
 /* The same access as dbt_read() makes, by the program and to RAM alone, but neither recorded nor seen by
  * breakpoints; of any length. False: it cannot be made. */
 bool dbt_peek(struct dbt_cpu *c, gva_t at, void *to, unsigned bytes);
+
+/* In one access of that size where there is one: so devices see what the guest does. */
+static inline void dbt_copy_at_once(void *to, const void *from, unsigned bytes)
+{
+    switch (bytes) {
+    case 2:
+        *(volatile uint16_t *)to = *(const volatile uint16_t *)from;
+        break;
+    case 4:
+        *(volatile uint32_t *)to = *(const volatile uint32_t *)from;
+        break;
+    case 8:
+        *(volatile uint64_t *)to = *(const volatile uint64_t *)from;
+        break;
+    default:
+        memcpy(to, from, bytes);
+    }
+}
 
 /* Physical accesses of the page walker: not recorded here. 4 or 8 bytes, aligned. MMIO reads ones. */
 uint64_t dbt_physical_read(struct dbt_cpu *c, gpa_t at, unsigned bytes);

@@ -252,23 +252,32 @@ static void offer_nmi(void)
  * it may always do. */
 #define INSTRUCTIONS_BETWEEN_INTERRUPTS 32u
 
-static bool goes_on_first(void)
+/* Asked before each instruction: reckoned from the first one at which the guest could be interrupted again.
+ */
+static bool goes_on_first(bool open)
 {
     bool waits = vmx.halted || vmread(VMCS_GUEST_ACTIVITY) != ACTIVITY_ACTIVE;
-    if (vmx.before_next && !waits && !(vmx.v->rflags & RFLAGS_TF))
-        return vmx.before_next--;
-    vmx.before_next = 0;
-    return false;
+    bool first = vmx.going_on != 0;
+    if (open && vmx.interrupted) {
+        vmx.interrupted = false;
+        vmx.going_on = INSTRUCTIONS_BETWEEN_INTERRUPTS;
+        first = true;
+    }
+    if (vmx.going_on)
+        vmx.going_on--;
+    return first && !waits && !(vmx.v->rflags & RFLAGS_TF);
 }
 
 /* Where every instruction is stepped interrupts exit when the guest would take them, and only then. */
 void event_take_interrupts(void)
 {
     uint64_t blocked = vmread(VMCS_GUEST_INTERRUPTIBILITY) & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS);
-    bool open = (vmx.v->rflags & RFLAGS_IF) && !blocked && !goes_on_first();
+    bool open = (vmx.v->rflags & RFLAGS_IF) && !blocked;
+    if (goes_on_first(open))
+        open = false;
     if (open && vmx.held_count && !vmx.event.valid) {
         event_set(vmx.held[--vmx.held_count], EVENT_EXTERNAL, false, 0, 0);
-        vmx.before_next = INSTRUCTIONS_BETWEEN_INTERRUPTS;
+        vmx.interrupted = true;
     }
     vmx_set_pin(PIN_EXTERNAL_INTERRUPT, open);
 }

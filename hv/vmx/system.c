@@ -216,29 +216,11 @@ static void *memory_at(gpa_t p)
     return (void *)(uintptr_t)guest_memory(p);
 }
 
-/* Devices see the accesses in the sizes that the guest makes. */
-static void copy(void *to, const void *from, unsigned bytes)
-{
-    switch (bytes) {
-    case 2:
-        *(volatile uint16_t *)to = *(const volatile uint16_t *)from;
-        break;
-    case 4:
-        *(volatile uint32_t *)to = *(const volatile uint32_t *)from;
-        break;
-    case 8:
-        *(volatile uint64_t *)to = *(const volatile uint64_t *)from;
-        break;
-    default:
-        memcpy(to, from, bytes);
-    }
-}
-
 static void read_part(gpa_t from, uint8_t *to, unsigned bytes)
 {
     const void *memory = memory_at(from);
     if (memory)
-        copy(to, memory, bytes);
+        dbt_copy_at_once(to, memory, bytes);
     else
         memset(to, 0xff, bytes);
 }
@@ -249,7 +231,7 @@ static void write_part(gpa_t to, const uint8_t *from, unsigned bytes)
     if (ept_is_traced(to))
         hook_overwrite(to, bytes);
     if (memory)
-        copy(memory, from, bytes);
+        dbt_copy_at_once(memory, from, bytes);
 }
 
 static void record(gva_t at, unsigned bytes, const struct dbt_place *p, uint8_t kind, uint8_t cause,

@@ -64,8 +64,10 @@ struct vmx {
      * priority. */
     unsigned held_count;
     uint8_t held[HELD_INTERRUPTS_MAX];
-    unsigned
-        before_next; /* instructions with interrupts on, before another is taken, where all are stepped */
+    /* Where every instruction is stepped: an interrupt was delivered; what it has interrupted still gets on
+     * by so many instructions. */
+    bool interrupted;
+    unsigned going_on;
     gva_t halted_at;
     unsigned halted; /* length of the HLT at RIP that waits, where the CPU has no activity state for it */
     enum step_kind step;

@@ -72,7 +72,7 @@ not_under_vmx=wraps_a20
 rf_under_vmx=rep_interrupted # docs/engines.md says where Bochs shows RF
 visible() { sed '/^[a-z]/h;G;s/\n/ /' "$1" | grep -vE " ($not_under_vmx|$2)$|^$not_under_vmx|^END"; }
 under_vmx() { # NAME TRACE RF
-    engram_run "$1" "ring=16M trace=$2" "$guest" "guest count=$((count - 1))"
+    engram_run "$1" "ring=64M trace=$2" "$guest" "guest count=$((count - 1))"
     seen "$work/$1/console" >"$work/$1.seen"
     for name in native "$1"; do visible "$work/$name.seen" "$3" >"$work/$name.$1.visible"; done
     expect_same "what they see, engine=vmx trace=$2" "$work/native.$1.visible" "$work/$1.$1.visible"
