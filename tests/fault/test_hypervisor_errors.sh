@@ -59,7 +59,7 @@ run poweroff ""
 expect_no_line "poweroff: no write is missing" "writes are missing" "$work/poweroff/console"
 expect_line "poweroff: VMX is off before" "^test: before the end: CR4.VMXE is 0" "$work/poweroff/console"
 # It starts again and again.
-AFTER=reset RUN_SECONDS=6 engram_run reset "start=text:START" "$guest" "guest" >"$work/reset.log"
+AFTER=reset RUN_SECONDS=15 engram_run reset "start=text:START" "$guest" "guest" >"$work/reset.log"
 expect_line "reset: VMX is off before" "^test: before the end: CR4.VMXE is 0" "$work/reset/serial"
 expect_between "reset: the machine starts again" 2 100 "$(grep -ac '^Engram [0-9.]*:' "$work/reset/serial")"
 finish
