@@ -18,7 +18,7 @@ timeout 120 qemu-system-x86_64 "${qemu[@]}" -serial "file:$work/plain/console" -
     -initrd "$linux/initrd" -append "$words" >"$work/plain/qemu.out" 2>&1 </dev/null
 expect "without Engram: QEMU's exit code" 0 $?
 timeout 560 qemu-system-x86_64 "${qemu[@]}" -serial "file:$work/traced/serial" -kernel "$build/engram.elf" \
-    -append 'engine=dbt after=poweroff dump-wait=1 ring=24M timeout=540' \
+    -append 'engine=dbt after=poweroff dump-wait=1 ring=64M timeout=540' \
     -initrd "$linux/vmlinuz $words trace=1,$linux/initrd" >"$work/traced/qemu.out" 2>&1 </dev/null
 expect "QEMU's exit code" 0 $?
 receive "$work/traced"
