@@ -162,14 +162,14 @@ static bool execute_mask_move(struct dbt *d, const struct lanes *l)
 
 /* ---- gathers and scatters ---- */
 
-/* The mask shows what is still to be done: after a fault the instruction is resumed there. Of a vector what
- * is behind the elements that are done stays as it is then, as on AMD's processors. */
+/* The mask shows what is still to be done: after a fault the instruction is resumed there. What is behind the
+ * elements stays as it is then (of a vector as on AMD's processors). */
 static void set_remaining_mask(struct dbt *d, const struct lanes *l, unsigned done)
 {
     const struct insn_lanes *i = &l->insn.lanes;
     uint8_t mask[VECTOR_BYTES] = {0};
     if (i->by == LANES_BY_OPMASK) {
-        opmask_write(d, i->mask, done < 64 ? l->selected >> done << done : 0);
+        opmask_write(d, i->mask, done < i->elements ? environment.opmask(i->mask) >> done << done : 0);
         return;
     }
     if (done < i->elements) {

@@ -103,3 +103,22 @@ const struct insn *insn_fetch(const struct code_state *c)
     load_segments(&entry->insn);
     return &entry->insn;
 }
+
+/* ---- its bytes ---- */
+
+static bool is_prefix(const struct insn *insn, uint8_t byte)
+{
+    static const uint8_t legacy[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3};
+    for (size_t i = 0; i < sizeof(legacy); i++)
+        if (byte == legacy[i])
+            return true;
+    return insn->code_size == CODE_64 && (byte & 0xf0) == 0x40; /* REX */
+}
+
+const uint8_t *insn_opcode(const struct insn *insn)
+{
+    unsigned i = 0;
+    while (i + 1u < insn->length && is_prefix(insn, insn->bytes[i]))
+        i++;
+    return &insn->bytes[i];
+}

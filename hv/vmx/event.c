@@ -250,7 +250,7 @@ static void offer_nmi(void)
 
 /* What an interrupt has interrupted gets on even where the next one waits already: a step takes so long that
  * it may always do. */
-#define INSTRUCTIONS_BETWEEN_INTERRUPTS 32u
+#define INSTRUCTIONS_BETWEEN_INTERRUPTS 8u
 
 /* Asked before each instruction: reckoned from the first one at which the guest could be interrupted again.
  */
@@ -280,6 +280,13 @@ void event_take_interrupts(void)
         vmx.interrupted = true;
     }
     vmx_set_pin(PIN_EXTERNAL_INTERRUPT, open);
+}
+
+bool event_may_wait(void)
+{
+    bool unseen = vmx.steps_all && (vmx.pin & PIN_EXTERNAL_INTERRUPT) && !vmx.looked;
+    vmx.looked = false;
+    return unseen;
 }
 
 bool event_prepare_entry(struct vm_exit *e)

@@ -26,6 +26,8 @@ bool single_begin(struct vm_exit *e, bool *ends)
     vmx.exit_use = USE_STEP;
     if (insn && !breaks_before(c.rip) && system_carry_out(insn, e, ends))
         return false;
+    if (insn)
+        system_note_port(insn);
     step_begin(insn, &c, &(struct violation){0});
     return true;
 }

@@ -299,6 +299,7 @@ void step_finish(void)
     release_interrupts(true);
     step_close();
     counters.steps++;
+    vmx.looked = vmx.pin & PIN_EXTERNAL_INTERRUPT;
     if (!traced)
         return;
     /* Only between iterations is it still set (SDM Vol. 3B, 17.3.1.1). Bochs 3.0 keeps it. */

@@ -11,21 +11,9 @@
 
 enum string_kind { STRING_OTHER, STRING_MOVS, STRING_STOS, STRING_LODS };
 
-static bool is_prefix(const struct insn *insn, uint8_t byte)
-{
-    static const uint8_t legacy[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3};
-    for (size_t i = 0; i < sizeof(legacy); i++)
-        if (byte == legacy[i])
-            return true;
-    return insn->code_size == CODE_64 && (byte & 0xf0) == 0x40; /* REX */
-}
-
 static enum string_kind kind_of(const struct insn *insn)
 {
-    unsigned i = 0;
-    while (i + 1 < insn->length && is_prefix(insn, insn->bytes[i]))
-        i++;
-    switch (insn->bytes[i] & 0xfe) {
+    switch (insn_opcode(insn)[0] & 0xfe) {
     case 0xa4:
         return STRING_MOVS;
     case 0xaa:

@@ -141,8 +141,9 @@ static bool execute_string(const struct insn *insn, struct vm_exit *e)
 {
     load();
     bool steps = cpu.v.rflags & RFLAGS_TF;
+    bool interruptible_next = cpu.interrupt_shadow && (cpu.v.rflags & RFLAGS_IF);
     access_flags = ACCESS_REP;
-    bool done = string_iterations(&cpu, insn, steps ? 1 : STRING_ITERATIONS);
+    bool done = string_iterations(&cpu, insn, steps || interruptible_next ? 1 : STRING_ITERATIONS);
     access_flags = 0;
     return conclude(done, steps, e);
 }
@@ -150,10 +151,33 @@ static bool execute_string(const struct insn *insn, struct vm_exit *e)
 bool system_carry_out(const struct insn *insn, struct vm_exit *e, bool *ends)
 {
     bool further = sys_reaches_further(insn);
-    if (!further && !string_handles(insn))
+    if (!further && (!string_handles(insn) || event_may_wait()))
         return false;
     *ends = further ? execute(insn, e) : execute_string(insn, e);
     return true;
+}
+
+/* IN, OUT, INS, OUTS (SDM Vol. 2D, table A-2). False: another instruction. */
+static bool port_of(const struct insn *insn, uint16_t *port, unsigned *bytes)
+{
+    const uint8_t *opcode = insn_opcode(insn);
+    bool immediate = (opcode[0] & 0xfc) == 0xe4;
+    if (!immediate && (opcode[0] & 0xfc) != 0xec && (opcode[0] & 0xfc) != 0x6c)
+        return false;
+    *port = immediate ? opcode[1] : (uint16_t)cpu.v.gpr[RDX];
+    *bytes = !(opcode[0] & 1) ? 1 : insn->operand_bytes == 2 ? 2 : 4;
+    return true;
+}
+
+void system_note_port(const struct insn *insn)
+{
+    uint16_t port;
+    unsigned bytes;
+    cpu.v.gpr[RDX] = vmx.v->gpr[RDX];
+    if (!port_of(insn, &port, &bytes))
+        return;
+    load();
+    sys_io_allowed(&cpu, port, bytes); /* what it says is the CPU's to say again */
 }
 
 bool system_deliver(const struct pending_event *p, struct vm_exit *e)

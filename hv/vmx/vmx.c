@@ -202,8 +202,11 @@ static void vmx_run(struct vcpu *v, struct vm_exit *e)
         bool singly = vmx.steps_all && vmx.step == STEP_NONE;
         if (singly)
             event_take_interrupts();
+        const uint64_t delivered = counters.events_delivered;
         if (event_is_due() && event_prepare_entry(e))
             return;
+        if (singly && counters.events_delivered != delivered)
+            continue; /* its handler can be interrupted as well */
         if (singly && !next_single(e, &over)) {
             if (over)
                 return;

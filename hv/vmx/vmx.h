@@ -68,6 +68,7 @@ struct vmx {
      * by so many instructions. */
     bool interrupted;
     unsigned going_on;
+    bool looked; /* the CPU has just had occasion to take one */
     gva_t halted_at;
     unsigned halted; /* length of the HLT at RIP that waits, where the CPU has no activity state for it */
     enum step_kind step;
@@ -134,6 +135,8 @@ void insn_cache_init(void);
 /* The instruction at RIP, or NULL if it cannot be fetched or decoded. Loads the segments that it uses into
  * the vcpu. */
 const struct insn *insn_fetch(const struct code_state *c);
+/* Its bytes behind legacy prefixes and REX; at least one. */
+const uint8_t *insn_opcode(const struct insn *insn);
 
 /* record.c: where an access lies in physical memory. Of one that crosses a page border between traced memory
  * and other (MMIO, hidden) it is the part in traced memory. */
@@ -169,6 +172,8 @@ void system_init(const struct machine *m);
 /* Carries out the instruction at RIP, or iterations of it, if it is one of those that are not stepped; an
  * exception that it raises is due afterwards. `ends`: the run is over. */
 bool system_carry_out(const struct insn *insn, struct vm_exit *e, bool *ends);
+/* What the CPU reads before it carries out a port instruction: the TSS's I/O permission bitmap. */
+void system_note_port(const struct insn *insn);
 /* Delivers the event, and what its delivery raises. True: the run is over. */
 bool system_deliver(const struct pending_event *p, struct vm_exit *e);
 /* Sets the accessed and dirty bits that an access by the CPU will (enum dbt_access of dbt/memory.h). False:
@@ -222,6 +227,8 @@ static inline bool event_is_due(void)
 bool event_hold_interrupt(void);   /* after its exit; false: there are more than there can be */
 void event_interrupt_window(void); /* the guest can take a held one */
 void event_take_interrupts(void);
+/* Many iterations without the CPU would hold back an interrupt: one has to be stepped first. */
+bool event_may_wait(void);
 void event_offer_held(void);                 /* asks for that exit where one is held */
 void event_wait(unsigned hlt_bytes);         /* a HLT with IF=1, RIP still at it */
 bool event_prepare_entry(struct vm_exit *e); /* to be called when one is; true: the run is over */
