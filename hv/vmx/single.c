@@ -1,9 +1,8 @@
 /*
  * Every instruction stepped: how reads are recorded. Each is either carried out
  * by the system side or gets its list and its step before the CPU sees it, so
- * nothing has to be protected: it works on every CPU with MTF, page tables are
- * walked before the CPU walks them, and no fetch and no walk of its own is taken
- * for a read of the program.
+ * nothing has to be protected: it works on every CPU with MTF, page walks are
+ * foreseen, and neither a fetch nor a walk is taken for a read of the program.
  */
 #include "vmx/vmx.h"
 

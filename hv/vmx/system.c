@@ -3,8 +3,8 @@
  * While something is recorded it delivers the events and carries out the
  * instructions whose accesses are more than their operands: so each of them is
  * made, and recorded, one by one, as architecture and order have it, and what
- * an instruction has done before it faults is there as well. It also walks page
- * tables for accesses that the CPU is about to make, and sets their bits.
+ * an instruction has done before it faults is there as well. It also foresees
+ * what the CPU's page walks will write (step.c).
  */
 #include "vmx/vmx.h"
 

@@ -176,7 +176,7 @@ bool system_carry_out(const struct insn *insn, struct vm_exit *e, bool *ends);
 void system_note_port(const struct insn *insn);
 /* Delivers the event, and what its delivery raises. True: the run is over. */
 bool system_deliver(const struct pending_event *p, struct vm_exit *e);
-/* Sets the accessed and dirty bits that an access by the CPU will (enum dbt_access of dbt/memory.h). False:
+/* Walks for an access that the CPU will make (enum dbt_access of dbt/memory.h), for the list under way. False:
  * it will fault. */
 bool system_walk(const struct code_state *c, gva_t linear, unsigned bytes, unsigned access);
 
