@@ -47,6 +47,14 @@ static uint64_t opmask(unsigned number)
     return mask;
 }
 
+static bool read_memory(gva_t from, void *to, size_t bytes)
+{
+    if (from & 1)
+        return false;
+    take(to, bytes);
+    return true;
+}
+
 static uint64_t components_in_use(void)
 {
     uint64_t components;
@@ -100,7 +108,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct xsave_layout layout = {
         .offset = {[2] = 576, [5] = 1088, [6] = 1152, [7] = 1664, [9] = 2688},
         .size = {[2] = 256, [5] = 64, [6] = 512, [7] = 1024, [9] = 8}};
-    const struct insn_environment environment = {vector_register, opmask, components_in_use, &layout};
+    const struct insn_environment environment = {.vector_register = vector_register,
+                                                 .opmask = opmask,
+                                                 .components_in_use = components_in_use,
+                                                 .layout = &layout,
+                                                 .read = read_memory};
     struct vcpu v;
 
     if (size < 2)
