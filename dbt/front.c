@@ -142,6 +142,14 @@ static uint8_t fault_of(const struct guest_insn *g, uint64_t mode)
     }
 }
 
+/* MXCSR.MM, which AMD's processors have (APM Vol. 1, 4.2.2); Intel's keep it 0. */
+static bool misaligned_operands_allowed(void)
+{
+    uint32_t mxcsr;
+    __asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
+    return mxcsr >> 17 & 1;
+}
+
 bool front_wants_alignment(const struct guest_insn *g)
 {
     switch (g->z.mnemonic) {
@@ -162,10 +170,11 @@ bool front_wants_alignment(const struct guest_insn *g)
         break;
     }
     switch (g->z.meta.exception_class) {
-    case ZYDIS_EXCEPTION_CLASS_SSE1:
+    case ZYDIS_EXCEPTION_CLASS_SSE1: /* moves of aligned data */
+        return true;
     case ZYDIS_EXCEPTION_CLASS_SSE2:
     case ZYDIS_EXCEPTION_CLASS_SSE4:
-        return g->z.meta.category != ZYDIS_CATEGORY_SHA;
+        return g->z.meta.category != ZYDIS_CATEGORY_SHA && !misaligned_operands_allowed();
     case ZYDIS_EXCEPTION_CLASS_AVX1:
     case ZYDIS_EXCEPTION_CLASS_E1:
     case ZYDIS_EXCEPTION_CLASS_E1NF:
