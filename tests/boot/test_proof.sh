@@ -45,7 +45,7 @@ for engine in vmx dbt; do
 done
 
 # A machine without room for a copy. The file tells more: what pages hold that were all zero can be replayed.
-QEMU_MEGS=96 run dbt digests "proof=on ring=256K start=text:START stop=text:STOP" scatter n=2000
+QEMU_MEGS=112 run dbt digests "proof=on ring=256K start=text:START stop=text:STOP" scatter n=2000
 expect_line "dbt: without room" "^engram: proof: holds as far as digests tell" "$work/dbt.digests/console"
 expect "dbt: without room, in META" "holds digests 256" \
     "$(meta dbt.digests proof) $(meta dbt.digests proof.by) $(meta dbt.digests proof.unproved_pages)"
