@@ -74,18 +74,7 @@ start:
     enter_long_mode
     load_event_tables
     mov esp, stack_top
-    mov ecx, 0xc0000081 ; IA32_STAR
-    xor eax, eax
-    mov edx, (SEL_DATA + 3) << 16 | SEL_CODE64
-    wrmsr
-    mov ecx, 0xc0000082 ; IA32_LSTAR
-    mov eax, on_syscall
-    xor edx, edx
-    wrmsr
-    mov ecx, 0xc0000084 ; IA32_FMASK
-    mov eax, 0x700 ; TF, IF, DF
-    xor edx, edx
-    wrmsr
+    enable_syscall on_syscall
     print "START", 10
 
     mov r12d, [opt_turns]

@@ -35,7 +35,7 @@ enum fadt_offset {
 #define GAS_ADDRESS 4u
 #define GAS_BYTES 12u
 
-static bool sums_to_zero(const uint8_t *p, size_t bytes)
+bool acpi_sums_to_zero(const uint8_t *p, size_t bytes)
 {
     uint8_t sum = 0;
 
@@ -46,7 +46,7 @@ static bool sums_to_zero(const uint8_t *p, size_t bytes)
 
 static bool is_rsdp(const uint8_t *p, size_t bytes)
 {
-    return bytes >= RSDP_BYTES_V1 && !memcmp(p, "RSD PTR ", 8) && sums_to_zero(p, RSDP_BYTES_V1);
+    return bytes >= RSDP_BYTES_V1 && !memcmp(p, "RSD PTR ", 8) && acpi_sums_to_zero(p, RSDP_BYTES_V1);
 }
 
 /* Both areas of ACPI 5.2.5.1: the first KiB of the EBDA, and the BIOS's read-only memory. */
@@ -86,7 +86,7 @@ static const uint8_t *find_table(physical_reader read, hpa_t at, const char *sig
     if (*bytes < bytes_min || *bytes > TABLE_BYTES_MAX)
         return NULL;
     p = read(at, *bytes);
-    return p && sums_to_zero(p, *bytes) ? p : NULL;
+    return p && acpi_sums_to_zero(p, *bytes) ? p : NULL;
 }
 
 /* OEM strings are padded with blanks. */
@@ -241,7 +241,7 @@ bool acpi_find(struct acpi_info *info, const void *rsdp, size_t rsdp_bytes, phys
     if (!p)
         return error_text(error, size, "ACPI: no RSDP: the machine can only be switched off by hand");
     rsdt = load32(p + RSDP_RSDT);
-    xsdt = p[RSDP_REVISION] >= 2 && sums_to_zero(p, RSDP_BYTES_V2) ? load64(p + RSDP_XSDT) : 0;
+    xsdt = p[RSDP_REVISION] >= 2 && acpi_sums_to_zero(p, RSDP_BYTES_V2) ? load64(p + RSDP_XSDT) : 0;
     if (xsdt)
         fadt = find_fadt(info, read, xsdt, true, &bytes);
     if (!fadt)

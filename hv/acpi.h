@@ -31,6 +31,9 @@ struct acpi_info {
     bool rsdp_is_low; /* where systems look that were not told: in the EBDA or below 1 MiB */
 };
 
+/* The checksum of firmware tables, of ACPI as of older ones. */
+bool acpi_sums_to_zero(const uint8_t *p, size_t bytes);
+
 #define ACPI_PM1_SLP_TYP_SHIFT 10
 #define ACPI_PM1_SLP_EN (1u << 13)
 

@@ -9,7 +9,6 @@
 #include "trace/hook.h"
 #include "uart.h"
 
-#define META_BYTES 16384
 #define PROGRESS_BYTES (256u << 10) /* more than 20 seconds at 115200 baud */
 
 static struct ring *ring;
@@ -45,8 +44,7 @@ static void flush_for_line(void)
 {
     static uint64_t second, events;
     uint64_t now = clock_seconds();
-    uint64_t recorded =
-        hook_events() + (source->engine->pending_events ? source->engine->pending_events() : 0);
+    uint64_t recorded = control_events();
     if (now == second || recorded == events || ring->sent + ring->open_count != ring->next_sequence)
         return;
     second = now;

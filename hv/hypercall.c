@@ -7,11 +7,10 @@
 
 #include "control.h"
 #include "hypercall_numbers.h"
+#include "trace/filter.h"
 #include "trace/format.h"
 #include "trace/hook.h"
 #include "x86/cpu.h"
-
-#define CR3_ADDRESS 0x000ffffffffff000ull /* SDM Vol. 3A, 4.5.2, table 4-12 */
 
 static const struct options *options;
 

@@ -5,6 +5,8 @@
 #include "engine.h"
 #include "trace/ring.h"
 
+#define META_BYTES 16384 /* room for such a text */
+
 struct meta_source {
     const struct engine *engine;
     const char *engine_reason;

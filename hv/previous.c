@@ -11,7 +11,6 @@
 
 #include <string.h>
 
-#define META_BYTES 16384
 #define STEP LARGE_PAGE_SIZE /* place_ring() aligns to it */
 
 /* Physical memory whose content may be a run's: RAM, and not ours. */

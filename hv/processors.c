@@ -1,5 +1,6 @@
 #include "processors.h"
 
+#include "acpi.h"
 #include "trace/bytes.h"
 
 #include <string.h>
@@ -86,14 +87,6 @@ static struct processors hide_in_madt(const struct acpi_info *acpi, uint32_t api
 #define MP_OTHER_BYTES 8u
 #define MP_USABLE 1u
 
-static bool sums_to_zero(const uint8_t *p, uint32_t bytes)
-{
-    uint8_t sum = 0;
-    while (bytes--)
-        sum = (uint8_t)(sum + *p++);
-    return sum == 0;
-}
-
 /* The floating pointer's table, by the places of 4.1; NULL: there is none. */
 static uint8_t *find_mp_table(physical_reader read, physical_writer write, uint32_t *bytes)
 {
@@ -106,7 +99,7 @@ static uint8_t *find_mp_table(physical_reader read, physical_writer write, uint3
     for (size_t i = 0; i < ARRAY_SIZE(areas); i++)
         for (hpa_t at = areas[i].start; at < areas[i].end; at += 16) {
             const uint8_t *p = read(at, MP_POINTER_BYTES);
-            if (!p || memcmp(p, "_MP_", 4) || !sums_to_zero(p, MP_POINTER_BYTES))
+            if (!p || memcmp(p, "_MP_", 4) || !acpi_sums_to_zero(p, MP_POINTER_BYTES))
                 continue;
             hpa_t table = load32(p + MP_POINTER_TABLE);
             const uint8_t *t = table ? read(table, MP_HEADER_BYTES) : NULL;
@@ -114,7 +107,7 @@ static uint8_t *find_mp_table(physical_reader read, physical_writer write, uint3
                 continue;
             *bytes = load16(t + MP_LENGTH);
             t = *bytes >= MP_HEADER_BYTES ? read(table, *bytes) : NULL;
-            if (t && sums_to_zero(t, *bytes))
+            if (t && acpi_sums_to_zero(t, *bytes))
                 return write(table, *bytes);
         }
     return NULL;

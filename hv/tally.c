@@ -1,8 +1,8 @@
 #include "tally.h"
 
 #include "console.h"
+#include "trace/filter.h"
 
-#define CR3_ADDRESS 0x000ffffffffff000ull /* SDM Vol. 3A, 4.5.2, table 4-12 */
 #define SHOWN 24u
 
 static uint64_t *process_events(struct tally *t, uint64_t cr3)

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -116,4 +117,25 @@ int finish_output(const char *command, int code)
         return code;
     return errno == EPIPE ? code
                           : input_error(command, "cannot write to standard output: %s", strerror(errno));
+}
+
+int take_json_and_file(int argc, char **argv, const char *help, bool *json)
+{
+    static const struct option long_options[] = {
+        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
+    const char *command = argv[0];
+    int option;
+    *json = false;
+    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+        if (option == 'h') {
+            fputs(help, stdout);
+            return finish_output(command, EXIT_FINE);
+        }
+        if (option != 'j')
+            return usage_error(command, "see `engram %s --help`", command);
+        *json = true;
+    }
+    if (optind + 1 != argc)
+        return usage_error(command, "give one trace file; see `engram %s --help`", command);
+    return -1;
 }

@@ -52,6 +52,10 @@ void print_finding(const char *path, uint64_t offset, const char *what);
 const char *cause_name(uint8_t cause);
 const char *mode_name(uint8_t context);
 
+/* Of a command that takes [--json] and one FILE, which is argv[optind] then. -1, or the exit code where the
+ * command is over: it was asked for help, or called wrongly. */
+int take_json_and_file(int argc, char **argv, const char *help, bool *json);
+
 /* Writes out what stdout still holds. `code`, or EXIT_FINDINGS after a complaint when that fails. */
 int finish_output(const char *command, int code);
 

@@ -162,3 +162,9 @@ void put_json_text(FILE *out, const char *text, size_t bytes)
     }
     fputc('"', out);
 }
+
+bool parse_space(const char *s, bool *physical)
+{
+    *physical = strcmp(s, "gpa") == 0;
+    return *physical || strcmp(s, "gva") == 0;
+}

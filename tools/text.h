@@ -19,6 +19,9 @@ bool parse_range(const char *s, struct range *r);
 /* A size: a number with K, M, G or T behind it, or none. */
 bool parse_size(const char *s, uint64_t *value);
 
+/* "gpa" or "gva". */
+bool parse_space(const char *s, bool *physical);
+
 /* Does [start, start + bytes) overlap the range? Addresses wrap. */
 bool range_overlaps(const struct range *r, uint64_t start, uint64_t bytes);
 

@@ -52,10 +52,7 @@ void prove_end(void)
         return;
     over = true;
     hook_prove(NULL);
-    if (proof.begun)
-        proof_end(&proof, hook_lost());
-    else
-        proof_void(&proof, "recording never started");
+    proof_end(&proof, hook_lost());
 }
 
 void prove_report(void)

@@ -77,7 +77,6 @@ static inline bool has(const struct dbt_cpu *c, enum sys_has what)
 }
 
 /* ---- xstate.c ---- */
-const struct xsave_layout *xstate_layout(void);
 
 /* ---- cpuid.c ---- */
 struct cpuid;

@@ -1,5 +1,6 @@
 /*
- * The system side of the DBT engine: what the translator does not translate.
+ * The system side of a processor, for both engines: what the translator does not
+ * translate, and what a step of the VMX engine could not list.
  *
  *     translator ──system instruction──► sys_execute()      dispatch.c → segment.c far.c iret.c flags.c
  * control.c … ──exception──────────► sys_deliver_fault() event.c ──interrupt, NMI─────► sys_deliver() event.c
@@ -93,6 +94,8 @@ void sys_probe(struct dbt_cpu *c);
 void sys_reset_vectors(void);
 /* State components that guests can be offered on this machine; the host has to enable them. */
 uint64_t sys_xcr0_offered(void);
+/* Where they lie in memory on this machine. */
+const struct xsave_layout *xstate_layout(void);
 
 /* Reads the four PDPTEs at `cr3` as MOV CR3 does with PAE paging; #GP(0) for reserved bits. */
 bool sys_load_pdptes(struct dbt_cpu *c, uint64_t cr3);

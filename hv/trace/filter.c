@@ -3,7 +3,6 @@
 #include "trace/format.h"
 
 #define PAGE 4096u
-#define CR3_ADDRESS 0x000ffffffffff000ull /* SDM Vol. 3A, 4.5.2, table 4-12 */
 
 bool filter_add(struct filter_ranges *r, uint64_t first, uint64_t last)
 {

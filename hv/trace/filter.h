@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define CR3_ADDRESS 0x000ffffffffff000ull /* SDM Vol. 3A, 4.5.2, table 4-12 */
 #define FILTER_RANGES 8u
 #define FILTER_PROCESSES 32u
 

@@ -149,6 +149,8 @@ static void compare_digest(struct proof *p, uint64_t address, uint64_t index)
 
 static const char *objection(const struct proof *p, uint64_t lost)
 {
+    if (!p->begun)
+        return "recording never started";
     if (lost)
         return "events were lost: the ring was full";
     if (p->unread)

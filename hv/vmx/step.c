@@ -46,12 +46,13 @@ struct step_walk {
 
 static struct {
     struct origin origin;
-    struct insn insn;
     unsigned count, walks;
     struct step_access access[ACCESS_LIST_MAX];
     struct step_walk walk[WALKS_MAX];
     bool listing;              /* walks belong to the list and change no memory */
     bool undecoded;            /* there is no list */
+    bool rep;                  /* it is an iteration */
+    struct insn_lanes lanes;   /* of a gather or scatter; else of kind LANES_NONE */
     uint64_t rip;              /* as vcpu.rip */
     uint64_t interruptibility; /* as it was, if changed */
     bool blocked_interrupts, exits_interrupts;
@@ -168,12 +169,17 @@ static bool masked_store_reaches(const struct insn *insn, gva_t linear)
            linear - insn_linear(insn, &insn->memory[0], vmx.v) < (unsigned)l->elements * l->bytes;
 }
 
+static bool is_indexed(const struct insn *insn)
+{
+    return insn->form == FORM_LANES && insn->lanes.kind == LANES_INDEXED;
+}
+
 /* Elements of a scatter may lie over each other: what each writes is in the register. */
 static bool data_is_known(const struct insn *insn, const struct insn_access *a, uint8_t *data)
 {
     const struct insn_lanes *l = &insn->lanes;
     uint8_t bytes[64];
-    if (insn->form != FORM_LANES || l->kind != LANES_INDEXED || a->kind != ACCESS_WRITE)
+    if (!is_indexed(insn) || a->kind != ACCESS_WRITE)
         return false;
     vector_environment()->vector_register(l->data, false, bytes);
     memcpy(data, bytes + a->lane * l->bytes, l->bytes);
@@ -234,13 +240,14 @@ void step_begin(const struct insn *insn, const struct code_state *c, const struc
     step.listing = true;
     step.undecoded = !insn;
     step.rip = vmx.v->rip;
-    step.insn.length = 0;
-    if (insn) {
-        step.insn = *insn;
+    step.rep = insn && insn->rep;
+    step.lanes.kind = LANES_NONE;
+    if (insn && is_indexed(insn))
+        step.lanes = insn->lanes;
+    if (insn)
         list_accesses(insn, c, violation);
-    } else {
+    else
         step.sink = true; /* it may be */
-    }
     /* What the CPU reads for itself, such as the TSS's I/O bitmap. */
     if (violation->linear_valid && !violation->is_write)
         system_walk(c, violation->linear, 1, DBT_READ | DBT_SYSTEM);
@@ -303,7 +310,7 @@ void step_finish(void)
     if (!traced)
         return;
     /* Only between iterations is it still set (SDM Vol. 3B, 17.3.1.1). Bochs 3.0 keeps it. */
-    if (!step.insn.rep || vmx.v->rip != step.rip)
+    if (!step.rep || vmx.v->rip != step.rip)
         vmx.v->rflags &= ~RFLAGS_RF;
     if (step.undecoded)
         counters.undecoded++;
@@ -315,8 +322,8 @@ void step_finish(void)
 static bool happened_before_fault(const struct step_access *a)
 {
     uint8_t now[ACCESS_SIZE_MAX];
-    if (step.insn.form == FORM_LANES && step.insn.lanes.kind == LANES_INDEXED)
-        return !(lanes_selected(&step.insn.lanes, vector_environment()) >> a->lane & 1);
+    if (step.lanes.kind != LANES_NONE)
+        return !(lanes_selected(&step.lanes, vector_environment()) >> a->lane & 1);
     if (a->kind != ACCESS_WRITE || !a->place.traced)
         return false;
     location_read(&a->place, now);

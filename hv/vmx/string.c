@@ -53,7 +53,7 @@ static void load_accumulator(struct dbt_cpu *c, const uint8_t *data, unsigned by
     c->v.gpr[RAX] = kept | value;
 }
 
-/* Checks both sides' segments first, as the CPU does; then reads, then writes. */
+/* The source is checked and read before the destination is looked at. */
 static bool iterate(struct dbt_cpu *c, const struct insn *insn, enum string_kind kind, gva_t *written)
 {
     uint8_t data[8];

@@ -22,16 +22,6 @@
 
 static uint8_t area[XSAVE_BYTES_MAX] __attribute__((aligned(64)));
 
-static const struct xsave_layout *layout(void)
-{
-    static struct xsave_layout l;
-    static bool known;
-    if (!known)
-        xsave_layout_read(&l, cpuid);
-    known = true;
-    return &l;
-}
-
 /* XSAVE stores only what the guest has enabled in XCR0, and that need not be XMM: FXSAVE always has it. */
 static void save_legacy(void)
 {
@@ -44,7 +34,7 @@ static const uint8_t *save_component(unsigned n)
     if (!(read_cr4() & CR4_OSXSAVE) || !(xgetbv(0) >> n & 1))
         return NULL;
     __asm__ volatile("xsave64 %0" : "+m"(area) : "a"(1u << n), "d"(0));
-    return area + xsave_offset(layout(), 0, n);
+    return area + xsave_offset(xstate_layout(), 0, n);
 }
 
 static void copy_part(uint8_t *to, unsigned component, unsigned number, unsigned bytes)
@@ -110,7 +100,7 @@ const struct insn_environment *vector_environment(void)
     e = (struct insn_environment){.vector_register = vector_register,
                                   .opmask = opmask,
                                   .components_in_use = components_in_use,
-                                  .layout = layout(),
+                                  .layout = xstate_layout(),
                                   .read = read_memory};
     return &e;
 }

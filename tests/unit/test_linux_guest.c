@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "fake_memory.h"
-#include "guest/plan.h"
+#include "guest_plan.h"
 #include "trace/bytes.h"
 #include "x86/cpu.h"
 
@@ -25,12 +25,8 @@
 #define KERNEL_AT 0x500000
 #define INITRD_AT 0x600000
 
-static struct machine m;
 static struct bootinfo boot;
 static struct boot_module kernel, modules[3];
-static struct guest_source source;
-static struct guest_plan plan;
-static char error[512];
 static uint8_t file[FILE_BYTES];
 
 static void set_string(struct boot_module *module, hpa_t at, size_t bytes, const char *string)
@@ -87,23 +83,6 @@ static int set_up(void **state)
     set_string(&modules[0], INITRD_AT, 0x12345, "initrd");
     make_kernel();
     return 0;
-}
-
-static void accept(void)
-{
-    error[0] = '\0';
-    if (!guest_plan_make(&plan, &source, &m, error, sizeof(error)))
-        fail_msg("refused: %s", error);
-}
-
-static void refuse(const char *reason)
-{
-    error[0] = '\0';
-    if (guest_plan_make(&plan, &source, &m, error, sizeof(error)))
-        fail_msg("accepted, expected '%s'", reason);
-    if (!strstr(error, reason))
-        fail_msg("expected '%s' in '%s'", reason, error);
-    assert_null(strchr(error, '\n'));
 }
 
 /* Fills memory as the boot loader would, with a pattern for each module, and carries out the plan. */

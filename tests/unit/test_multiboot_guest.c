@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "fake_memory.h"
-#include "guest/plan.h"
+#include "guest_plan.h"
 #include "make_elf.h"
 
 #define MAGIC 0x1badb002u
@@ -21,11 +21,7 @@
 #define KERNEL_AT 0x500000
 #define MODULES_AT 0x600000
 
-static struct machine m;
 static struct boot_module kernel, modules[BOOT_MODULES_MAX + 1];
-static struct guest_source source;
-static struct guest_plan plan;
-static char error[512];
 static uint8_t file[0x9000];
 
 static const struct make_segment segments[] = {
@@ -94,23 +90,6 @@ static int set_up(void **state)
     make_elf(file, sizeof(file), false, 0x100010, segments, 2);
     put_header(HEADER, 3);
     return 0;
-}
-
-static void accept(void)
-{
-    error[0] = '\0';
-    if (!guest_plan_make(&plan, &source, &m, error, sizeof(error)))
-        fail_msg("refused: %s", error);
-}
-
-static void refuse(const char *reason)
-{
-    error[0] = '\0';
-    if (guest_plan_make(&plan, &source, &m, error, sizeof(error)))
-        fail_msg("accepted, expected '%s'", reason);
-    if (!strstr(error, reason))
-        fail_msg("expected '%s' in '%s'", reason, error);
-    assert_null(strchr(error, '\n'));
 }
 
 /* ---- reading as the guest ---- */

@@ -55,8 +55,7 @@ static bool take_option(void *state, int option, const char *value)
     struct cache *c = state;
     if (option == OPT_LEVEL)
         return c->levels < LEVELS_MAX && cache_shape_parse(value, &c->shape[c->levels++]);
-    c->physical = strcmp(value, "gpa") == 0;
-    return c->physical || strcmp(value, "gva") == 0;
+    return parse_space(value, &c->physical);
 }
 
 static const char *ready(void *state, const struct extent *extent)

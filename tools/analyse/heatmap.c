@@ -52,8 +52,7 @@ static bool take_option(void *state, int option, const char *value)
         return parse_number(value, &h->columns) && h->columns && h->columns <= COLUMNS_MAX;
     if (option == OPT_ROWS)
         return parse_number(value, &h->rows) && h->rows && h->rows <= ROWS_MAX;
-    h->physical = strcmp(value, "gpa") == 0;
-    return h->physical || strcmp(value, "gva") == 0;
+    return parse_space(value, &h->physical);
 }
 
 static const char *ready(void *state, const struct extent *extent)

@@ -57,8 +57,7 @@ static bool take_option(void *state, int option, const char *value)
     if (option == OPT_AT)
         return position_parse(value, &l->at) && l->at.kind != POSITION_SHARE;
     if (option == OPT_SPACE) {
-        l->physical = strcmp(value, "gpa") == 0;
-        return l->physical || strcmp(value, "gva") == 0;
+        return parse_space(value, &l->physical);
     }
     const char *why = symbols_load(&l->symbols, value);
     if (why)

@@ -58,8 +58,7 @@ static bool take_option(void *state, int option, const char *value)
     case OPT_LINES_MAX:
         return parse_number(value, &r->lines_max) && r->lines_max && r->lines_max <= 1u << 28;
     default:
-        r->physical = strcmp(value, "gpa") == 0;
-        return r->physical || strcmp(value, "gva") == 0;
+        return parse_space(value, &r->physical);
     }
 }
 

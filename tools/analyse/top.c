@@ -81,8 +81,7 @@ static bool take_option(void *state, int option, const char *value)
     case OPT_COUNT:
         return parse_number(value, &t->count) && t->count;
     case OPT_SPACE:
-        t->physical = strcmp(value, "gpa") == 0;
-        return t->physical || strcmp(value, "gva") == 0;
+        return parse_space(value, &t->physical);
     default:
         why = symbols_load(&t->symbols, value);
         if (why)

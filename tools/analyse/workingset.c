@@ -71,8 +71,7 @@ static bool take_option(void *state, int option, const char *value)
     struct workingset *w = state;
     if (option == OPT_INTERVAL)
         return parse_number(value, &w->interval) && w->interval;
-    w->physical = strcmp(value, "gpa") == 0;
-    return w->physical || strcmp(value, "gva") == 0;
+    return parse_space(value, &w->physical);
 }
 
 static const char *ready(void *state, const struct extent *extent)

@@ -7,9 +7,9 @@
 #include "trace/proof.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char help[] =
     "usage: engram prove [--json] FILE\n"
@@ -201,21 +201,10 @@ static int prove(struct prove *p, struct input *in, bool json)
 
 int cmd_prove(int argc, char **argv)
 {
-    static const struct option long_options[] = {
-        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
-    bool json = false;
-    int option;
-    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return finish_output("prove", EXIT_FINE);
-        }
-        if (option != 'j')
-            return usage_error("prove", "see `engram prove --help`");
-        json = true;
-    }
-    if (optind + 1 != argc)
-        return usage_error("prove", "give one trace file; see `engram prove --help`");
+    bool json;
+    int ended = take_json_and_file(argc, argv, help, &json);
+    if (ended >= 0)
+        return ended;
     struct prove p = {.path = argv[optind]};
     struct input in;
     if (!input_open(&in, "prove", p.path))

@@ -3,8 +3,8 @@
 #include "show/info.h"
 #include "text.h"
 
-#include <getopt.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char help[] =
     "usage: engram info [--json] FILE\n"
@@ -36,21 +36,10 @@ static void on_finding(void *ctx, uint64_t offset, const char *what)
 
 int cmd_info(int argc, char **argv)
 {
-    static const struct option long_options[] = {
-        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
-    bool json = false;
-    int option;
-    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return finish_output("info", EXIT_FINE);
-        }
-        if (option != 'j')
-            return usage_error("info", "see `engram info --help`");
-        json = true;
-    }
-    if (optind + 1 != argc)
-        return usage_error("info", "give one trace file; see `engram info --help`");
+    bool json;
+    int ended = take_json_and_file(argc, argv, help, &json);
+    if (ended >= 0)
+        return ended;
     struct info info = {.path = argv[optind]};
     struct input in;
     if (!input_open(&in, "info", info.path))
