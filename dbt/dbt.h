@@ -234,6 +234,7 @@ struct dbt {
     uint64_t branch; /* the block, by its number, that an indirect branch has ended last */
     uint64_t trap_pc, trap_address, trap_vector;
     uint64_t page_mask, jump_mask;
+    struct walk_tlb walk_tlb; /* where what page walks read is recorded */
     struct tlb tlb[2];
     uint8_t tlb_page_shift; /* of the largest page that either has parts of */
     uint64_t jump_target[JUMP_TABLES][JUMP_ENTRIES];
@@ -434,9 +435,9 @@ void dbt_init(struct dbt *d, void *code, size_t code_bytes);
 void dbt_run(struct dbt *d);
 /* For the host's exception handler: true if `pc` is translated code, then execution goes on at *resume. */
 bool dbt_trap(struct dbt *d, uint64_t pc, uint64_t address, uint64_t vector, uint64_t *resume);
-/* Both false: nothing is recorded from now on. NULL: no filter. With one that has ranges the segments must
- * lie below 4 GiB. */
-void dbt_set_recording(struct dbt *d, bool reads, bool writes, const struct filter *filter);
+/* `kinds` of enum record_kinds; 0: nothing is recorded from now on. NULL: no filter. With one that has ranges
+ * the segments must lie below 4 GiB. */
+void dbt_set_recording(struct dbt *d, unsigned kinds, const struct filter *filter);
 /* While nothing is recorded: the host has emptied the dictionary. */
 void dbt_forget_dictionary(struct dbt *d);
 /* The host is asked when at most `instructions` more are executed. */

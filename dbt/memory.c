@@ -46,6 +46,7 @@ static void tlb_flush_callback(struct dbt_cpu *c, bool global)
     struct dbt *d = dbt_of(c);
     (void)global; /* keeping global pages would only save time */
     tlb_flush_all(d);
+    sys_forget_walks(c);
     cache_forget_jumps(d);
     if (d->recorder.on && c->v.cr3 != d->recorded_cr3) {
         recorder_count(d);
@@ -73,6 +74,7 @@ static void tlb_flush_page_callback(struct dbt_cpu *c, gva_t at)
         for (unsigned user = 0; user < 2; user++)
             forget_entry(&d->tlb[user], i, at, d->tlb_page_shift);
     memset(d->fetch, 0xff, sizeof(d->fetch));
+    sys_forget_walk(c, at, d->tlb_page_shift);
     cache_forget_jumps(d);
 }
 
@@ -198,14 +200,9 @@ static void write_physical(struct dbt *d, gpa_t at, const void *from, unsigned b
     }
 }
 
-static void record(struct dbt *d, gva_t at, const struct dbt_place *p, const void *data, unsigned bytes,
-                   uint8_t kind, uint8_t cause)
+static void record_in_ram(struct dbt *d, gva_t at, const struct dbt_place *p, const uint8_t *data,
+                          unsigned bytes, uint8_t kind, uint8_t cause)
 {
-    bool crosses = p->first != bytes;
-    if (!recorder_wants(d, kind))
-        return;
-    if (!is_ram(d, p->gpa[0], 1) && !(crosses && is_ram(d, p->gpa[1], 1)))
-        return; /* of RAM only, as with VMX */
     struct access a = {.rip = code_linear(d->mode, d->cpu.v.seg[SEG_CS].base, d->cpu.v.rip),
                        .gva = at,
                        .gpa = p->gpa[0],
@@ -220,15 +217,31 @@ static void record(struct dbt *d, gva_t at, const struct dbt_place *p, const voi
     a.flags = cause == CAUSE_INSTRUCTION ? d->access_flags : 0;
     if (cause == CAUSE_EXCEPTION || cause == CAUSE_INTERRUPT)
         a.vector = d->cpu.event_vector;
-    if (crosses)
+    if (p->first != bytes)
         a.flags |= ACCESS_CROSSES;
-    if (!is_ram(d, p->gpa[0], 1))
-        a.flags |= ACCESS_MMIO;
     memcpy(a.data, data, bytes);
     if (filter_access(&d->recorder.filter, &a))
         recorder_access(d, &a);
     else
         d->recorder.filtered++;
+}
+
+/* Of an access that leads from RAM into what is none, or out of it, the part in RAM (docs/format.md). */
+static void record(struct dbt *d, gva_t at, const struct dbt_place *p, const uint8_t *data, unsigned bytes,
+                   uint8_t kind, uint8_t cause)
+{
+    bool crosses = p->first != bytes, low = is_ram(d, p->gpa[0], 1),
+         high = crosses && is_ram(d, p->gpa[1], 1);
+    const struct dbt_place low_part = {.gpa = {p->gpa[0]}, .first = p->first},
+                           high_part = {.gpa = {p->gpa[1]}, .first = bytes - p->first};
+    if (low == high || (low && !crosses)) {
+        if (low)
+            record_in_ram(d, at, p, data, bytes, kind, cause);
+    } else if (low) {
+        record_in_ram(d, at, &low_part, data, low_part.first, kind, cause);
+    } else {
+        record_in_ram(d, at + p->first, &high_part, data + p->first, high_part.first, kind, cause);
+    }
 }
 
 static void tell_hidden(struct dbt *d, const struct dbt_place *p, unsigned bytes)
@@ -250,7 +263,8 @@ bool dbt_read(struct dbt_cpu *c, gva_t at, void *to, unsigned bytes, unsigned ac
     read_physical(d, p.gpa[0], to, p.first);
     if (p.first != bytes)
         read_physical(d, p.gpa[1], (uint8_t *)to + p.first, bytes - p.first);
-    record(d, at, &p, to, bytes, ACCESS_READ, cause);
+    if (recorder_wants(d, ACCESS_READ))
+        record(d, at, &p, to, bytes, ACCESS_READ, cause);
     sys_note_access(c, at, bytes, false);
     return true;
 }
@@ -279,7 +293,8 @@ bool dbt_write(struct dbt_cpu *c, gva_t at, const void *from, unsigned bytes, un
     write_physical(d, p.gpa[0], from, p.first);
     if (p.first != bytes)
         write_physical(d, p.gpa[1], (const uint8_t *)from + p.first, bytes - p.first);
-    record(d, at, &p, from, bytes, ACCESS_WRITE, cause);
+    if (recorder_wants(d, ACCESS_WRITE))
+        record(d, at, &p, from, bytes, ACCESS_WRITE, cause);
     sys_note_access(c, at, bytes, true);
     return true;
 }
@@ -296,10 +311,13 @@ void dbt_physical_write(struct dbt_cpu *c, gpa_t at, uint64_t value, unsigned by
     write_physical(dbt_of(c), at & ~c->a20_closed, &value, bytes);
 }
 
-void dbt_record_walk(struct dbt_cpu *c, gpa_t entry, uint64_t value, unsigned bytes)
+void dbt_record_walk(struct dbt_cpu *c, gpa_t entry, uint64_t value, unsigned bytes, bool written)
 {
-    struct dbt_place p = {.gpa = {entry, 0}, .first = bytes};
-    record(dbt_of(c), entry, &p, &value, bytes, ACCESS_WRITE, CAUSE_PAGE_WALK);
+    struct dbt *d = dbt_of(c);
+    const struct dbt_place p = {.gpa = {entry}, .first = bytes};
+    if (!written || recorder_wants(d, ACCESS_WRITE))
+        record(d, entry, &p, (const uint8_t *)&value, bytes, written ? ACCESS_WRITE : ACCESS_READ,
+               CAUSE_PAGE_WALK);
 }
 
 void dbt_record_event(struct dbt_cpu *c, const struct hook_event *e)

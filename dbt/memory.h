@@ -22,7 +22,8 @@ enum dbt_access {
 };
 
 /* The guest-physical address behind `at` for one access; sets accessed and dirty bits as the CPU does and
- * records these writes (cause page walk). False: #PF is in c->fault. In dbt/sys/walk.c. */
+ * records these writes (cause page walk), and what the walk reads where that is asked for. False: #PF is in
+ * c->fault. In dbt/sys/walk.c. */
 bool dbt_translate(struct dbt_cpu *c, gva_t at, unsigned access, gpa_t *gpa);
 
 /* Where an access of 1 to 64 bytes lies, all its pages checked as for dbt_translate(), alignment first.
@@ -33,7 +34,7 @@ struct dbt_place {
 };
 bool dbt_locate(struct dbt_cpu *c, gva_t at, unsigned bytes, unsigned access, struct dbt_place *p);
 
-/* True if that succeeds and sets nothing. */
+/* True if that succeeds and neither sets nor records anything. */
 bool dbt_walk_is_silent(struct dbt_cpu *c, gva_t at, unsigned access);
 
 /* Linear accesses of 1 to 64 bytes, over page borders as well; all pages are checked before anything is
@@ -68,10 +69,10 @@ static inline void dbt_copy_at_once(void *to, const void *from, unsigned bytes)
 uint64_t dbt_physical_read(struct dbt_cpu *c, gpa_t at, unsigned bytes);
 void dbt_physical_write(struct dbt_cpu *c, gpa_t at, uint64_t value, unsigned bytes);
 
-/* Records, in order with the accesses before them: a page-table entry whose A or D bit was just set (cause
- * page walk; its physical address stands in place of a linear one), and an event whose frame is about to be
- * written. In dbt/memory.c. */
-void dbt_record_walk(struct dbt_cpu *c, gpa_t entry, uint64_t value, unsigned bytes);
+/* Records, in order with the accesses before them: a page-table entry that was just read, or whose A or D bit
+ * was just set (cause page walk; its physical address stands in place of a linear one), and an event whose
+ * frame is about to be written. In dbt/memory.c. */
+void dbt_record_walk(struct dbt_cpu *c, gpa_t entry, uint64_t value, unsigned bytes, bool written);
 void dbt_record_event(struct dbt_cpu *c, const struct hook_event *e);
 
 #endif

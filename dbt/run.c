@@ -547,17 +547,19 @@ bool dbt_trap(struct dbt *d, uint64_t pc, uint64_t address, uint64_t vector, uin
     return true;
 }
 
-void dbt_set_recording(struct dbt *d, bool reads, bool writes, const struct filter *filter)
+void dbt_set_recording(struct dbt *d, unsigned kinds, const struct filter *filter)
 {
     const struct filter none = {0};
     struct recorder *r = &d->recorder;
     if (r->on)
         recorder_stop(d);
-    r->reads = reads;
-    r->writes = writes;
+    r->reads = kinds & RECORD_READS;
+    r->writes = kinds & RECORD_WRITES;
+    d->cpu.walk_tlb = kinds & RECORD_WALK_READS ? &d->walk_tlb : NULL;
     r->filter = filter ? *filter : none;
     tlb_flush_all(d); /* it knows what the filter says of pages */
-    if (reads || writes)
+    sys_forget_walks(&d->cpu);
+    if (kinds)
         recorder_start(d);
     d->mode_dirty = true;
 }

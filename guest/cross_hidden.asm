@@ -1,6 +1,6 @@
-; Writes that begin in RAM and end in Engram's memory, just above it: a store, an
-; x87 and a vector store, and an exception's frame. Each begins in RAM, so
-; that the CPU meets the locked page first. After each it prints what it reads
+; Accesses that begin in RAM and end in Engram's memory, just above it: a store, an
+; x87 and a vector store, a load, and an exception's frame. Each begins in RAM, so
+; that the CPU meets the locked page first. After each write it prints what it reads
 ; where the memory is hidden (under Engram all ones: what was written there is
 ; gone):
 ;
@@ -57,6 +57,7 @@ trace_from:
     mov edx, [ebp]
     movdqu [ebp - 9], xmm0
     mov esi, [ebp]
+    mov edi, [ebp - 3]
     ; EFLAGS into hidden memory, CS and EIP into RAM.
     lea esp, [ebp + 4]
     int3

@@ -36,12 +36,12 @@ static void watch_for(const struct point *p)
 
 static void record_nothing(void)
 {
-    engine->set_recording(false, false, &filter);
+    engine->set_recording(0, &filter);
 }
 
 static void record(void)
 {
-    engine->set_recording(options->trace_reads, options->trace_writes, &filter);
+    engine->set_recording(options->record, &filter);
 }
 
 static void stop_recording(void)

@@ -95,9 +95,9 @@ struct engine {
      * a page is absent. */
     bool (*read_guest)(struct vcpu *v, gva_t from, void *to, size_t bytes);
 
-    /* What is recorded from now on, of what the filter lets by (never NULL); both false: nothing:
-     * then the guest runs at full speed. */
-    void (*set_recording)(bool reads, bool writes, const struct filter *filter);
+    /* What is recorded from now on, of what the filter lets by (never NULL): enum record_kinds of
+     * trace/access.h. 0: nothing, then the guest runs at full speed. */
+    void (*set_recording)(unsigned kinds, const struct filter *filter);
 
     /* While nothing is recorded: all that was is in the ring, packed. NULL: it always is. */
     void (*pack)(void);

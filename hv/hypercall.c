@@ -29,7 +29,8 @@ static enum hypercall_result query(struct vcpu *v)
     uint64_t events = control_events();
     set32(v, RBX,
           HYPERCALL_VERSION | (control_is_recording() ? HYPERCALL_IS_RECORDING : 0) |
-              (options->trace_reads ? HYPERCALL_READS : 0) | (options->trace_writes ? HYPERCALL_WRITES : 0) |
+              (options->record & RECORD_READS ? HYPERCALL_READS : 0) |
+              (options->record & RECORD_WRITES ? HYPERCALL_WRITES : 0) |
               (control_filter()->has_cr3 ? HYPERCALL_PROCESSES : 0));
     set32(v, RCX, events);
     set32(v, RDX, events >> 32);

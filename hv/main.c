@@ -232,8 +232,7 @@ static void set_up_delivery(void)
                                   .ring_mode = ring_mode_name(),
                                   .ring_bytes = options.ring_bytes,
                                   .run_id = run_id,
-                                  .trace_reads = options.trace_reads,
-                                  .trace_writes = options.trace_writes};
+                                  .record = options.record};
     deliver_init(&ring, &source, &options);
 }
 
@@ -266,7 +265,7 @@ _Noreturn void main(uint32_t magic, uint32_t info)
         finish_run();
     }
     previous_forget(&machine);
-    engine = select_engine(options.engine, engine_reason, sizeof engine_reason);
+    engine = select_engine(&options, engine_reason, sizeof engine_reason);
     set_up_ring();
     place_modules(&machine, &boot);
     finish_stops(engine);

@@ -64,7 +64,8 @@ uint32_t meta_build(const struct meta_source *s, char *text, uint32_t size)
     line(&o, "cpu=%s", brand);
     line(&o, "guest=%s", s->guest);
     line(&o, "options=%s", s->command_line);
-    line(&o, "trace=%s%s", s->trace_reads ? "r" : "", s->trace_writes ? "w" : "");
+    line(&o, "trace=%s%s", s->record & RECORD_READS ? "r" : "", s->record & RECORD_WRITES ? "w" : "");
+    line(&o, "walk_reads=%d", (s->record & RECORD_WALK_READS) != 0);
     line(&o, "icount=%d", s->engine->raw);
     line(&o, "events=%lu", (unsigned long)hook_events());
     line(&o, "lost=%lu", (unsigned long)hook_lost());

@@ -16,7 +16,7 @@ struct meta_source {
     const char *ring_mode;
     uint64_t ring_bytes;
     uint64_t run_id;
-    bool trace_reads, trace_writes;
+    unsigned record; /* enum record_kinds */
 };
 
 /* Writes at most `size` bytes; the length. */

@@ -65,8 +65,19 @@ static bool set_trace(struct options *o, const char *value, struct reason *r)
 
     if (i < 0)
         return WRONG(r, "it is w, r or rw");
-    o->trace_reads = i != 0;
-    o->trace_writes = i != 1;
+    static const unsigned kinds[] = {RECORD_WRITES, RECORD_READS, RECORD_READS | RECORD_WRITES};
+    o->record = (o->record & RECORD_WALK_READS) | kinds[i];
+    return true;
+}
+
+static bool set_walk_reads(struct options *o, const char *value, struct reason *r)
+{
+    static const char *const names[] = {"off", "on", NULL};
+    int i = choose(value, names);
+
+    if (i < 0)
+        return WRONG(r, "it is off or on");
+    o->record = (o->record & ~(unsigned)RECORD_WALK_READS) | (i ? RECORD_WALK_READS : 0);
     return true;
 }
 
@@ -333,6 +344,7 @@ static const struct option {
 } table[] = {
     {"engine", "auto|vmx|dbt", "auto", set_engine},
     {"trace", "w|r|rw", "w", set_trace},
+    {"walk-reads", "off|on", "off", set_walk_reads},
     {"filter-gpa", "RANGES|all", "all", set_filter_gpa},
     {"filter-gva", "RANGES|all", "all", set_filter_gva},
     {"filter-cpl", "LEVELS|all", "all", set_filter_cpl},

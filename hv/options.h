@@ -5,6 +5,7 @@
 #ifndef ENGRAM_OPTIONS_H
 #define ENGRAM_OPTIONS_H
 
+#include "trace/access.h"
 #include "trace/filter.h"
 #include "trace/ring.h"
 #include "types.h"
@@ -41,7 +42,7 @@ struct point {
 
 struct options {
     enum engine_choice engine;
-    bool trace_reads, trace_writes;
+    unsigned record; /* enum record_kinds */
     struct filter filter;
     uint64_t ring_bytes; /* a multiple of RING_SEGMENT_BYTES, at least RING_BYTES_MIN */
     enum ring_mode ring_mode;

@@ -76,7 +76,7 @@ void prove_begin(void)
 {
     if (!options)
         return;
-    const char *refusal = proof_refusal(options->trace_writes, &options->filter);
+    const char *refusal = proof_refusal(options->record & RECORD_WRITES, &options->filter);
     if (refusal) {
         proof_void(&proof, refusal);
         over = true;

@@ -8,6 +8,13 @@ static const struct engine *chosen(const struct engine *engine, const char *reas
     return engine;
 }
 
+static const struct engine *only(const struct engine *engine, char *reason, size_t size)
+{
+    if (!engine->probe(reason, size))
+        panic("engine=%s: %s", engine->name, reason);
+    return chosen(engine, reason);
+}
+
 /* VMX sees every write of every guest at the cost of exits; where it is missing, translation does the same.
  */
 static const struct engine *select_auto(char *reason, size_t size)
@@ -22,12 +29,20 @@ static const struct engine *select_auto(char *reason, size_t size)
     return chosen(&dbt_engine, reason);
 }
 
-const struct engine *select_engine(enum engine_choice choice, char *reason, size_t size)
+/* Which walks a CPU makes is its TLB's secret. */
+static const struct engine *select_for_walks(const struct options *o, char *reason, size_t size)
 {
-    if (choice == ENGINE_AUTO)
+    if (o->engine == ENGINE_VMX)
+        panic("walk-reads=on: under VMX page walks are the CPU's own and their reads cannot be seen; take "
+              "engine=dbt or leave walk-reads=on out");
+    return only(&dbt_engine, reason, size);
+}
+
+const struct engine *select_engine(const struct options *o, char *reason, size_t size)
+{
+    if (o->record & RECORD_WALK_READS)
+        return select_for_walks(o, reason, size);
+    if (o->engine == ENGINE_AUTO)
         return select_auto(reason, size);
-    const struct engine *engine = choice == ENGINE_DBT ? &dbt_engine : &vmx_engine;
-    if (!engine->probe(reason, size))
-        panic("engine=%s: %s", engine->name, reason);
-    return chosen(engine, reason);
+    return only(o->engine == ENGINE_DBT ? &dbt_engine : &vmx_engine, reason, size);
 }

@@ -1,4 +1,4 @@
-/* Which engine runs the guest: engine= and what the machine can do. */
+/* Which engine runs the guest: engine=, what is to be recorded, and what the machine can do. */
 #ifndef ENGRAM_SELECT_H
 #define ENGRAM_SELECT_H
 
@@ -6,6 +6,6 @@
 #include "options.h"
 
 /* Says the choice and its reason on the console and in `reason`; panics where the choice cannot run. */
-const struct engine *select_engine(enum engine_choice choice, char *reason, size_t size);
+const struct engine *select_engine(const struct options *o, char *reason, size_t size);
 
 #endif

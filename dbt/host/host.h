@@ -8,7 +8,7 @@ enum host_proof { HOST_PROOF_OFF, HOST_PROOF_ON, HOST_PROOF_PAGES, HOST_PROOF_DI
 
 struct host_options {
     uint64_t ram_bytes, ring_bytes;
-    bool reads, writes;
+    unsigned record; /* enum record_kinds */
     struct filter filter;
     bool discard; /* records are thrown away: what the inline path costs */
     bool wrap;    /* the ring */

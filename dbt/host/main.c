@@ -314,8 +314,12 @@ static bool take_option(const char *arg)
     else if (option(arg, "ring", &v))
         o->ring_bytes = strtoull(v, NULL, 0) << 20;
     else if (option(arg, "trace", &v)) {
-        o->reads = v[0] == 'r';
-        o->writes = v[0] == 'w' || (v[0] == 'r' && v[1] == 'w');
+        o->record &= RECORD_WALK_READS;
+        o->record |= (v[0] == 'r' ? RECORD_READS : 0) |
+                     (v[0] == 'w' || (v[0] == 'r' && v[1] == 'w') ? RECORD_WRITES : 0);
+    } else if (option(arg, "walk-reads", &v)) {
+        o->record &= ~(unsigned)RECORD_WALK_READS;
+        o->record |= strcmp(v, "on") == 0 ? RECORD_WALK_READS : 0;
     } else if (option(arg, "out", &v))
         o->output = v;
     else if (option(arg, "start", &v))

@@ -21,7 +21,7 @@ static bool is_wanted(void)
 static const char *refusal(void)
 {
     return host_options.discard ? "the records are thrown away"
-                                : proof_refusal(host_options.writes, &host_options.filter);
+                                : proof_refusal(host_options.record & RECORD_WRITES, &host_options.filter);
 }
 
 void prove_begin(struct dbt *d)

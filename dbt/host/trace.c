@@ -77,7 +77,7 @@ void trace_init(struct dbt *d)
 {
     struct host_options *o = &host_options;
     struct hook_clock clock = {.tsc = tsc, .has_icount = true};
-    if (!o->reads && !o->writes)
+    if (!o->record)
         return;
     uint64_t bytes = align_down(o->ring_bytes, RING_SEGMENT_BYTES);
     if (bytes < RING_BYTES_MIN)
@@ -176,7 +176,7 @@ void trace_start(struct dbt *d)
     recording = true;
     prove_begin(d);
     tsc_start = rdtsc();
-    dbt_set_recording(d, host_options.reads, host_options.writes, &host_options.filter);
+    dbt_set_recording(d, host_options.record, &host_options.filter);
 }
 
 void trace_stop(struct dbt *d, const char *why)
@@ -186,7 +186,7 @@ void trace_stop(struct dbt *d, const char *why)
     recording = false;
     ended = true;
     tsc_end = rdtsc();
-    dbt_set_recording(d, false, false, NULL);
+    dbt_set_recording(d, 0, NULL);
     prove_end();
     (void)why;
 }
@@ -212,11 +212,13 @@ static size_t meta_text(struct dbt *d, char *text, size_t size, const char *gues
     int n = snprintf(
         text, size,
         "format=%d\nrun=%016llx\nengine=dbt\nengine.reason=hosted\ncpu=host\nguest=%s\noptions=\n"
-        "trace=%s%s\nicount=1\nevents=%llu\nlost=%llu\nfiltered=%llu\nsegments=%llu\nfirst_sequence=%llu\n"
+        "trace=%s%s\nwalk_reads=%d\nicount=1\nevents=%llu\nlost=%llu\nfiltered=%llu\nsegments=%llu\nfirst_"
+        "sequence=%llu\n"
         "ring.mode=%s\nring.bytes=%llu\nsegment.bytes=%u\ntsc.hz=0\ntsc.start=%llu\ntsc.end=%llu\nend=%s\n"
         "counter.damaged_segments=%llu\n",
-        TRACE_VERSION, (unsigned long long)run_id, guest, host_options.reads ? "r" : "",
-        host_options.writes ? "w" : "", (unsigned long long)hook_events(), (unsigned long long)hook_lost(),
+        TRACE_VERSION, (unsigned long long)run_id, guest, host_options.record & RECORD_READS ? "r" : "",
+        host_options.record & RECORD_WRITES ? "w" : "", (host_options.record & RECORD_WALK_READS) != 0,
+        (unsigned long long)hook_events(), (unsigned long long)hook_lost(),
         (unsigned long long)hook_filtered_total(), (unsigned long long)ring_count(&ring),
         (unsigned long long)ring_first_sequence(&ring), host_options.wrap ? "wrap" : "stop",
         (unsigned long long)host_options.ring_bytes, ring.segment_bytes, (unsigned long long)tsc_start,

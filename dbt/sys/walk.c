@@ -20,7 +20,7 @@ struct step {
 };
 
 struct walk {
-    struct step step[LEVELS_MAX];
+    struct step step[LEVELS_MAX]; /* the last of them may be absent or malformed */
     unsigned count;
     unsigned entry_bytes;
     gpa_t gpa;
@@ -68,9 +68,9 @@ static enum walk_result walk_32(struct dbt_cpu *c, gva_t linear, struct walk *w)
     w->entry_bytes = 4;
     gpa_t at = (c->v.cr3 & 0xfffff000u) + ((linear >> 22) & 0x3ff) * 4;
     uint64_t e = dbt_physical_read(c, at, 4);
+    note(w, at, e);
     if (!(e & PTE_PRESENT))
         return WALK_ABSENT;
-    note(w, at, e);
     if ((e & PTE_PAGE_SIZE) && (c->v.cr4 & CR4_PSE)) {
         if (e & pse_reserved(c))
             return WALK_RESERVED;
@@ -79,9 +79,9 @@ static enum walk_result walk_32(struct dbt_cpu *c, gva_t linear, struct walk *w)
     }
     at = (e & 0xfffff000u) + ((linear >> 12) & 0x3ff) * 4;
     e = dbt_physical_read(c, at, 4);
+    note(w, at, e);
     if (!(e & PTE_PRESENT))
         return WALK_ABSENT;
-    note(w, at, e);
     finish(w, e & 0xfffff000u, PAGE_SHIFT, linear);
     return WALK_MAPPED;
 }
@@ -111,11 +111,11 @@ static enum walk_result walk_64(struct dbt_cpu *c, gpa_t table, unsigned level, 
         unsigned shift = PAGE_SHIFT + 9 * (level - 1);
         gpa_t at = (table & PTE_ADDRESS) + ((linear >> shift) & 0x1ff) * 8;
         uint64_t e = dbt_physical_read(c, at, 8);
+        note(w, at, e);
         if (!(e & PTE_PRESENT))
             return WALK_ABSENT;
         if (e & reserved_bits(c, level, e))
             return WALK_RESERVED;
-        note(w, at, e);
         if (level == 1 || (e & PTE_PAGE_SIZE)) {
             finish(w, e & PTE_ADDRESS, shift, linear);
             return WALK_MAPPED;
@@ -179,8 +179,58 @@ static void set_accessed_and_dirty(struct dbt_cpu *c, const struct walk *w, unsi
         if (entry == s->entry)
             continue;
         dbt_physical_write(c, s->at, entry, w->entry_bytes);
-        dbt_record_walk(c, s->at, entry, w->entry_bytes);
+        dbt_record_walk(c, s->at, entry, w->entry_bytes, true);
     }
+}
+
+/* ---- the reads ---- */
+
+#define SERVES_READS 1u
+#define SERVES_WRITES 2u /* and reads: the dirty bit is set */
+
+/* Where the page's entry stands, if it has one. */
+static uint64_t *walk_tlb_entry(struct dbt_cpu *c, gva_t page, unsigned access)
+{
+    uint64_t *entry = access & DBT_FETCH ? c->walk_tlb->code : c->walk_tlb->data;
+    return &entry[page >> PAGE_SHIFT & (WALK_TLB_ENTRIES - 1)];
+}
+
+static bool in_walk_tlb(struct dbt_cpu *c, gva_t at, unsigned access)
+{
+    uint64_t entry = *walk_tlb_entry(c, at, access);
+    uint64_t serves = access & DBT_WRITE ? SERVES_WRITES : SERVES_READS | SERVES_WRITES;
+    return ((entry ^ at) & PAGE_MASK) == 0 && (entry & serves);
+}
+
+/* A page fault leaves no entry (SDM Vol. 3A, 4.10.4.1). */
+static void note_in_walk_tlb(struct dbt_cpu *c, gva_t at, unsigned access, bool good)
+{
+    uint64_t serves = access & DBT_WRITE ? SERVES_WRITES : SERVES_READS;
+    *walk_tlb_entry(c, at, access) = good ? (at & PAGE_MASK) | serves : 0;
+}
+
+void sys_forget_walks(struct dbt_cpu *c)
+{
+    if (c->walk_tlb)
+        memset(c->walk_tlb, 0, sizeof(*c->walk_tlb));
+}
+
+void sys_forget_walk(struct dbt_cpu *c, gva_t at, unsigned page_shift)
+{
+    if (!c->walk_tlb)
+        return;
+    for (unsigned i = 0; i < WALK_TLB_ENTRIES; i++) {
+        if ((c->walk_tlb->code[i] ^ at) >> page_shift == 0)
+            c->walk_tlb->code[i] = 0;
+        if ((c->walk_tlb->data[i] ^ at) >> page_shift == 0)
+            c->walk_tlb->data[i] = 0;
+    }
+}
+
+static void record_reads(struct dbt_cpu *c, const struct walk *w)
+{
+    for (unsigned i = 0; i < w->count; i++)
+        dbt_record_walk(c, w->step[i].at, w->step[i].entry, w->entry_bytes, false);
 }
 
 bool dbt_translate(struct dbt_cpu *c, gva_t at, unsigned access, gpa_t *gpa)
@@ -197,7 +247,12 @@ bool dbt_translate(struct dbt_cpu *c, gva_t at, unsigned access, gpa_t *gpa)
     else if (!is_canonical(c, at))
         return raise_gp(c);
     enum walk_result result = walk(c, at, &w);
-    if (result != WALK_MAPPED || !permitted(c, &w, access))
+    bool good = result == WALK_MAPPED && permitted(c, &w, access);
+    if (c->walk_tlb && !(good && in_walk_tlb(c, at, access))) {
+        record_reads(c, &w);
+        note_in_walk_tlb(c, at, access, good);
+    }
+    if (!good)
         return dbt_raise_page_fault(c, at, error_code(c, result, access));
     set_accessed_and_dirty(c, &w, access);
     *gpa = w.gpa & ~c->a20_closed;
@@ -224,6 +279,8 @@ bool dbt_walk_is_silent(struct dbt_cpu *c, gva_t at, unsigned access)
     if (!(c->v.efer & EFER_LMA))
         at = (uint32_t)at;
     else if (!is_canonical(c, at))
+        return false;
+    if (c->walk_tlb && !in_walk_tlb(c, at, access))
         return false;
     if (walk(c, at, &w) != WALK_MAPPED || !permitted(c, &w, access))
         return false;

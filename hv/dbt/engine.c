@@ -258,10 +258,10 @@ static bool dbt_read_guest(struct vcpu *v, gva_t from, void *to, size_t bytes)
     return request_read_text(to, bytes);
 }
 
-static void dbt_engine_set_recording(bool reads, bool writes, const struct filter *filter)
+static void dbt_engine_set_recording(unsigned kinds, const struct filter *filter)
 {
     dbt_shared.filter = *filter;
-    dbt_shared.value = (reads ? RECORD_READS : 0) | (writes ? RECORD_WRITES : 0);
+    dbt_shared.value = kinds;
     command(COMMAND_RECORD);
 }
 

@@ -57,15 +57,12 @@ enum dbt_ended { ENDED_TRIPLE_FAULT, ENDED_HLT, ENDED_FATAL };
 /* What the core has the part at CPL 3 do between two requests of the run. */
 enum dbt_command {
     COMMAND_INIT,
-    COMMAND_RECORD, /* value: 1 for reads, 2 for writes, 3 for both, 0: no longer; filter */
+    COMMAND_RECORD, /* value: enum record_kinds, 0: no longer; filter */
     COMMAND_FORGET, /* the dictionary is empty */
     COMMAND_COUNTERS,
     COMMAND_BREAK, /* value: which; value2: address; ok: armed */
     COMMAND_COPY   /* value2 to value, `copy_bytes`, then zeros up to `copy_total`: guest-physical */
 };
-
-#define RECORD_READS 1u
-#define RECORD_WRITES 2u
 
 #define SHARED_TEXT 4096u
 #define TEXT_AT_ONCE 256u

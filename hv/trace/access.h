@@ -9,6 +9,10 @@
 
 enum access_kind { ACCESS_READ = 0, ACCESS_WRITE = 1 };
 
+/* What is recorded of accesses: reads and writes of every cause but page walks' reads, which are chosen by
+ * themselves. */
+enum record_kinds { RECORD_READS = 1, RECORD_WRITES = 2, RECORD_WALK_READS = 4 };
+
 /* Why the CPU made the access. Values stand in the trace (docs/format.md, Sites). */
 enum access_cause {
     CAUSE_INSTRUCTION = 0,

@@ -311,11 +311,11 @@ void dbt_physical_write(struct dbt_cpu *c, gpa_t at, uint64_t value, unsigned by
         write_part(at, (const uint8_t *)&value, bytes);
 }
 
-void dbt_record_walk(struct dbt_cpu *c, gpa_t entry, uint64_t value, unsigned bytes)
+void dbt_record_walk(struct dbt_cpu *c, gpa_t entry, uint64_t value, unsigned bytes, bool written)
 {
     const struct origin o = origin_of(CAUSE_PAGE_WALK);
     (void)c;
-    if (!step_is_listing())
+    if (written && !step_is_listing())
         record_walk(&o, entry, value, bytes);
 }
 

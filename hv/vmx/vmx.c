@@ -259,13 +259,13 @@ static bool vmx_read_guest(struct vcpu *v, gva_t from, void *to, size_t bytes)
     return may_read(&s, from, bytes) && guest_read_linear(&s, from, to, bytes) == bytes;
 }
 
-static void vmx_set_recording(bool reads, bool writes, const struct filter *filter)
+static void vmx_set_recording(unsigned kinds, const struct filter *filter)
 {
     ept_set_filter(&filter->gpa);
-    vmx.records_reads = reads;
-    vmx.records_writes = writes;
-    vmx.recording = reads || writes;
-    vmx.steps_all = reads;
+    vmx.records_reads = kinds & RECORD_READS;
+    vmx.records_writes = kinds & RECORD_WRITES;
+    vmx.recording = kinds != 0;
+    vmx.steps_all = vmx.records_reads;
     if (vmx.recording) {
         struct code_state c;
         code_state_load(&c);

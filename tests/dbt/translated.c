@@ -434,13 +434,13 @@ const char *run_translated(const struct code *code, struct state *end)
     reset_cpu(code);
     new_dictionary(d);
     dbt_forget_dictionary(d);
-    dbt_set_recording(d, world.reads, world.writes, NULL);
+    dbt_set_recording(d, (world.reads ? RECORD_READS : 0) | (world.writes ? RECORD_WRITES : 0), NULL);
     save_vectors(own);
     load_vectors(initial.vectors);
     dbt_run(d);
     save_vectors(end->vectors);
     load_vectors(own);
-    dbt_set_recording(d, false, false, NULL);
+    dbt_set_recording(d, 0, NULL);
     memcpy(end->gpr, d->cpu.v.gpr, sizeof end->gpr);
     copy_window(end->memory, NULL);
     if (!take_end(code, end))

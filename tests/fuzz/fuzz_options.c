@@ -24,7 +24,7 @@ static void check_point(const struct point *p)
 static void check_options(const struct options *o)
 {
     CHECK(o->engine <= ENGINE_DBT && o->after <= AFTER_RESET && o->ring_mode <= RING_DRAIN);
-    CHECK(o->trace_writes || o->trace_reads);
+    CHECK(o->record & (RECORD_WRITES | RECORD_READS));
     CHECK(o->ring_bytes >= RING_BYTES_MIN && o->ring_bytes % RING_SEGMENT_BYTES == 0);
     CHECK(o->serial_baud && 115200 % o->serial_baud == 0 && 115200 / o->serial_baud <= 0xffff);
     CHECK(o->serial_port <= 0xfff8);

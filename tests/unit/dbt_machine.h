@@ -145,10 +145,10 @@ bool dbt_hypercall(struct dbt_cpu *c)
     return false;
 }
 
-void dbt_record_walk(struct dbt_cpu *c, gpa_t entry, uint64_t value, unsigned bytes)
+void dbt_record_walk(struct dbt_cpu *c, gpa_t entry, uint64_t value, unsigned bytes, bool is_write)
 {
     (void)c;
-    note(&written, entry, value, bytes, CAUSE_PAGE_WALK);
+    note(is_write ? &written : &reads, entry, value, bytes, CAUSE_PAGE_WALK);
 }
 
 void dbt_record_event(struct dbt_cpu *c, const struct hook_event *e)

@@ -355,6 +355,49 @@ static void page_sizes_are_told(void **state)
     assert_int_equal(cpu.page_shift, 12);
 }
 
+static void reads_are_recorded_once_for_an_access(void **state)
+{
+    static struct walk_tlb tlb;
+    gpa_t gpa;
+    (void)state;
+    paging_4_level(0);
+    cpu.walk_tlb = &tlb;
+    expect_gpa(LINEAR, DBT_READ, FRAME | 0xabc);
+    EXPECT_READS({pml4e, (TABLES + 0x1000) | 7, 8, CAUSE_PAGE_WALK, 0},
+                 {pdpte, (TABLES + 0x2000) | 7, 8, CAUSE_PAGE_WALK, 0},
+                 {pde, (TABLES + 0x3000) | 7, 8, CAUSE_PAGE_WALK, 0},
+                 {pte, FRAME | 7, 8, CAUSE_PAGE_WALK, 0});
+    assert_true(dbt_walk_is_silent(&cpu, LINEAR, DBT_READ));
+    assert_false(dbt_walk_is_silent(&cpu, LINEAR, DBT_WRITE));
+    assert_true(translate(LINEAR + 8, DBT_READ, &gpa));
+    assert_int_equal(reads.count, 0);
+    assert_true(translate(LINEAR, DBT_WRITE, &gpa)); /* the dirty bit */
+    assert_int_equal(reads.count, 4);
+    assert_true(translate(LINEAR, DBT_FETCH, &gpa)); /* another TLB */
+    assert_int_equal(reads.count, 8);
+    assert_true(translate(LINEAR, DBT_READ, &gpa));
+    assert_int_equal(reads.count, 8);
+    sys_forget_walk(&cpu, LINEAR + 0x1000, PAGE_SHIFT);
+    assert_true(translate(LINEAR, DBT_READ, &gpa));
+    assert_int_equal(reads.count, 8);
+    sys_forget_walk(&cpu, LINEAR + 0x1000, PAGE_SHIFT + 9);
+    assert_true(translate(LINEAR, DBT_READ, &gpa));
+    assert_int_equal(reads.count, 12);
+    sys_forget_walks(&cpu);
+    assert_true(translate(LINEAR, DBT_FETCH, &gpa));
+    assert_int_equal(reads.count, 16);
+    reads.count = written.count = 0;
+    poke(pde, 0, 8);
+    sys_forget_walks(&cpu);
+    for (unsigned turn = 0; turn < 2; turn++) { /* a fault leaves nothing */
+        expect_page_fault(LINEAR, DBT_READ, 0);
+        EXPECT_READS({pml4e, (TABLES + 0x1000) | 0x27, 8, CAUSE_PAGE_WALK, 0},
+                     {pdpte, (TABLES + 0x2000) | 0x27, 8, CAUSE_PAGE_WALK, 0},
+                     {pde, 0, 8, CAUSE_PAGE_WALK, 0});
+    }
+    cpu.walk_tlb = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +418,7 @@ int main(void)
         cmocka_unit_test(ignored_bits_are_ignored),
         cmocka_unit_test(a_faulting_walk_changes_nothing),
         cmocka_unit_test(permissions),
+        cmocka_unit_test(reads_are_recorded_once_for_an_access),
         cmocka_unit_test(upper_tables_restrict_as_well),
         cmocka_unit_test(page_sizes_are_told),
         cmocka_unit_test(fetches_are_told_only_with_nx_or_smep),

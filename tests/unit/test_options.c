@@ -47,8 +47,7 @@ static void empty_line_gives_defaults(void **state)
     accept("");
     assert_memory_equal(&o, &defaults, sizeof(o));
     assert_int_equal(o.engine, ENGINE_AUTO);
-    assert_true(o.trace_writes);
-    assert_false(o.trace_reads);
+    assert_int_equal(o.record, RECORD_WRITES);
     assert_int_equal(o.ring_bytes, MIB(16));
     assert_int_equal(o.ring_mode, RING_WRAP);
     assert_int_equal(o.serial_port, 0x3f8);
@@ -198,13 +197,18 @@ static void what_is_traced(void **state)
     (void)state;
     static const struct {
         const char *line;
-        bool reads, writes;
-    } all[] = {{"trace=w", false, true}, {"trace=r", true, false}, {"trace=rw", true, true}};
+        unsigned kinds;
+    } all[] = {{"trace=w", RECORD_WRITES},
+               {"trace=r", RECORD_READS},
+               {"trace=rw", RECORD_READS | RECORD_WRITES},
+               {"trace=w walk-reads=on", RECORD_WRITES | RECORD_WALK_READS},
+               {"walk-reads=on trace=r", RECORD_READS | RECORD_WALK_READS},
+               {"trace=rw walk-reads=off", RECORD_READS | RECORD_WRITES}};
     for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
         accept(all[i].line);
-        assert_int_equal(o.trace_reads, all[i].reads);
-        assert_int_equal(o.trace_writes, all[i].writes);
+        assert_int_equal(o.record, all[i].kinds);
     }
+    refuse("walk-reads=yes", "it is off or on");
     refuse("trace=x", "it is w, r or rw");
     refuse("trace=wr", "it is w, r or rw");
     refuse("trace=", "it is w, r or rw");

@@ -314,8 +314,7 @@ void dbt_user_command_c(uint32_t command)
         init();
         break;
     case COMMAND_RECORD:
-        dbt_set_recording(engine, shared->value & RECORD_READS, shared->value & RECORD_WRITES,
-                          &shared->filter);
+        dbt_set_recording(engine, (unsigned)shared->value, &shared->filter);
         break;
     case COMMAND_FORGET:
         dbt_forget_dictionary(engine);
