@@ -5,6 +5,7 @@
 PAGE_PRESENT    equ 1 << 0
 PAGE_WRITABLE   equ 1 << 1
 PAGE_LARGE      equ 1 << 7
+DIRECT_MAP_SLOT equ 32 ; of the PML4: DIRECT_MAP in hv/memory.h
 TABLE           equ PAGE_PRESENT | PAGE_WRITABLE
 
 CR0_PG          equ 1 << 31
@@ -76,7 +77,7 @@ boot_entry:
     mov [boot_pdpt + 24], eax
     mov dword [boot_pdpt_image + 510 * 8], boot_pd + TABLE
     mov dword [boot_pml4], boot_pdpt + TABLE
-    mov dword [boot_pml4 + 256 * 8], boot_pdpt + TABLE
+    mov dword [boot_pml4 + DIRECT_MAP_SLOT * 8], boot_pdpt + TABLE
     mov dword [boot_pml4 + 511 * 8], boot_pdpt_image + TABLE
 
     mov eax, cr4

@@ -18,13 +18,49 @@ static void empty_table(struct dbt *d, unsigned table)
     for (unsigned i = 0; i < JUMP_ENTRIES; i++)
         d->jump_target[table][i] = (uint64_t)(uintptr_t)d->leave_indirect;
     d->jump_filled &= ~(1u << table);
+    d->jump_local &= ~(1u << table);
+}
+
+static void forget_tables(struct dbt *d, uint32_t which)
+{
+    for (unsigned t = 1; t < JUMP_TABLES; t++)
+        if (which & 1u << t)
+            empty_table(d, t);
 }
 
 void cache_forget_jumps(struct dbt *d)
 {
-    for (unsigned t = 1; t < JUMP_TABLES; t++)
-        if (d->jump_filled & 1u << t)
-            empty_table(d, t);
+    forget_tables(d, d->jump_filled);
+    memset(d->jump_regions, 0, sizeof(d->jump_regions));
+}
+
+void cache_forget_local_jumps(struct dbt *d)
+{
+    forget_tables(d, d->jump_local);
+}
+
+#define REGION_SHIFT 22u
+#define HUGE_REGION_SHIFT 30u
+
+static unsigned region_of(gva_t at, unsigned shift)
+{
+    return at >> shift & (JUMP_REGIONS - 1);
+}
+
+static void note_region(struct dbt *d, gva_t at)
+{
+    unsigned region = region_of(at, REGION_SHIFT), huge = region_of(at, HUGE_REGION_SHIFT);
+    d->jump_regions[0][region / 64] |= 1ull << region % 64;
+    d->jump_regions[1][huge / 64] |= 1ull << huge % 64;
+}
+
+/* Most pages that are invalidated hold data. */
+void cache_forget_jumps_to(struct dbt *d, gva_t at, unsigned shift)
+{
+    bool huge = shift > REGION_SHIFT;
+    unsigned region = region_of(at, huge ? HUGE_REGION_SHIFT : REGION_SHIFT);
+    if (d->jump_regions[huge][region / 64] >> region % 64 & 1)
+        cache_forget_jumps(d);
 }
 
 static uint64_t *jump_entry(struct dbt *d, const struct block *b)
@@ -32,12 +68,14 @@ static uint64_t *jump_entry(struct dbt *d, const struct block *b)
     return &d->jump_target[b->jump_table][b->ip & d->jump_mask];
 }
 
-void cache_offer(struct dbt *d, const struct block *b)
+void cache_offer(struct dbt *d, const struct block *b, bool global)
 {
     if (b->jump_table == 0)
         return;
     *jump_entry(d, b) = (uint64_t)(uintptr_t)b->indirect;
     d->jump_filled |= 1u << b->jump_table;
+    d->jump_local |= global ? 0 : 1u << b->jump_table;
+    note_region(d, code_linear(b->mode, b->cs_base, b->ip));
 }
 
 void cache_choose_jump_table(struct dbt *d)

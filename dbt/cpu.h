@@ -36,7 +36,7 @@ enum x87_image { X87_ENVIRONMENT, X87_FXSAVE, X87_IMAGES };
 #define MTRR_COUNT (MTRR_VARIABLE_MAX + 12u)
 
 /* A processor's TLBs as far as page walks' reads go: direct-mapped, for code and for data. An entry is a
- * page's linear address with the accesses that it serves in its low bits. */
+ * page's linear address with the accesses that it serves, and whether it is global, in its low bits. */
 #define WALK_TLB_ENTRIES 1024u
 struct walk_tlb {
     uint64_t code[WALK_TLB_ENTRIES], data[WALK_TLB_ENTRIES];
@@ -72,6 +72,8 @@ struct dbt_cpu {
     /* Of the page that dbt_translate() found last: 12, 21, 22 or 30. INVLPG names one address and means all
      * of its page (SDM Vol. 3A, 4.10.4.1), however many entries a TLB holds for it. */
     uint8_t page_shift;
+    bool page_user;   /* programs may touch it */
+    bool page_global; /* and whether it outlives a MOV to CR3 (SDM Vol. 3A, 4.10.2.4) */
 
     /* Pages that a processor would not walk for again; NULL: what page walks read is not recorded. */
     struct walk_tlb *walk_tlb;

@@ -43,6 +43,8 @@ struct tlb {
     uint64_t host[TLB_ENTRIES];   /* where the page lies in this address space */
     uint64_t addend[TLB_ENTRIES]; /* host - page address */
     uint64_t traced[TLB_ENTRIES]; /* 1 << 32 if the filter lets accesses to the page by, else 0 */
+    bool global[TLB_ENTRIES];
+    uint64_t programs[TLB_ENTRIES / 64]; /* bit i: entry i is of a page that programs may touch */
 };
 #define TRACED (1ull << 32)
 
@@ -184,15 +186,17 @@ struct dbt_counters {
  * the dispatcher has to look at every block. */
 #define JUMP_BITS 12
 #define JUMP_ENTRIES (1u << JUMP_BITS)
-#define JUMP_TABLES 8u
+#define JUMP_TABLES 16u
+#define JUMP_REGIONS 512u
 
 /* Where code lies, as the TLB for data, also one for the supervisor and one for the user. */
 #define FETCH_ENTRIES 128u
 struct fetch_tlb {
     uint64_t page[FETCH_ENTRIES], frame[FETCH_ENTRIES]; /* addresses; page ~0: none */
+    bool global[FETCH_ENTRIES];
 };
 
-#define HASH_BITS 15
+#define HASH_BITS 16
 #define HASH_ENTRIES (1u << HASH_BITS)
 #define FLUSH_MARGIN 65536u /* bytes that the largest block takes at most */
 #define BOUNCE_SLOTS 2u
@@ -258,12 +262,18 @@ struct dbt {
     uint8_t *vector_routines;        /* vector.c */
     uint8_t *resume_at[JUMP_TABLES]; /* goes on at the IP in SCRATCH2, by way of that table */
     uint64_t jump_mode[JUMP_TABLES];
-    uint32_t jump_tables;  /* of tables 1 to jump_tables - 1 */
-    uint32_t jump_filled;  /* bit n: table n holds something */
-    unsigned jump_table;   /* of the present mode */
-    uint64_t jump_cs_base; /* of what the tables hold: they are looked up by IP */
+    uint32_t jump_tables;                        /* of tables 1 to jump_tables - 1 */
+    uint32_t jump_filled;                        /* bit n: table n holds something, */
+    uint32_t jump_local;                         /* and some of it on pages that are not global */
+    uint64_t jump_regions[2][JUMP_REGIONS / 64]; /* by number modulo these: those of 4 MiB, and of 1 GiB, of
+                                                  * what the tables hold */
+    unsigned jump_table;                         /* of the present mode */
+    uint64_t jump_cs_base;                       /* of what the tables hold: they are looked up by IP */
     uint32_t jump_cs_limit;
     struct fetch_tlb fetch[2];
+    uint8_t fetch_page_shift; /* of the largest page that they have ever had parts of */
+    bool fetched_global;      /* the page that fetch_translate() found last, */
+    bool found_global;        /* all of the block that the dispatcher found last */
     uint8_t *cache, *cache_end, *cache_start;
     bool sparse; /* the host translates code itself (translate.c); there is room for it */
     struct emit e;
@@ -372,8 +382,12 @@ void cache_invalidate(struct dbt *d, gpa_t at, unsigned bytes);
 /* One block whose code is not where it was. */
 void cache_drop(struct dbt *d, struct block *b);
 void cache_forget_jumps(struct dbt *d);
-/* Indirect branches find the block from now on. */
-void cache_offer(struct dbt *d, const struct block *b);
+/* … to code on pages that are not global, at least. */
+void cache_forget_local_jumps(struct dbt *d);
+/* … to code on the page of 2^shift bytes around the linear address `at`, at least. */
+void cache_forget_jumps_to(struct dbt *d, gva_t at, unsigned shift);
+/* Indirect branches find the block, which lies on global pages or not, from now on. */
+void cache_offer(struct dbt *d, const struct block *b, bool global);
 /* The table of the present mode becomes d->jump_table; with too many modes everything is flushed. */
 void cache_choose_jump_table(struct dbt *d);
 struct block *cache_block_at(struct dbt *d, uint64_t host_pc);
@@ -386,6 +400,8 @@ struct block *translate_block(struct dbt *d, uint64_t ip, bool bounce);
 
 /* ---- memory.c ---- */
 void tlb_flush_all(struct dbt *d);
+/* What SMAP keeps the kernel from while AC is 0. */
+void tlb_forget_programs(struct dbt *d);
 /* The guest-physical address of code. False: fault raised. */
 bool fetch_translate(struct dbt *d, gva_t at, gpa_t *gpa);
 /* False: fault raised. *fast: the probe will hit now; `map` is what a reader of records must know then, its

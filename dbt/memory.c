@@ -16,6 +16,32 @@ static uint64_t no_page(unsigned index)
     return 0 - ((uint64_t)(index ^ 1u) << PAGE_SHIFT);
 }
 
+/* What a MOV to CR3 leaves stays: half of the entries and more are an operating system's own. */
+static void tlb_flush_local(struct dbt *d)
+{
+    for (unsigned user = 0; user < 2; user++) {
+        struct tlb *tlb = &d->tlb[user];
+        struct fetch_tlb *fetch = &d->fetch[user];
+        for (unsigned i = 0; i < TLB_ENTRIES; i++)
+            if (!tlb->global[i])
+                tlb->read[i] = tlb->write[i] = no_page(i);
+        for (unsigned i = 0; i < FETCH_ENTRIES; i++)
+            if (!fetch->global[i])
+                fetch->page[i] = ~0ull;
+    }
+    d->counters.tlb_flushes++;
+}
+
+void tlb_forget_programs(struct dbt *d)
+{
+    struct tlb *kernel = &d->tlb[0];
+    for (unsigned word = 0; word < TLB_ENTRIES / 64; word++)
+        for (; kernel->programs[word]; kernel->programs[word] &= kernel->programs[word] - 1) {
+            unsigned i = 64 * word + (unsigned)__builtin_ctzll(kernel->programs[word]);
+            kernel->read[i] = kernel->write[i] = no_page(i);
+        }
+}
+
 void tlb_flush_all(struct dbt *d)
 {
     for (unsigned user = 0; user < 2; user++)
@@ -36,7 +62,11 @@ bool fetch_translate(struct dbt *d, gva_t at, gpa_t *gpa)
             return false;
         fetch->page[i] = at & PAGE_MASK;
         fetch->frame[i] = *gpa & PAGE_MASK;
+        fetch->global[i] = d->cpu.page_global;
+        if (d->cpu.page_shift > d->fetch_page_shift)
+            d->fetch_page_shift = d->cpu.page_shift;
     }
+    d->fetched_global = fetch->global[i];
     *gpa = fetch->frame[i] | (at & (PAGE_SIZE - 1));
     return true;
 }
@@ -44,10 +74,14 @@ bool fetch_translate(struct dbt *d, gva_t at, gpa_t *gpa)
 static void tlb_flush_callback(struct dbt_cpu *c, bool global)
 {
     struct dbt *d = dbt_of(c);
-    (void)global; /* keeping global pages would only save time */
-    tlb_flush_all(d);
-    sys_forget_walks(c);
-    cache_forget_jumps(d);
+    if (global) {
+        tlb_flush_all(d);
+        cache_forget_jumps(d);
+    } else {
+        tlb_flush_local(d);
+        cache_forget_local_jumps(d);
+    }
+    sys_forget_walks(c, global);
     if (d->recorder.on && c->v.cr3 != d->recorded_cr3) {
         recorder_count(d);
         d->recorded_cr3 = c->v.cr3;
@@ -73,9 +107,12 @@ static void tlb_flush_page_callback(struct dbt_cpu *c, gva_t at)
     for (unsigned i = first; i <= last; i++)
         for (unsigned user = 0; user < 2; user++)
             forget_entry(&d->tlb[user], i, at, d->tlb_page_shift);
-    memset(d->fetch, 0xff, sizeof(d->fetch));
+    for (unsigned i = 0; i < FETCH_ENTRIES; i++)
+        for (unsigned user = 0; user < 2; user++)
+            if ((d->fetch[user].page[i] ^ at) >> d->fetch_page_shift == 0)
+                d->fetch[user].page[i] = ~0ull;
     sys_forget_walk(c, at, d->tlb_page_shift);
-    cache_forget_jumps(d);
+    cache_forget_jumps_to(d, at, d->fetch_page_shift);
 }
 
 static void mode_changed_callback(struct dbt_cpu *c)
@@ -169,6 +206,9 @@ bool tlb_fill(struct dbt *d, gva_t at, unsigned access, bool *fast, struct raw_m
         tlb->write[i] = 0 - page;
     tlb->host[i] = (uint64_t)(uintptr_t)d->ram + frame;
     tlb->addend[i] = tlb->host[i] - page;
+    tlb->global[i] = d->cpu.page_global;
+    tlb->programs[i / 64] &= ~(1ull << i % 64);
+    tlb->programs[i / 64] |= (uint64_t)d->cpu.page_user << i % 64;
     tlb->traced[i] = filter_page(&d->recorder.filter, page, frame) ? TRACED : 0;
     if (d->cpu.page_shift > d->tlb_page_shift)
         d->tlb_page_shift = d->cpu.page_shift;

@@ -90,12 +90,18 @@ static uint64_t permissions(const struct vcpu *v)
     return key | (v->cr4 & CR4_SMAP ? v->rflags & RFLAGS_AC : 0) | (v->efer & EFER_NXE) << 20;
 }
 
+/* AC alone changes with each access of a kernel to a program's memory: what it gives is found by misses, and
+ * what it takes is little. */
 static void update_permissions(struct dbt *d)
 {
-    if (permissions(&d->cpu.v) == d->permissions)
+    uint64_t change = permissions(&d->cpu.v) ^ d->permissions;
+    if (!change)
         return;
-    d->permissions = permissions(&d->cpu.v);
-    tlb_flush_all(d);
+    d->permissions ^= change;
+    if (change != RFLAGS_AC)
+        tlb_flush_all(d);
+    else if (!(d->permissions & RFLAGS_AC))
+        tlb_forget_programs(d);
 }
 
 /* Blocks end before instruction breakpoints, and pages with others are in no TLB. Without paging these decide

@@ -50,7 +50,7 @@ void recorder_hand_over(struct dbt *d)
     d->recorder.staged_blocks = d->recorder.staged_accesses = 0;
 }
 
-/* Hands over what waits, and what the segment holds now. */
+/* What the segment holds now. */
 static struct raw_use end_segment(struct dbt *d, bool between)
 {
     recorder_count(d);
@@ -59,7 +59,6 @@ static struct raw_use end_segment(struct dbt *d, bool between)
                           .events = d->recorder.events,
                           .filtered = d->recorder.filtered};
     d->recorder.events = d->recorder.filtered = 0;
-    recorder_hand_over(d);
     return use;
 }
 

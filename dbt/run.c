@@ -351,9 +351,12 @@ static struct block *find_block(struct dbt *d)
     }
     if (!fetch_translate(d, at, &gpa))
         return NULL;
+    const bool global = d->fetched_global;
     struct block *b = cache_find(d, d->cpu.v.rip, gpa);
-    if (b && (!b->crosses || second_page_is_there(d, b, at, &fault)))
+    if (b && (!b->crosses || second_page_is_there(d, b, at, &fault))) {
+        d->found_global = global && (!b->crosses || d->fetched_global);
         return b;
+    }
     if (fault)
         return NULL;
     if (b)
@@ -369,6 +372,7 @@ static struct block *find_block(struct dbt *d)
     b = translate_block(d, d->cpu.v.rip, false);
     if (b)
         cache_insert(d, b);
+    d->found_global = global && b && !b->crosses;
     return b;
 }
 
@@ -470,7 +474,7 @@ static void step(struct dbt *d, struct exit_site **chain)
     if (!at_break && *chain && (*chain)->block->valid && (*chain)->block->mode == d->mode && !single)
         cache_chain(d, *chain, b);
     if (!at_break && (!*chain || b->crosses))
-        cache_offer(d, b);
+        cache_offer(d, b, d->found_global);
     *chain = NULL;
     d->cpu.delivered = false;
     const void *entry = entry_of(d, b);
@@ -558,7 +562,7 @@ void dbt_set_recording(struct dbt *d, unsigned kinds, const struct filter *filte
     d->cpu.walk_tlb = kinds & RECORD_WALK_READS ? &d->walk_tlb : NULL;
     r->filter = filter ? *filter : none;
     tlb_flush_all(d); /* it knows what the filter says of pages */
-    sys_forget_walks(&d->cpu);
+    sys_forget_walks(&d->cpu, true);
     if (kinds)
         recorder_start(d);
     d->mode_dirty = true;

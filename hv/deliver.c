@@ -4,6 +4,7 @@
 #include "console.h"
 #include "control.h"
 #include "live.h"
+#include "natively.h"
 #include "prove.h"
 #include "trace/dump.h"
 #include "trace/hook.h"
@@ -52,15 +53,21 @@ static void flush_for_line(void)
     control_flush();
 }
 
+static void checkpoint(void *unused)
+{
+    (void)unused;
+    if (source->engine->checkpoint)
+        source->engine->checkpoint();
+    hook_checkpoint();
+}
+
 void deliver_poll(void)
 {
     if (control_ended())
         return;
     if (control_started_at() != kept_start)
         build_meta();
-    if (source->engine->checkpoint)
-        source->engine->checkpoint();
-    hook_checkpoint();
+    natively(checkpoint, NULL);
     if (live_drained())
         flush_for_line();
     live_poll();
@@ -77,21 +84,38 @@ static void say_progress(uint64_t sent, uint64_t total)
     printk("engram: dump: %u0%% of %lu KiB sent\n", tenths, (unsigned long)(total >> 10));
 }
 
+struct sending {
+    struct ring *ring;
+    const char *meta;
+    uint32_t meta_bytes;
+    struct dump_options how;
+    enum dump_end end;
+};
+
+static void send_now(void *sending)
+{
+    struct sending *s = sending;
+    const struct dump_line line = {.put = uart_put, .get = uart_get, .seconds = clock_seconds};
+    s->end = dump_send(s->ring, s->meta, s->meta_bytes, ring_run_id(s->ring), &line, &s->how);
+}
+
 static void send(struct ring *r, const char *text, uint32_t bytes, const struct options *o, const void *more,
                  uint64_t more_bytes)
 {
     if (uart_port() == 0)
         return;
-    const struct dump_line line = {.put = uart_put, .get = uart_get, .seconds = clock_seconds};
-    const struct dump_options how = {.drained = live_drained(),
-                                     .compress = true,
-                                     .wait_seconds = o->dump_wait,
-                                     .frame_payload = FRAME_PAYLOAD_FIRST,
-                                     .progress = say_progress,
-                                     .more = more,
-                                     .more_bytes = more_bytes};
-    enum dump_end end = dump_send(r, text, bytes, ring_run_id(r), &line, &how);
-    printk("engram: dump %s\n", end == DUMP_DONE ? "received completely" : "sent; no receiver answered");
+    struct sending s = {.ring = r,
+                        .meta = text,
+                        .meta_bytes = bytes,
+                        .how = {.drained = live_drained(),
+                                .compress = true,
+                                .wait_seconds = o->dump_wait,
+                                .frame_payload = FRAME_PAYLOAD_FIRST,
+                                .progress = say_progress,
+                                .more = more,
+                                .more_bytes = more_bytes}};
+    natively(send_now, &s);
+    printk("engram: dump %s\n", s.end == DUMP_DONE ? "received completely" : "sent; no receiver answered");
 }
 
 void deliver_ring(struct ring *r, const char *text, uint32_t bytes, const struct options *o)

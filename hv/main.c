@@ -114,13 +114,12 @@ static void move_to_top(void)
 /* CPUID's word is not enough where the CPU's code at CPL 0 is emulated. */
 static void look_at_pace(void)
 {
-    uint64_t ticks = pace_ticks();
-    if (!pace_is_emulated(ticks))
+    if (!pace_is_emulated())
         return;
     crc32c_avoid_instruction();
     printk("engram: CPL 0 is emulated here, an instruction in %lu ns: what the guest asks of Engram takes "
            "long\n",
-           (unsigned long)(ticks * 1000000000ull / clock_hz()));
+           (unsigned long)(pace_ticks() * 1000000000ull / clock_hz()));
 }
 
 static uint64_t read_tsc(void)

@@ -5,7 +5,7 @@
 #include "types.h"
 
 /* All of physical memory up to the highest RAM (at least 4 GiB) is mapped here, writable, not executable. */
-#define DIRECT_MAP 0xffff800000000000ull
+#define DIRECT_MAP 0x0000100000000000ull
 /* The hypervisor's image is linked here, wherever it lies physically. */
 #define IMAGE_BASE 0xffffffff80000000ull
 

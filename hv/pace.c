@@ -16,7 +16,7 @@ static uint64_t loop_ticks(void)
     return rdtsc() - begin;
 }
 
-uint64_t pace_ticks(void)
+static uint64_t measure(void)
 {
     uint64_t least = loop_ticks();
     for (unsigned i = 1; i < TRIES; i++) {
@@ -26,7 +26,17 @@ uint64_t pace_ticks(void)
     return least / (2 * TURNS);
 }
 
-bool pace_is_emulated(uint64_t ticks)
+uint64_t pace_ticks(void)
 {
-    return ticks >= EMULATED_TICKS;
+    static uint64_t ticks;
+    static bool measured;
+    if (!measured)
+        ticks = measure();
+    measured = true;
+    return ticks;
+}
+
+bool pace_is_emulated(void)
+{
+    return pace_ticks() >= EMULATED_TICKS;
 }

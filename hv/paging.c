@@ -70,3 +70,20 @@ size_t page_table_bytes(size_t image_bytes, hpa_t direct_map_end)
     size_t image = 2 + align_up(image_bytes, LARGE_PAGE_SIZE) / LARGE_PAGE_SIZE + 1;
     return (1 + direct + image) * PAGE_SIZE;
 }
+
+static void open_table(uint64_t *table, unsigned level)
+{
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        if (!(table[i] & PTE_PRESENT))
+            continue;
+        table[i] |= PTE_USER;
+        if (level > 1 && !(table[i] & PTE_PAGE_SIZE))
+            open_table(phys_to_virt(table[i] & PTE_ADDRESS), level - 1);
+    }
+}
+
+void paging_open_to_cpl3(void)
+{
+    open_table(phys_to_virt(read_cr3() & PTE_ADDRESS), 4);
+    write_cr3(read_cr3());
+}

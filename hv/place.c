@@ -83,7 +83,7 @@ void place_move(const struct place *place, hpa_t map_end)
         panic("page tables for %lu GiB took more than was reckoned; please report this",
               (unsigned long)(map_end >> 30));
     current_image = place->image;
-    move_image(phys_to_virt(place->image), image_start, image_bytes(), cr3);
+    move_image(phys_to_virt(place->image), image_start, (size_t)(image_kept_end - image_start), cr3);
 }
 
 /* A boot loader works at the top of the memory that it reaches: a ring there would not outlive the next boot.

@@ -12,7 +12,7 @@
 #define HYPERVISOR_HEAP_BYTES MIB(16)
 
 /* The image as linked (linker.ld). */
-extern uint8_t image_start[], image_end[], image_load_address[];
+extern uint8_t image_start[], image_kept_end[], image_end[], image_load_address[];
 
 /* [image, end): the image, then page tables, then the heap. */
 struct place {

@@ -3,6 +3,7 @@
 #include "console.h"
 #include "memory.h"
 #include "memory_map.h"
+#include "natively.h"
 #include "pci.h"
 #include "proof_text.h"
 #include "trace/hook.h"
@@ -72,6 +73,12 @@ void prove_init(const struct machine *m, hpa_t at, bool copy)
 
 /* ---- the run ---- */
 
+static void begin(void *unused)
+{
+    (void)unused;
+    proof_begin(&proof);
+}
+
 void prove_begin(void)
 {
     if (!options)
@@ -82,7 +89,7 @@ void prove_begin(void)
         over = true;
         return;
     }
-    proof_begin(&proof);
+    natively(begin, NULL);
     hook_prove(&proof);
 }
 
@@ -91,13 +98,19 @@ static bool is_different(void)
     return options && !proof.result.objection && !proof_holds(&proof.result);
 }
 
+static void end(void *unused)
+{
+    (void)unused;
+    proof_end(&proof, hook_lost());
+}
+
 void prove_end(void)
 {
     if (!options || over)
         return;
     over = true;
     hook_prove(NULL);
-    proof_end(&proof, hook_lost());
+    natively(end, NULL);
     if (is_different())
         bus_masters = pci_bus_masters();
 }
@@ -143,10 +156,16 @@ size_t prove_meta(char *text, size_t size)
 static const void *chunks;
 static uint64_t chunk_bytes;
 
+static void find_chunks(void *unused)
+{
+    (void)unused;
+    chunks = proof_chunks(&proof, &chunk_bytes);
+}
+
 const void *prove_chunks(void)
 {
     if (options && !proof.result.objection && !chunks)
-        chunks = proof_chunks(&proof, &chunk_bytes);
+        natively(find_chunks, NULL);
     return chunks;
 }
 

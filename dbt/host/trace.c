@@ -133,6 +133,7 @@ static void take_segment(const struct raw_use *used)
 
 void trace_next_segment(struct dbt *d, const struct raw_use *used)
 {
+    recorder_hand_over(d);
     host_save_vectors();
     if (used)
         take_segment(used);
@@ -142,7 +143,7 @@ void trace_next_segment(struct dbt *d, const struct raw_use *used)
 
 void trace_end_segments(struct dbt *d, const struct raw_use *used)
 {
-    (void)d;
+    recorder_hand_over(d);
     host_save_vectors();
     take_segment(used);
     host_restore_vectors();

@@ -100,9 +100,9 @@ const struct xsave_layout *xstate_layout(void);
 /* Reads the four PDPTEs at `cr3` as MOV CR3 does with PAE paging; #GP(0) for reserved bits. */
 bool sys_load_pdptes(struct dbt_cpu *c, uint64_t cr3);
 
-/* A TLB flush, and INVLPG of a page of 2^page_shift bytes, as far as what page walks read is recorded: they
- * will be made again. In dbt/sys/walk.c. */
-void sys_forget_walks(struct dbt_cpu *c);
+/* A TLB flush, of global pages too or not, and INVLPG of a page of 2^page_shift bytes, as far as what page
+ * walks read is recorded: they will be made again. In dbt/sys/walk.c. */
+void sys_forget_walks(struct dbt_cpu *c, bool global);
 void sys_forget_walk(struct dbt_cpu *c, gva_t at, unsigned page_shift);
 
 /* Segmentation's checks (limit, type, canonical) and the linear address. */

@@ -183,10 +183,16 @@ static void set_accessed_and_dirty(struct dbt_cpu *c, const struct walk *w, unsi
     }
 }
 
+static bool is_global(const struct dbt_cpu *c, const struct walk *w)
+{
+    return (c->v.cr4 & CR4_PGE) && (w->step[w->count - 1].entry & PTE_GLOBAL);
+}
+
 /* ---- the reads ---- */
 
 #define SERVES_READS 1u
 #define SERVES_WRITES 2u /* and reads: the dirty bit is set */
+#define SERVES_GLOBALLY 4u
 
 /* Where the page's entry stands, if it has one. */
 static uint64_t *walk_tlb_entry(struct dbt_cpu *c, gva_t page, unsigned access)
@@ -203,16 +209,28 @@ static bool in_walk_tlb(struct dbt_cpu *c, gva_t at, unsigned access)
 }
 
 /* A page fault leaves no entry (SDM Vol. 3A, 4.10.4.1). */
-static void note_in_walk_tlb(struct dbt_cpu *c, gva_t at, unsigned access, bool good)
+static void note_in_walk_tlb(struct dbt_cpu *c, gva_t at, unsigned access, bool good, bool global)
 {
-    uint64_t serves = access & DBT_WRITE ? SERVES_WRITES : SERVES_READS;
+    uint64_t serves = (access & DBT_WRITE ? SERVES_WRITES : SERVES_READS) | (global ? SERVES_GLOBALLY : 0);
     *walk_tlb_entry(c, at, access) = good ? (at & PAGE_MASK) | serves : 0;
 }
 
-void sys_forget_walks(struct dbt_cpu *c)
+static void forget_local(uint64_t *entry)
 {
-    if (c->walk_tlb)
+    if (!(*entry & SERVES_GLOBALLY))
+        *entry = 0;
+}
+
+void sys_forget_walks(struct dbt_cpu *c, bool global)
+{
+    if (!c->walk_tlb)
+        return;
+    if (global)
         memset(c->walk_tlb, 0, sizeof(*c->walk_tlb));
+    for (unsigned i = 0; !global && i < WALK_TLB_ENTRIES; i++) {
+        forget_local(&c->walk_tlb->code[i]);
+        forget_local(&c->walk_tlb->data[i]);
+    }
 }
 
 void sys_forget_walk(struct dbt_cpu *c, gva_t at, unsigned page_shift)
@@ -240,6 +258,7 @@ bool dbt_translate(struct dbt_cpu *c, gva_t at, unsigned access, gpa_t *gpa)
     if (!(c->v.cr0 & CR0_PG)) {
         *gpa = (uint32_t)at & ~c->a20_closed;
         c->page_shift = PAGE_SHIFT;
+        c->page_user = c->page_global = false;
         return true;
     }
     if (!(c->v.efer & EFER_LMA))
@@ -250,13 +269,15 @@ bool dbt_translate(struct dbt_cpu *c, gva_t at, unsigned access, gpa_t *gpa)
     bool good = result == WALK_MAPPED && permitted(c, &w, access);
     if (c->walk_tlb && !(good && in_walk_tlb(c, at, access))) {
         record_reads(c, &w);
-        note_in_walk_tlb(c, at, access, good);
+        note_in_walk_tlb(c, at, access, good, good && is_global(c, &w));
     }
     if (!good)
         return dbt_raise_page_fault(c, at, error_code(c, result, access));
     set_accessed_and_dirty(c, &w, access);
     *gpa = w.gpa & ~c->a20_closed;
     c->page_shift = w.page_shift;
+    c->page_user = w.user;
+    c->page_global = is_global(c, &w);
     return true;
 }
 

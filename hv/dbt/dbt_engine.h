@@ -6,6 +6,7 @@
  *        ├─ window.c (the segments of the ring that CPL 3 writes)
  *        ├─ space.c (the address space of CPL 3)
  *        ├─ text.c (what the guest sends on the console's line)
+ *        ├─ native.c (the core's long work, where CPL 0 is emulated)
  *        └─ profile.c (what CPL 3 comes for, and how long it takes)
  */
 #ifndef ENGRAM_HV_DBT_ENGINE_H
@@ -70,6 +71,11 @@ void interrupts_close(void);
 bool interrupt_wait(uint64_t until);
 uint64_t interrupts_count(void);
 
+/* ---- native.c ---- */
+
+/* Where CPL 0 is emulated natively() works from now on. */
+void native_init(void);
+
 /* ---- text.c ---- */
 void text_update(void);
 bool text_begin(struct vm_exit *e);
@@ -89,6 +95,9 @@ size_t profile_text(char *text, size_t size);
 
 #define POLLS_PER_SECOND 50u
 
+/* The request has to do with the guest, whose state the core is to see; not with records and interrupts
+ * alone. */
+bool request_wants_state(void);
 /* A request of the run; true if the core has to see `e`. */
 bool request_begin(struct vcpu *v, struct vm_exit *e);
 /* What the core has left in `v` goes back; true if the core has to see `e` first. */

@@ -131,6 +131,7 @@ static void dbt_engine_init(const struct machine *m, struct vcpu *v)
     memset(gate_ports, 0, PORTS / 8);
     dbt_shared.due = -1;
     dbt_shared.poll_ticks = clock_hz() / POLLS_PER_SECOND;
+    native_init();
     command(COMMAND_INIT);
     prepare(&gate_context, dbt_user_run, user_space.stack);
 }
@@ -204,7 +205,8 @@ static bool handle(struct vcpu *v, struct vm_exit *e)
         return trap(vector, e);
     }
     profile_request(dbt_shared.request);
-    *v = user_dbt()->cpu.v;
+    if (request_wants_state())
+        *v = user_dbt()->cpu.v;
     return request_begin(v, e);
 }
 

@@ -4,8 +4,8 @@
 
 %include "hv/frame.inc"
 
-global gate_init, gate_enter, gate_wait
-global gate_context, gate_core_cr3, gate_user_cr3, gate_nmis, gate_interrupt, gate_ports
+global gate_init, gate_enter, gate_wait, gate_enter_natively, gate_native_call, gate_native_done
+global gate_context, gate_native_context, gate_core_cr3, gate_user_cr3, gate_nmis, gate_interrupt, gate_ports
 extern exception_common
 
 VECTORS             equ 256
@@ -18,6 +18,7 @@ CORE_DATA           equ 0x10
 TSS_SELECTOR        equ 0x18
 CONTEXT_BYTES       equ 22 * 8
 STACK_BYTES         equ 4096
+NATIVE_STACK_BYTES  equ 1024            ; context_end stays a multiple of 16, and so does what follows
 
 section .gate.text progbits alloc exec nowrite align=4096
 bits 64
@@ -72,6 +73,34 @@ gate_enter:
     pop_registers
     add rsp, 16
     iretq
+
+; The core's own work: exceptions leave another context, and all ports are open.
+gate_enter_natively:
+    lea rax, [rel native_context_end]
+    mov [rel tss + 4], rax
+    mov word [rel tss + 102], all_ports - tss
+    call .enter
+    lea rax, [rel context_end]
+    mov [rel tss + 4], rax
+    mov word [rel tss + 102], gate_ports - tss
+    ret
+.enter:
+    push rbx
+    push rbp
+    push r12
+    push r13
+    push r14
+    push r15
+    mov [rel core_rsp], rsp
+    lea rsp, [rel gate_native_context]
+    pop_registers
+    add rsp, 16
+    iretq
+
+gate_native_call:
+    call rax
+gate_native_done:
+    ud2
 
 ; From CPL 0: an NMI, at any place; an interrupt, in gate_wait() only; else an error of the core.
 from_core:
@@ -163,6 +192,10 @@ gate_stack: times STACK_BYTES - CONTEXT_BYTES db 0
 gate_context:
     times CONTEXT_BYTES db 0
 context_end:
+    times NATIVE_STACK_BYTES db 0
+gate_native_context:
+    times CONTEXT_BYTES db 0
+native_context_end:
 align 16
 idt: times VECTORS * 16 db 0
 idt_pointer:
@@ -186,6 +219,8 @@ align 16
 tss:
     times 104 db 0
 gate_ports: times 65536 / 8 + 1 db 0xff
+all_ports: times 65536 / 8 db 0
+    db 0xff
 tss_end:
 align 8
 gate_core_cr3:  dq 0

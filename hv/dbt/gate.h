@@ -19,7 +19,7 @@ struct gate_context {
 #define GATE_CODE_SELECTOR 0x33u
 #define GATE_DATA_SELECTOR 0x2bu
 
-extern struct gate_context gate_context;
+extern struct gate_context gate_context, gate_native_context;
 extern uint64_t gate_core_cr3, gate_user_cr3;
 extern volatile uint32_t gate_nmis;     /* that came while the core ran */
 extern volatile int32_t gate_interrupt; /* vector that ended gate_wait(), -1: none */
@@ -32,6 +32,11 @@ void gate_init(void);
 
 /* Runs CPL 3 from gate_context until an exception or an interrupt. */
 void gate_enter(void);
+
+/* Runs CPL 3 from gate_native_context, in the core's address space and with all ports, until an exception. */
+void gate_enter_natively(void);
+/* Where that begins: calls rax, then raises #UD at gate_native_done. */
+extern const uint8_t gate_native_call[], gate_native_done[];
 
 /* Takes interrupts until one has come or the time-stamp counter has reached `until`. */
 void gate_wait(uint64_t until);

@@ -3,6 +3,7 @@
 #include "console.h"
 #include "dbt/dbt.h"
 #include "dbt/dbt_engine.h"
+#include "natively.h"
 #include "x86/cpu.h"
 
 #include <string.h>
@@ -39,6 +40,19 @@ static void define(void)
         panic("the DBT engine handed over a malformed block for the dictionary: an error of the engine");
 }
 
+static void next_segments(void *unused)
+{
+    (void)unused;
+    window_close();
+    window_open();
+}
+
+static void close_segments(void *unused)
+{
+    (void)unused;
+    window_close();
+}
+
 bool request_record(void)
 {
     switch (dbt_shared.request) {
@@ -46,11 +60,12 @@ bool request_record(void)
         define();
         return true;
     case REQUEST_SEGMENTS:
-        window_close();
-        window_open();
+        define();
+        natively(next_segments, NULL);
         return true;
     case REQUEST_RELEASE:
-        window_close();
+        define();
+        natively(close_segments, NULL);
         return true;
     case REQUEST_NEW_DICTIONARY:
         window_pack();
@@ -166,6 +181,19 @@ static bool begin_end(struct vm_exit *e)
             if (*p < ' ' || *p > '~')
                 *p = '?';
         return dbt_fatal(e, "%s", text);
+    }
+}
+
+bool request_wants_state(void)
+{
+    switch (dbt_shared.request) {
+    case REQUEST_DEFINE:
+    case REQUEST_SEGMENTS:
+    case REQUEST_RELEASE:
+    case REQUEST_INTERRUPTS:
+        return false;
+    default:
+        return true;
     }
 }
 

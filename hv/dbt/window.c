@@ -8,6 +8,7 @@
 #include "dbt/dbt.h"
 #include "dbt/dbt_engine.h"
 #include "memory.h"
+#include "natively.h"
 #include "trace/hook.h"
 #include "trace/ring.h"
 
@@ -52,7 +53,7 @@ void window_init(void *memory, uint64_t bytes, const struct machine *m)
 
 /* ---- the dictionary ---- */
 
-bool window_define(void)
+static bool define(void)
 {
     struct recorder *r = &dbt_user_engine.recorder;
     uint32_t accesses = r->staged_accesses, blocks = r->staged_blocks;
@@ -60,6 +61,20 @@ bool window_define(void)
     return accesses <= STAGE_ACCESSES && blocks <= STAGE_BLOCKS &&
            dictionary_add_accesses(&dictionary, r->access, accesses) &&
            dictionary_add_blocks(&dictionary, r->block, blocks);
+}
+
+static void define_into(void *good)
+{
+    *(bool *)good = define();
+}
+
+bool window_define(void)
+{
+    const struct recorder *r = &dbt_user_engine.recorder;
+    bool good = true;
+    if (r->staged_blocks || r->staged_accesses)
+        natively(define_into, &good);
+    return good;
 }
 
 bool window_note(void)
@@ -84,12 +99,18 @@ static void note_dictionary(void)
     hook_note_dictionary(&dictionary, virt_to_phys(dictionary_memory), dictionary_size);
 }
 
-void window_pack(void)
+static void pack(void *unused)
 {
+    (void)unused;
     hook_pack(&dictionary, say_progress);
     dictionary_init(&dictionary, dictionary_memory, dictionary_size);
     note_dictionary();
     hook_checkpoint();
+}
+
+void window_pack(void)
+{
+    natively(pack, NULL);
 }
 
 /* ---- segments ---- */

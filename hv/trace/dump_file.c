@@ -5,6 +5,7 @@
  */
 #include "trace/dump_file.h"
 
+#include "scratch.h"
 #include "trace/crc32c.h"
 
 #include <lz4.h>
@@ -13,7 +14,7 @@
 #define META_BYTES_MAX (CHUNK_BODY_MAX / 4)
 
 static LZ4_stream_t lz4_state;
-static uint8_t scratch[RING_SEGMENT_MAX];
+static uint8_t scratch[RING_SEGMENT_MAX] SCRATCH;
 
 /* ---- compression ------------------------------------------------------------ */
 

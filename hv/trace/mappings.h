@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* The largest segment holds RING_SEGMENT_MAX / sizeof(struct raw_map) mappings, fewer than 3/4 of these. */
-#define MAPPINGS_MAX 16384u
+#define MAPPINGS_MAX 65536u
 
 struct mappings {
     uint64_t epoch; /* entries of others are free */
@@ -27,7 +27,7 @@ static inline void mappings_clear(struct mappings *t)
 /* The key's entry, or the free one where it belongs: there always is one. */
 static inline uint32_t mappings_find(const struct mappings *t, uint64_t key)
 {
-    uint32_t i = (uint32_t)((key * 0x9e3779b97f4a7c15ull) >> 40) % MAPPINGS_MAX;
+    uint32_t i = (uint32_t)((key * 0x9e3779b97f4a7c15ull) >> 32) % MAPPINGS_MAX;
     while (t->entry[i].epoch == t->epoch && t->entry[i].key != key)
         i = (i + 1) % MAPPINGS_MAX;
     return i;

@@ -1,5 +1,6 @@
 #include "trace/pack.h"
 
+#include "scratch.h"
 #include "trace/bytes.h"
 
 #include <string.h>
@@ -19,12 +20,12 @@ static struct {
     struct pack_result *result;
     uint64_t slots;        /* in use at the start */
     uint64_t read, filled; /* slots whose raw bodies are read out, slots that were begun to be filled */
-    struct raw_copy copy[QUEUE];
     unsigned copies, first;
     struct chunk_header *out;        /* the segment being written, or NULL */
     uint64_t told;                   /* losses that its header or those before it tell of */
     uint64_t lost_before, left, tsc; /* of the body being read; `left`: its events to come */
 } pack;
+static struct raw_copy queue[QUEUE] SCRATCH;
 
 /* ---- input ---- */
 
@@ -34,7 +35,7 @@ static bool read_out(void)
     const struct chunk_header *h = ring_segment(pack.job.ring, pack.read);
     if (pack.copies == QUEUE)
         return false;
-    struct raw_copy *c = &pack.copy[(pack.first + pack.copies++) % QUEUE];
+    struct raw_copy *c = &queue[(pack.first + pack.copies++) % QUEUE];
     c->events = h->event_count;
     c->lost_before = h->lost_before;
     c->bytes = h->body_bytes;
@@ -181,7 +182,7 @@ static void pack_body(void)
 {
     static const struct raw_sink sink = {
         .access = take_access, .run = take_run, .event = take_event, .time = take_time, .mark = take_mark};
-    const struct raw_copy *c = &pack.copy[pack.first];
+    const struct raw_copy *c = &queue[pack.first];
     const struct raw_preamble *p = raw_preamble(c->body, c->bytes);
     uint32_t at;
 

@@ -1,5 +1,6 @@
 /* From a raw body back to accesses. Every step is checked against the bytes there are. */
 #include "trace/raw.h"
+#include "scratch.h"
 
 #include "trace/bytes.h"
 #include "trace/format.h"
@@ -20,7 +21,8 @@ struct reader {
 };
 
 /* The mappings of the segment that is being read. One at a time: there is one ring. */
-static struct mappings known;
+static struct mappings known SCRATCH;
+static bool known_is_sound;
 
 static uint64_t frame_key(uint64_t page, bool user)
 {
@@ -289,6 +291,9 @@ bool raw_read(const struct dictionary *d, const uint8_t *body, uint32_t bytes, c
                        .end = body + bytes,
                        .zero = p->zero,
                        .cr3 = p->cr3};
+    if (!known_is_sound)
+        memset(&known, 0, sizeof(known));
+    known_is_sound = true;
     mappings_clear(&known);
     bool ok = true;
     for (uint32_t i = 0; i < p->map_count && ok; i++)

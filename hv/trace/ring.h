@@ -22,7 +22,7 @@ enum ring_mode { RING_WRAP, RING_STOP, RING_DRAIN };
 /* A slot holds a segment, header and body: of packed ones so much, */
 #define RING_SEGMENT_BYTES 65536u
 /* and of raw ones, which shrink when they are packed, up to this. */
-#define RING_SEGMENT_MAX (4u * RING_SEGMENT_BYTES)
+#define RING_SEGMENT_MAX (16u * RING_SEGMENT_BYTES)
 #define RING_BYTES_MIN (4u * RING_SEGMENT_BYTES)
 
 struct ring_header; /* in the first slot of the memory; ring.c knows it */
@@ -104,10 +104,13 @@ void ring_seal(struct chunk_header *segment);
 /* The segment's body, which was changed to `body_bytes` of packets. */
 void ring_set_packed(struct chunk_header *segment, uint32_t body_bytes);
 
-/* The slots of a ring of `bytes` for raw segments: large ones, unless the ring has few. */
+/* The slots of a ring of `bytes` for raw segments: large ones, unless the ring has few. Each begins with all
+ * of the TLB, and to go on to the next takes round trips. */
 static inline uint32_t ring_raw_segment_bytes(uint64_t bytes)
 {
-    return bytes >= 16u * RING_SEGMENT_MAX ? RING_SEGMENT_MAX : RING_SEGMENT_BYTES;
+    if (bytes >= 64u * RING_SEGMENT_MAX)
+        return RING_SEGMENT_MAX;
+    return bytes >= 16u * RING_SEGMENT_MAX / 4 ? RING_SEGMENT_MAX / 4 : RING_SEGMENT_BYTES;
 }
 
 static inline uint32_t ring_body_capacity(const struct ring *ring)

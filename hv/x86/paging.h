@@ -8,6 +8,7 @@
 #define PTE_ACCESSED (1ull << 5)
 #define PTE_DIRTY (1ull << 6)
 #define PTE_PAGE_SIZE (1ull << 7)
+#define PTE_GLOBAL (1ull << 8)
 #define PTE_NO_EXECUTE (1ull << 63)
 #define PDPTE_PAE_RESERVED 0x1e6ull /* below the address; PAE paging only */
 #define PTE_ADDRESS 0x000ffffffffff000ull

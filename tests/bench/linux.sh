@@ -51,9 +51,9 @@ run() {
     plugin-w) seconds_from start "${qemu_root}qemu-system-x86_64" "${firmware[@]}" -cpu max "${common[@]}" -kernel $kernel \
         -initrd $initrd -append "$words" -plugin "$plugin,kinds=w,ring=256" ;;
     dbt-w) seconds_from line "${qemu_root}qemu-system-x86_64" "${firmware[@]}" -cpu max "${common[@]}" \
-        -kernel build/engram.elf -append "engine=dbt" -initrd "$modules" ;;
+        -kernel build/engram.elf -append "engine=dbt ring=${RING:-16M}" -initrd "$modules" ;;
     dbt-w-kvm) seconds_from line qemu-system-x86_64 -enable-kvm -cpu "$kvm" "${common[@]}" -kernel build/engram.elf \
-        -append "engine=dbt" -initrd "$modules" ;;
+        -append "engine=dbt ring=${RING:-16M}" -initrd "$modules" ;;
     esac
 }
 

@@ -383,12 +383,12 @@ static void reads_are_recorded_once_for_an_access(void **state)
     sys_forget_walk(&cpu, LINEAR + 0x1000, PAGE_SHIFT + 9);
     assert_true(translate(LINEAR, DBT_READ, &gpa));
     assert_int_equal(reads.count, 12);
-    sys_forget_walks(&cpu);
+    sys_forget_walks(&cpu, true);
     assert_true(translate(LINEAR, DBT_FETCH, &gpa));
     assert_int_equal(reads.count, 16);
     reads.count = written.count = 0;
     poke(pde, 0, 8);
-    sys_forget_walks(&cpu);
+    sys_forget_walks(&cpu, true);
     for (unsigned turn = 0; turn < 2; turn++) { /* a fault leaves nothing */
         expect_page_fault(LINEAR, DBT_READ, 0);
         EXPECT_READS({pml4e, (TABLES + 0x1000) | 0x27, 8, CAUSE_PAGE_WALK, 0},
