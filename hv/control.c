@@ -64,6 +64,47 @@ static void start_recording(void)
     record();
 }
 
+/* The engine counts to one number at a time. */
+static void count_next(void)
+{
+    const struct point *p =
+        options->start.kind == POINT_INSTRUCTIONS && !recording ? &options->start : &options->stop;
+    if (p->kind != POINT_INSTRUCTIONS)
+        return;
+    if (!engine->count_to)
+        panic("start= and stop=instructions: the guest's instructions are not counted under engine=%s; take "
+              "engine=dbt",
+              engine->name);
+    engine->count_to(p->number);
+}
+
+void control_count(void)
+{
+    if (options->start.kind == POINT_INSTRUCTIONS && !recording) {
+        start_recording();
+        count_next();
+    } else {
+        control_end("stop=instructions:%lu was reached", (unsigned long)options->stop.number);
+    }
+}
+
+static bool is_mark(const struct point *p, const char *text, size_t bytes)
+{
+    return p->kind == POINT_MARK && strlen(p->text) == bytes && memcmp(p->text, text, bytes) == 0;
+}
+
+void control_before_mark(const char *text, size_t bytes)
+{
+    if (!recording && is_mark(&options->start, text, bytes))
+        start_recording();
+}
+
+void control_after_mark(const char *text, size_t bytes)
+{
+    if (recording && is_mark(&options->stop, text, bytes))
+        control_end("stop=mark:%s was reached", options->stop.text);
+}
+
 void control_init(const struct engine *e, const struct options *o)
 {
     engine = e;
@@ -78,7 +119,8 @@ void control_init(const struct engine *e, const struct options *o)
     if (o->stop.kind == POINT_RIP)
         engine->set_trigger(TRIGGER_STOP, true, o->stop.rip);
     if (o->stop.kind == POINT_EVENTS)
-        hook_limit(o->stop.events);
+        hook_limit(o->stop.number);
+    count_next();
 }
 
 void control_record(bool on)
@@ -187,7 +229,7 @@ static bool are_enough_events(void)
     if (!recording || !engine->raw || !filter_has_ranges(&filter))
         return true;
     stop_recording();
-    if (hook_events() >= options->stop.events)
+    if (hook_events() >= options->stop.number)
         return true;
     record();
     return false;
@@ -197,8 +239,8 @@ void control_poll(void)
 {
     if (options->timeout != 0 && clock_seconds() >= options->timeout)
         control_end("timeout=%u: the time limit was reached", options->timeout);
-    if (options->stop.kind == POINT_EVENTS && control_events() >= options->stop.events && are_enough_events())
-        control_end("stop=events:%lu was reached", (unsigned long)options->stop.events);
+    if (options->stop.kind == POINT_EVENTS && control_events() >= options->stop.number && are_enough_events())
+        control_end("stop=events:%lu was reached", (unsigned long)options->stop.number);
 }
 
 /* ---- what the guest asks for by hypercall ---- */

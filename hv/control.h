@@ -10,8 +10,12 @@
 
 void control_init(const struct engine *engine, const struct options *options);
 
-/* The guest reached an address that a point names. */
+/* The guest reached an address that a point names, or a number of instructions, or is about to set a mark;
+ * and it has set it. */
 void control_trigger(enum trigger t);
+void control_count(void);
+void control_before_mark(const char *text, size_t bytes);
+void control_after_mark(const char *text, size_t bytes);
 
 /* The guest sent a byte on the console's line. */
 void control_console_byte(uint8_t byte);

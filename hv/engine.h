@@ -21,6 +21,7 @@ enum exit_kind {
     EXIT_HYPERCALL,
     EXIT_POLL,    /* the poll period is over: look at the serial line and the clock */
     EXIT_TRIGGER, /* a start= or stop= address was reached; `trigger` says which */
+    EXIT_COUNT,   /* so many instructions have been executed as count_to() was told */
     EXIT_TRIPLE_FAULT,
     EXIT_RESET, /* INIT, SIPI */
     EXIT_FATAL, /* the engine cannot go on; `text` says why, registers are in the vcpu */
@@ -115,6 +116,10 @@ struct engine {
 
     /* Calls back with EXIT_TRIGGER when the guest is about to execute linear address `at`. */
     void (*set_trigger)(enum trigger t, bool armed, gva_t at);
+
+    /* Calls back, once, with EXIT_COUNT when the guest has executed that many instructions since its first
+     * one. NULL: they are not counted. */
+    void (*count_to)(uint64_t instructions);
 
     /* Adds lines `counter.NAME=value` and `tally.NAME=value` for META. */
     size_t (*counters)(char *text, size_t size);

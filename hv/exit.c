@@ -90,6 +90,9 @@ void handle_exit(const struct engine *engine, struct vcpu *v, const struct vm_ex
     case EXIT_TRIGGER:
         control_trigger(e->trigger);
         break;
+    case EXIT_COUNT:
+        control_count();
+        break;
     case EXIT_HLT:
         control_end("the guest halted with interrupts off");
         break;

@@ -46,9 +46,11 @@ static enum hypercall_result mark(const struct engine *engine, struct vcpu *v)
     gva_t at = v->efer & EFER_LMA ? v->gpr[RSI] : (uint32_t)v->gpr[RSI];
     if (!engine->read_guest(v, at, text, bytes))
         return HYPERCALL_BAD_ADDRESS;
+    control_before_mark(text, bytes);
     if (!control_is_recording())
         return HYPERCALL_NOT_RECORDING;
     hook_mark(MARK_HYPERCALL, text, bytes);
+    control_after_mark(text, bytes);
     return HYPERCALL_DONE;
 }
 

@@ -224,29 +224,52 @@ static bool set_rip(struct point *p, const char *address, struct reason *r)
     return true;
 }
 
-static bool set_text(struct point *p, const char *text, struct reason *r)
+static bool set_text(struct point *p, enum point_kind kind, const char *text, struct reason *r)
 {
     size_t length = strlen(text);
 
     if (!length || length > POINT_TEXT_MAX)
         return WRONG(r, "STRING has 1 to %d bytes", POINT_TEXT_MAX);
-    *p = (struct point){.kind = POINT_TEXT};
+    *p = (struct point){.kind = kind};
     memcpy(p->text, text, length + 1);
+    return true;
+}
+
+static bool set_number(struct point *p, enum point_kind kind, const char *value, struct reason *r)
+{
+    uint64_t number;
+    if (!whole_number(value, UINT64_MAX, &number) || !number)
+        return WRONG(r, "N is a number from 1 on");
+    *p = (struct point){.kind = kind, .number = number};
+    return true;
+}
+
+/* What start= and stop= have in common. False: it is none of that. */
+static bool set_either(struct point *p, const char *value, struct reason *r, bool *right)
+{
+    const char *rest;
+    if ((rest = after_prefix(value, "rip:")))
+        *right = set_rip(p, rest, r);
+    else if ((rest = after_prefix(value, "text:")))
+        *right = set_text(p, POINT_TEXT, rest, r);
+    else if ((rest = after_prefix(value, "mark:")))
+        *right = set_text(p, POINT_MARK, rest, r);
+    else if ((rest = after_prefix(value, "instructions:")))
+        *right = set_number(p, POINT_INSTRUCTIONS, rest, r);
+    else
+        return false;
     return true;
 }
 
 static bool set_start(struct options *o, const char *value, struct reason *r)
 {
-    const char *rest;
-
-    if ((rest = after_prefix(value, "rip:")))
-        return set_rip(&o->start, rest, r);
-    if ((rest = after_prefix(value, "text:")))
-        return set_text(&o->start, rest, r);
+    bool right;
+    if (set_either(&o->start, value, r, &right))
+        return right;
     static const char *const names[] = {"boot", "hypercall", NULL};
     int i = choose(value, names);
     if (i < 0)
-        return WRONG(r, "it is boot, rip:ADDR, text:STRING or hypercall");
+        return WRONG(r, "it is boot, rip:ADDR, text:STRING, mark:STRING, instructions:N or hypercall");
     o->start = (struct point){.kind = i ? POINT_HYPERCALL : POINT_BOOT};
     return true;
 }
@@ -254,20 +277,13 @@ static bool set_start(struct options *o, const char *value, struct reason *r)
 static bool set_stop(struct options *o, const char *value, struct reason *r)
 {
     const char *rest;
-    uint64_t events;
-
-    if ((rest = after_prefix(value, "rip:")))
-        return set_rip(&o->stop, rest, r);
-    if ((rest = after_prefix(value, "text:")))
-        return set_text(&o->stop, rest, r);
-    if ((rest = after_prefix(value, "events:"))) {
-        if (!whole_number(rest, UINT64_MAX, &events) || !events)
-            return WRONG(r, "N is a number from 1 on");
-        o->stop = (struct point){.kind = POINT_EVENTS, .events = events};
-        return true;
-    }
+    bool right;
+    if (set_either(&o->stop, value, r, &right))
+        return right;
+    if ((rest = after_prefix(value, "events:")))
+        return set_number(&o->stop, POINT_EVENTS, rest, r);
     if (strcmp(value, "end"))
-        return WRONG(r, "it is end, rip:ADDR, text:STRING or events:N");
+        return WRONG(r, "it is end, rip:ADDR, text:STRING, mark:STRING, instructions:N or events:N");
     o->stop = (struct point){.kind = POINT_END};
     return true;
 }
@@ -353,8 +369,8 @@ static const struct option {
     {"ring-mode", "wrap|stop|drain|drain,lose", "wrap", set_ring_mode},
     {"proof", "off|on|pages", "off", set_proof},
     {"serial", "com1..com4|0xPORT[,BAUD]|none", "com1,115200", set_serial},
-    {"start", "boot|rip:ADDR|text:STRING|hypercall", "boot", set_start},
-    {"stop", "end|rip:ADDR|text:STRING|events:N", "end", set_stop},
+    {"start", "boot|rip:ADDR|text:STRING|mark:STRING|instructions:N|hypercall", "boot", set_start},
+    {"stop", "end|rip:ADDR|text:STRING|mark:STRING|instructions:N|events:N", "end", set_stop},
     {"hypercalls", "user|kernel|off", "user", set_hypercalls},
     {"timeout", "SECONDS", "0", set_timeout},
     {"after", "halt|poweroff|reset", "halt", set_after},

@@ -21,12 +21,14 @@ enum after_run { AFTER_HALT, AFTER_POWEROFF, AFTER_RESET };
 
 /* When recording starts or the run stops. */
 enum point_kind {
-    POINT_BOOT,      /* start: with the guest's first instruction */
-    POINT_END,       /* stop: when the guest ends, or the run is ended from outside */
-    POINT_RIP,       /* about to execute the instruction at linear address `rip` */
-    POINT_TEXT,      /* the guest has written `text` to its serial line */
-    POINT_EVENTS,    /* stop: `events` accesses have been recorded */
-    POINT_HYPERCALL, /* start: when the guest asks for it */
+    POINT_BOOT,         /* start: with the guest's first instruction */
+    POINT_END,          /* stop: when the guest ends, or the run is ended from outside */
+    POINT_RIP,          /* about to execute the instruction at linear address `rip` */
+    POINT_TEXT,         /* the guest has written `text` to its serial line */
+    POINT_MARK,         /* a hypercall's mark is `text` */
+    POINT_INSTRUCTIONS, /* the guest has executed `number` instructions */
+    POINT_EVENTS,       /* stop: `number` accesses have been recorded */
+    POINT_HYPERCALL,    /* start: when the guest asks for it */
 };
 
 #define POINT_TEXT_MAX 63
@@ -34,7 +36,7 @@ enum point_kind {
 struct point {
     enum point_kind kind;
     gva_t rip;
-    uint64_t events;
+    uint64_t number;
     char text[POINT_TEXT_MAX + 1];
 };
 

@@ -291,6 +291,12 @@ static void dbt_set_trigger(enum trigger t, bool armed, gva_t at)
     command(COMMAND_BREAK);
 }
 
+static void dbt_count_to(uint64_t instructions)
+{
+    dbt_shared.count_to = instructions;
+    command(COMMAND_COUNT);
+}
+
 /* Text from CPL 3 is for a text file: what is not printable becomes '?'. */
 static size_t dbt_engine_counters(char *text, size_t size)
 {
@@ -332,6 +338,7 @@ const struct engine dbt_engine = {
     .checkpoint = window_checkpoint,
     .salvage = dbt_salvage,
     .set_trigger = dbt_set_trigger,
+    .count_to = dbt_count_to,
     .counters = dbt_engine_counters,
     .stop = dbt_stop,
 };

@@ -4,25 +4,16 @@
 #include "x86/cpu.h"
 
 static const char *const names[] = {
-    [REQUEST_NONE] = "none",
-    [REQUEST_PORT_IN] = "port_in",
-    [REQUEST_PORT_OUT] = "port_out",
-    [REQUEST_CPUID] = "cpuid",
-    [REQUEST_READ_MSR] = "read_msr",
-    [REQUEST_WRITE_MSR] = "write_msr",
-    [REQUEST_HYPERCALL] = "hypercall",
-    [REQUEST_TEXT] = "text",
-    [REQUEST_POLL] = "poll",
-    [REQUEST_INTERRUPTS] = "interrupts",
-    [REQUEST_WAIT] = "wait",
-    [REQUEST_HIDDEN] = "hidden",
-    [REQUEST_BREAK] = "break",
-    [REQUEST_DEFINE] = "define",
-    [REQUEST_SEGMENTS] = "segments",
-    [REQUEST_RELEASE] = "release",
-    [REQUEST_NEW_DICTIONARY] = "new_dictionary",
-    [REQUEST_ENDED] = "ended",
-    [REQUEST_DONE] = "done",
+    [REQUEST_NONE] = "none",           [REQUEST_PORT_IN] = "port_in",
+    [REQUEST_PORT_OUT] = "port_out",   [REQUEST_CPUID] = "cpuid",
+    [REQUEST_READ_MSR] = "read_msr",   [REQUEST_WRITE_MSR] = "write_msr",
+    [REQUEST_HYPERCALL] = "hypercall", [REQUEST_TEXT] = "text",
+    [REQUEST_POLL] = "poll",           [REQUEST_INTERRUPTS] = "interrupts",
+    [REQUEST_WAIT] = "wait",           [REQUEST_HIDDEN] = "hidden",
+    [REQUEST_BREAK] = "break",         [REQUEST_COUNTED] = "counted",
+    [REQUEST_DEFINE] = "define",       [REQUEST_SEGMENTS] = "segments",
+    [REQUEST_RELEASE] = "release",     [REQUEST_NEW_DICTIONARY] = "new_dictionary",
+    [REQUEST_ENDED] = "ended",         [REQUEST_DONE] = "done",
 };
 _Static_assert(ARRAY_SIZE(names) == REQUEST_COUNT, "a name for every request");
 

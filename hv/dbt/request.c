@@ -234,6 +234,9 @@ bool request_begin(struct vcpu *v, struct vm_exit *e)
         e->kind = EXIT_TRIGGER;
         e->trigger = (enum trigger)dbt_shared.value;
         return true;
+    case REQUEST_COUNTED:
+        e->kind = EXIT_COUNT;
+        return true;
     case REQUEST_INTERRUPTS:
         interrupts_open();
         return false;

@@ -42,6 +42,7 @@ enum dbt_request {
     REQUEST_WAIT,       /* until an interrupt is due */
     REQUEST_HIDDEN,     /* value: guest-physical address; value2: RIP */
     REQUEST_BREAK,      /* value: which */
+    REQUEST_COUNTED,    /* `count_to` instructions have been executed; it is 0 then */
     REQUEST_DEFINE,     /* what waits in the recorder is for the dictionary */
     REQUEST_SEGMENTS,   /* `use` tells of the segments so far, if there were any; answer: new ones, `segments`
                            of them */
@@ -60,6 +61,7 @@ enum dbt_command {
     COMMAND_RECORD, /* value: enum record_kinds, 0: no longer; filter */
     COMMAND_FORGET, /* the dictionary is empty */
     COMMAND_COUNTERS,
+    COMMAND_COUNT, /* `count_to` is new */
     COMMAND_BREAK, /* value: which; value2: address; ok: armed */
     COMMAND_COPY   /* value2 to value, `copy_bytes`, then zeros up to `copy_total`: guest-physical */
 };
@@ -110,6 +112,7 @@ struct dbt_shared {
 
     uint32_t segments, segment_bytes;
     struct raw_use use[WINDOW_SEGMENTS];
+    uint64_t count_to; /* the number of instructions at which the core wants to be asked; 0: none */
 
     char line[SHARED_TEXT];
 };

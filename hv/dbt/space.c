@@ -18,7 +18,7 @@
 #define NO_EXECUTE (1ull << 63)
 #define TABLE_ADDRESS 0x000ffffffffff000ull
 
-/* The code cache and its tables may take a quarter of the RAM: a kernel with its programs has nearly a
+/* The code cache and its tables may take an eighth of the RAM: a kernel with its programs has nearly a
  * hundred thousand blocks, and what does not fit is translated again and again. */
 #define BLOCKS_MIN 16384u
 #define BLOCKS_MAX 131072u
@@ -93,7 +93,7 @@ static bool code_is_translated(void)
 
 static uint32_t blocks_for(const struct machine *m)
 {
-    uint64_t blocks = align_down(m->ram_end / 4 / BYTES_PER_BLOCK, PAGE_SIZE);
+    uint64_t blocks = align_down(m->ram_end / 8 / BYTES_PER_BLOCK, PAGE_SIZE);
     return blocks < BLOCKS_MIN ? BLOCKS_MIN : blocks > BLOCKS_MAX ? BLOCKS_MAX : (uint32_t)blocks;
 }
 

@@ -27,6 +27,12 @@ for engine in vmx dbt; do
         <(tr -d '\r' <"$work/$engine.heard/console")
     # The query says version 1, recording, writes; so far there were the writes 2, 3, 5, 7 and 9.
     expect "$engine: what is recorded" "2 from the guest 3 5 7 9 501 5" "$(written $engine.heard | paste -sd' ')"
+    run $engine from_mark "start=mark:\"from the guest\""
+    expect "$engine: recorded from a mark on" "from the guest 2 from the guest 3 5 7 9 501 5" \
+        "$(written $engine.from_mark | paste -sd' ')"
+    run $engine to_mark "start=hypercall stop=mark:\"from the guest\""
+    expect_line "$engine: a mark ends the run" 'stop=mark:from the guest was reached' "$work/$engine.to_mark/console"
+    expect "$engine: recorded up to a mark" "2 from the guest" "$(written $engine.to_mark | paste -sd' ')"
     run $engine deaf "start=hypercall hypercalls=off"
     expect_line "$engine: off" 'triple' "$work/$engine.deaf/console"
     run $engine kernel "start=hypercall hypercalls=kernel"

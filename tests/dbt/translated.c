@@ -132,7 +132,7 @@ static void end_segments(struct dbt *engine, const struct raw_use *used)
 {
     static const struct raw_sink sink = {.access = explain};
     uint32_t damaged;
-    (void)engine;
+    recorder_hand_over(engine);
     if (!raw_read(&dictionary, records, used->bytes, &sink, NULL, &damaged))
         snprintf(problem, sizeof problem, "records cannot be read at %u", damaged);
 }

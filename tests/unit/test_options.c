@@ -77,7 +77,7 @@ static void every_option_is_read(void **state)
     assert_int_equal(o.start.kind, POINT_TEXT);
     assert_string_equal(o.start.text, "START");
     assert_int_equal(o.stop.kind, POINT_EVENTS);
-    assert_int_equal(o.stop.events, 1000);
+    assert_int_equal(o.stop.number, 1000);
     assert_int_equal(o.timeout, 30);
     assert_int_equal(o.after, AFTER_POWEROFF);
     assert_int_equal(o.dump_wait, 3);
@@ -152,6 +152,13 @@ static void points(void **state)
     assert_int_equal(o.start.rip, 0xffffffff81000000ull);
     assert_int_equal(o.stop.kind, POINT_RIP);
     assert_int_equal(o.stop.rip, 0x100000);
+    accept("start=mark:here stop=instructions:12");
+    assert_int_equal(o.start.kind, POINT_MARK);
+    assert_string_equal(o.start.text, "here");
+    assert_int_equal(o.stop.kind, POINT_INSTRUCTIONS);
+    assert_int_equal(o.stop.number, 12);
+    refuse("start=instructions:0", "N is a number");
+    refuse("stop=mark:", "STRING has 1 to 63 bytes");
     accept("start=boot stop=text:a=b,c:d");
     assert_string_equal(o.stop.text, "a=b,c:d");
     refuse("start=rip:", "ADDR is");

@@ -108,10 +108,16 @@ static void user_new_dictionary(struct dbt *d)
 #define LOOK_INSTRUCTIONS_MIN 1000000u
 static uint64_t look_instructions = LOOK_INSTRUCTIONS_MIN;
 
+static uint64_t left_to_count(const struct dbt *d)
+{
+    uint64_t now = dbt_icount(d);
+    return shared->count_to > now ? shared->count_to - now : 0;
+}
+
 static uint64_t user_deadline(struct dbt *d)
 {
-    (void)d;
-    return look_instructions;
+    uint64_t left = left_to_count(d);
+    return left && left < look_instructions ? left : look_instructions;
 }
 
 static void adapt_looks(uint64_t now)
@@ -130,6 +136,10 @@ static bool user_poll(struct dbt *d)
 {
     static uint64_t polled;
     uint64_t now = rdtsc();
+    if (shared->count_to && !left_to_count(d)) {
+        shared->count_to = 0;
+        user_ask(REQUEST_COUNTED);
+    }
     if (dbt_budget_left(d) < 2 * BLOCK_INSNS_MAX)
         adapt_looks(now);
     if (now - polled >= shared->poll_ticks) {
@@ -341,6 +351,9 @@ void dbt_user_command_c(uint32_t command)
         break;
     case COMMAND_FORGET:
         dbt_forget_dictionary(engine);
+        break;
+    case COMMAND_COUNT:
+        dbt_ask_within(engine, left_to_count(engine));
         break;
     case COMMAND_BREAK:
         dbt_set_break(engine, (unsigned)shared->value, shared->ok, shared->value2);
