@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-/* `put` waits until the line takes the byte. `between` is called after each byte, for a UART's FIFO is short
- * and what comes in does not wait. */
+/* `put` waits until the line takes the byte. `between` is called every eight bytes, for a UART's FIFO is
+ * short and what comes in does not wait. */
 struct frame_line {
     void (*put)(uint8_t byte);
     void (*between)(void);

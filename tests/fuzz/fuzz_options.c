@@ -17,7 +17,7 @@ static void check_point(const struct point *p)
 {
     CHECK(p->kind <= POINT_EVENTS && memchr(p->text, 0, sizeof(p->text)));
     CHECK(p->kind != POINT_TEXT || p->text[0]);
-    CHECK(p->kind != POINT_EVENTS || p->events);
+    CHECK((p->kind != POINT_EVENTS && p->kind != POINT_INSTRUCTIONS) || p->number);
 }
 
 /* Also after a mistake: what comes before it is used to report it. */
