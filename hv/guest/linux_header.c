@@ -50,7 +50,8 @@ static bool read_kernel_part(struct linux_header *h, const uint8_t *file, size_t
     uint64_t said = (uint64_t)load32(file + H_SYSSIZE) * PARAGRAPH;
 
     h->kernel_offset = (sectors + 1) * SECTOR;
-    if (h->kernel_offset >= bytes || said > bytes - h->kernel_offset)
+    /* The last paragraph need not be whole: memtest86+'s is not. */
+    if (h->kernel_offset >= bytes || said >= bytes - h->kernel_offset + PARAGRAPH)
         return error_text(
             error, size, "is a Linux kernel that is cut off: its header says 0x%lx bytes, the file has 0x%zx",
             h->kernel_offset + said, bytes);

@@ -326,6 +326,12 @@ static void bad_headers(void **state)
     store32(file + 0x1f4, KERNEL_BYTES / 16 + 1);
     refuse("is a Linux kernel that is cut off: its header says 0x2b50 bytes, the file has 0x2b40");
     make_kernel();
+    kernel.end -= 15; /* of the last paragraph's 16 */
+    accept();
+    kernel.end--;
+    refuse("is a Linux kernel that is cut off");
+    kernel.end += 16;
+    make_kernel();
     file[0x1f1] = 200;
     refuse("is a Linux kernel that is cut off");
     make_kernel();
