@@ -7,6 +7,7 @@
 #   WORDS='work=1'   of the kernel's command line (guest/linux/init)
 #   ROUNDS=1
 #   PEERS='qemu plugin-w dbt-w dbt-w-kvm'
+#   RING=16M         Engram's
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
