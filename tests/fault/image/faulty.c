@@ -26,7 +26,7 @@
 
 #include <string.h>
 
-#define POLLS_INTO_DUMP 1500u
+#define POLLS_INTO_DUMP 200u
 #define RESET_GUEST "reset "
 #define POLLS_TO_RESET 25u
 #define RESET_CONTROL 0xcf9
